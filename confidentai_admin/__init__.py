@@ -1,0 +1,1 @@
+"""Administer a Confident AI organization from Python."""
