@@ -1,0 +1,84 @@
+"""API keys, of the organization and of projects, and who a request's key says it is."""
+
+from typing import Any
+
+from confidentai_admin.emulator.clock import timestamp
+from confidentai_admin.emulator.refusal import BAD_KEY, PROJECT_KEY, UNKNOWN_ID, Refused
+from confidentai_admin.emulator.world import ApiKey, Scope, World
+
+DEFAULT_KEY_NAME = "Default Key"
+_KEY_WORD = {"organization": "org", "project": "proj"}
+
+
+def authenticate(world: World, value: str | None) -> None:
+    """Let an organization's valid key pass and note that it was used; refuse everything else."""
+    if value is None:
+        raise Refused(BAD_KEY, "The header CONFIDENT_API_KEY is missing.")
+    for scope in world.scopes():
+        for api_key in scope.api_keys.values():
+            if api_key.value == value:
+                if not api_key.valid:
+                    raise Refused(BAD_KEY, "This API key has been deactivated.")
+                if scope.kind == "project":
+                    raise Refused(PROJECT_KEY, "This is a project's API key; management takes an organization's.")
+                api_key.last_used = world.clock.now()
+                return
+    raise Refused(BAD_KEY, "This API key is not known.")
+
+
+def add(world: World, scope: Scope, name: str, value: str | None = None) -> ApiKey:
+    """Put a new key into a scope, with a value of its own unless one is given."""
+    api_key = ApiKey(
+        id=world.ids.integer("api-key"),
+        name=name,
+        value=world.ids.key_value(_KEY_WORD[scope.kind]) if value is None else value,
+        created_at=world.clock.now(),
+    )
+    scope.api_keys[api_key.id] = api_key
+    return api_key
+
+
+def listing(scope: Scope) -> dict[str, Any]:
+    """List a scope's keys."""
+    return {"apiKeys": [shown(api_key) for api_key in scope.api_keys.values()]}
+
+
+def create(world: World, scope: Scope, name: str) -> dict[str, Any]:
+    """Make a key; this one answer has its value in full."""
+    return {"apiKey": shown(add(world, scope, name), in_full=True)}
+
+
+def get(scope: Scope, key_id: int) -> dict[str, Any]:
+    """Show one key."""
+    return {"apiKey": shown(_find(scope, key_id))}
+
+
+def update(scope: Scope, key_id: int, *, valid: bool) -> dict[str, Any]:
+    """Deactivate or reactivate a key."""
+    api_key = _find(scope, key_id)
+    api_key.valid = valid
+    return {"apiKey": shown(api_key)}
+
+
+def delete(scope: Scope, key_id: int) -> dict[str, Any]:
+    """Revoke a key for good."""
+    del scope.api_keys[_find(scope, key_id).id]
+    return {"id": key_id, "deleted": True}
+
+
+def shown(api_key: ApiKey, *, in_full: bool = False) -> dict[str, Any]:
+    """Write a key as the API does, its value masked unless asked otherwise."""
+    return {
+        "id": api_key.id,
+        "name": api_key.name,
+        "valid": api_key.valid,
+        "value": api_key.value if in_full else "*" * 15 + api_key.value[-6:],
+        "created_at": timestamp(api_key.created_at),
+        "lastUsed": None if api_key.last_used is None else timestamp(api_key.last_used),
+    }
+
+
+def _find(scope: Scope, key_id: int) -> ApiKey:
+    if key_id not in scope.api_keys:
+        raise Refused(UNKNOWN_ID, f"There is no API key with this id in the {scope.kind}.")
+    return scope.api_keys[key_id]

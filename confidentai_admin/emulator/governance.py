@@ -1,0 +1,99 @@
+"""Governance policies and the projects under them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from confidentai_admin.emulator import pages
+from confidentai_admin.emulator.refusal import UNKNOWN_ID, Refused
+from confidentai_admin.emulator.world import GovernanceControl, GovernancePolicy, Project, World
+
+
+def listing(world: World) -> dict[str, Any]:
+    """List all governance policies."""
+    return {"governancePolicies": [shown(world, policy) for policy in world.governance_policies.values()]}
+
+
+def list_projects(world: World, policy_id: str, *, page: int, page_size: int) -> dict[str, Any]:
+    """List one page of the projects under a policy."""
+    projects = _projects_under(world, _find(world, policy_id))
+    return {
+        "projects": [
+            {"id": project.id, "name": project.name} for project in pages.cut(projects, page=page, page_size=page_size)
+        ],
+        "total": len(projects),
+    }
+
+
+def assign(world: World, policy_id: str, project_ids: Sequence[str]) -> dict[str, Any]:
+    """Put projects under a policy, whatever they were under before; say which ids are no projects."""
+    policy = _find(world, policy_id)
+    assigned: list[str] = []
+    not_found: list[str] = []
+    for project_id in dict.fromkeys(project_ids):
+        if project_id in world.projects:
+            world.projects[project_id].governance_policy_id = policy.id
+            assigned.append(project_id)
+        else:
+            not_found.append(project_id)
+    return {
+        "governancePolicy": {"id": policy.id, "name": policy.name},
+        "assignedProjectIds": assigned,
+        "notFoundProjectIds": not_found,
+        "count": len(assigned),
+    }
+
+
+def unassign(world: World, policy_id: str, project_ids: Sequence[str]) -> dict[str, Any]:
+    """Take projects from under a policy; say which ids were not under it."""
+    policy = _find(world, policy_id)
+    unassigned: list[str] = []
+    skipped: list[str] = []
+    for project_id in dict.fromkeys(project_ids):
+        project = world.projects.get(project_id)
+        if project is not None and project.governance_policy_id == policy.id:
+            project.governance_policy_id = None
+            unassigned.append(project_id)
+        else:
+            skipped.append(project_id)
+    return {
+        "governancePolicy": {"id": policy.id, "name": policy.name},
+        "unassignedProjectIds": unassigned,
+        "skippedProjectIds": skipped,
+        "count": len(unassigned),
+    }
+
+
+def add(world: World, name: str, description: str | None, controls: Sequence[Mapping[str, str]]) -> GovernancePolicy:
+    """Put a new policy, with no project under it, into the organization."""
+    policy = GovernancePolicy(
+        id=world.ids.uuid("governance-policy"),
+        name=name,
+        description=description,
+        controls=[
+            GovernanceControl(world.ids.uuid("governance-control"), control["name"], control["type"])
+            for control in controls
+        ],
+    )
+    world.governance_policies[policy.id] = policy
+    return policy
+
+
+def shown(world: World, policy: GovernancePolicy) -> dict[str, Any]:
+    """Write a policy as the API does."""
+    return {
+        "id": policy.id,
+        "name": policy.name,
+        "description": policy.description,
+        "projectsCount": len(_projects_under(world, policy)),
+        "controls": [{"id": control.id, "name": control.name, "type": control.type} for control in policy.controls],
+    }
+
+
+def _find(world: World, policy_id: str) -> GovernancePolicy:
+    if policy_id not in world.governance_policies:
+        raise Refused(UNKNOWN_ID, "There is no governance policy with this id.")
+    return world.governance_policies[policy_id]
+
+
+def _projects_under(world: World, policy: GovernancePolicy) -> list[Project]:
+    return [project for project in world.projects.values() if project.governance_policy_id == policy.id]

@@ -1,0 +1,84 @@
+"""Invitations to the organization and to projects."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from confidentai_admin.emulator import roles
+from confidentai_admin.emulator.clock import timestamp
+from confidentai_admin.emulator.refusal import (
+    NO_INVITED_OWNER,
+    NOT_PENDING,
+    PLAN_WITHOUT_INVITATIONS,
+    UNKNOWN_ID,
+    Refused,
+)
+from confidentai_admin.emulator.world import Invitation, Scope, World
+
+
+def listing(scope: Scope) -> dict[str, Any]:
+    """List a scope's pending and declined invitations."""
+    return {"invitations": [shown(scope, invitation) for invitation in scope.invitations.values()]}
+
+
+def create(world: World, scope: Scope, emails: Sequence[str], role_id: str | None) -> dict[str, Any]:
+    """Invite people, except those who are members here or invited already; list the invitations made."""
+    _refuse_plan(world)
+    if role_id is not None:
+        role = roles.named_in_body(scope, role_id, f"{scope.kind}RoleId")
+        if role is scope.system_role("Owner"):
+            raise Refused(NO_INVITED_OWNER, "Nobody can be invited as Owner; make a member Owner instead.")
+    settled = {world.users[user_id].email.casefold() for user_id in scope.members}
+    settled |= {each.email.casefold() for each in scope.invitations.values() if each.status == "PENDING"}
+    made: list[Invitation] = []
+    for email in emails:
+        if email.casefold() not in settled:
+            settled.add(email.casefold())
+            made.append(add(world, scope, email, role_id))
+    return {"invitations": [shown(scope, invitation) for invitation in made]}
+
+
+def resend(world: World, scope: Scope, invitation_id: int) -> dict[str, Any]:
+    """Send a pending invitation once more; nothing about it changes."""
+    invitation = _find(scope, invitation_id)
+    _refuse_plan(world)
+    if invitation.status != "PENDING":
+        raise Refused(NOT_PENDING, "Only a pending invitation can be sent again; this one was declined.")
+    return {"invitation": shown(scope, invitation)}
+
+
+def delete(scope: Scope, invitation_id: int) -> dict[str, Any]:
+    """Revoke an invitation, pending or declined."""
+    del scope.invitations[_find(scope, invitation_id).id]
+    return {"id": invitation_id, "deleted": True}
+
+
+def add(world: World, scope: Scope, email: str, role_id: str | None) -> Invitation:
+    """Put a new invitation into a scope, in the place of one that the same person declined."""
+    for earlier in list(scope.invitations.values()):
+        if earlier.email.casefold() == email.casefold():
+            del scope.invitations[earlier.id]
+    invitation = Invitation(world.ids.integer("invitation"), email, role_id, world.clock.now())
+    scope.invitations[invitation.id] = invitation
+    return invitation
+
+
+def shown(scope: Scope, invitation: Invitation) -> dict[str, Any]:
+    """Write an invitation as the API does."""
+    return {
+        "id": invitation.id,
+        "email": invitation.email,
+        "status": invitation.status,
+        "created_at": timestamp(invitation.created_at),
+        f"{scope.kind}RoleId": invitation.role_id,
+    }
+
+
+def _refuse_plan(world: World) -> None:
+    if world.plan == "FREE":
+        raise Refused(PLAN_WITHOUT_INVITATIONS, "Invitations are not available on the FREE plan.")
+
+
+def _find(scope: Scope, invitation_id: int) -> Invitation:
+    if invitation_id not in scope.invitations:
+        raise Refused(UNKNOWN_ID, f"There is no invitation with this id in the {scope.kind}.")
+    return scope.invitations[invitation_id]

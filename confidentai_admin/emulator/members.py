@@ -1,0 +1,82 @@
+"""Members of the organization and of projects."""
+
+from typing import Any
+
+from confidentai_admin.emulator import pages, roles
+from confidentai_admin.emulator.refusal import OWNER_KEEPS_ROLE, OWNER_STAYS, OWNS_A_PROJECT, UNKNOWN_ID, Refused
+from confidentai_admin.emulator.scopes import FORMER_OWNER
+from confidentai_admin.emulator.world import Scope, World, same_email
+
+
+def listing(world: World, scope: Scope, *, page: int, page_size: int) -> dict[str, Any]:
+    """List one page of a scope's members."""
+    of_page = pages.cut(list(scope.members), page=page, page_size=page_size)
+    return {"members": [shown(world, scope, user_id) for user_id in of_page], "total": len(scope.members)}
+
+
+def update_role(world: World, scope: Scope, user_id: str, role_id: str) -> dict[str, Any]:
+    """Give a member a role; `Owner` takes it from whoever is Owner now."""
+    _refuse_stranger(scope, user_id)
+    role = roles.named_in_body(scope, role_id, "roleId")
+    owner_role = scope.system_role("Owner")
+    owner_id = scope.owner_id()
+    if user_id == owner_id and role is not owner_role:
+        raise Refused(OWNER_KEEPS_ROLE, "The Owner's role changes only by making another member Owner.")
+    if role is owner_role and owner_id is not None:
+        scope.members[owner_id] = scope.system_role(FORMER_OWNER[scope.kind]).id
+    scope.members[user_id] = role.id
+    return {"member": shown(world, scope, user_id)}
+
+
+def remove_from_organization(world: World, user_id: str) -> dict[str, Any]:
+    """Remove somebody from the organization and so from all that is in it."""
+    _refuse_stranger(world.scope, user_id)
+    _refuse_owner(world.scope, user_id)
+    for project in world.projects.values():
+        if project.scope.owner_id() == user_id:
+            raise Refused(
+                OWNS_A_PROJECT, f"This member owns the project {project.name!r}; make somebody else its Owner first."
+            )
+    for scope in world.scopes():
+        scope.members.pop(user_id, None)
+        _clear_pending_invitations(world, scope, user_id)
+    return {"id": user_id, "removed": True}
+
+
+def remove_from_project(world: World, scope: Scope, user_id: str) -> dict[str, Any]:
+    """Remove somebody from one project."""
+    _refuse_stranger(scope, user_id)
+    _refuse_owner(scope, user_id)
+    del scope.members[user_id]
+    _clear_pending_invitations(world, scope, user_id)
+    return {"id": user_id, "removed": True}
+
+
+def shown(world: World, scope: Scope, user_id: str) -> dict[str, Any]:
+    """Write a member as the API does."""
+    user = world.users[user_id]
+    role_id = scope.members[user_id]
+    return {
+        "id": user.id,
+        "email": user.email,
+        "name": user.name,
+        "image": user.image,
+        f"{scope.kind}Role": None if role_id is None else {"id": role_id, "name": scope.roles[role_id].name},
+    }
+
+
+def _refuse_stranger(scope: Scope, user_id: str) -> None:
+    if user_id not in scope.members:
+        raise Refused(UNKNOWN_ID, f"There is no member with this id in the {scope.kind}.")
+
+
+def _refuse_owner(scope: Scope, user_id: str) -> None:
+    if user_id == scope.owner_id():
+        raise Refused(OWNER_STAYS, f"The {scope.kind}'s Owner cannot be removed.")
+
+
+def _clear_pending_invitations(world: World, scope: Scope, user_id: str) -> None:
+    email = world.users[user_id].email
+    for invitation in list(scope.invitations.values()):
+        if invitation.status == "PENDING" and same_email(invitation.email, email):
+            del scope.invitations[invitation.id]

@@ -1,0 +1,162 @@
+"""What happens in the product and not through the API: each verb of `POST /_emulator/<verb>`.
+
+`VERBS` says which there are and what body each takes. `Emulator`'s methods of the same names do the same.
+`reset` is the one verb that is not here: it does not change a world, it makes a new one.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import attrs
+
+from confidentai_admin.emulator import governance, invitations, members, organization
+from confidentai_admin.emulator.contract import CONTROL_TYPES, PLANS
+from confidentai_admin.emulator.refusal import (
+    ALREADY_MEMBER,
+    ALREADY_OWNED,
+    NOT_PENDING,
+    UNKNOWN_ID,
+    UNKNOWN_ROLE,
+    Refused,
+)
+from confidentai_admin.emulator.scopes import DEFAULT_ROLE
+from confidentai_admin.emulator.shapes import Field, ListOf, Record, Shape, Text, Whole
+from confidentai_admin.emulator.world import Invitation, Scope, User, World
+
+
+@attrs.frozen
+class Verb:
+    """One thing that can happen in the product: its name in the path, its body, and what it does to the world."""
+
+    name: str
+    body: Record
+    work: Callable[[World, Mapping[str, Any]], dict[str, Any]]
+
+
+def accept_invitation(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Let an invitee accept: a member of the organization from now on, and of the project if it invited."""
+    scope, invitation = _pending(world, body["invitationId"])
+    user = world.user_by_email(invitation.email) or _new_user(world, invitation.email, body.get("name"))
+    role_id = invitation.role_id
+    if user.id not in scope.members:
+        scope.members[user.id] = role_id or scope.system_role(DEFAULT_ROLE).id
+    elif role_id is not None and user.id != scope.owner_id():
+        scope.members[user.id] = role_id
+    if user.id not in world.scope.members:
+        world.scope.members[user.id] = world.scope.system_role(DEFAULT_ROLE).id
+    del scope.invitations[invitation.id]
+    return {"member": members.shown(world, scope, user.id)}
+
+
+def decline_invitation(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Let an invitee decline."""
+    scope, invitation = _pending(world, body["invitationId"])
+    invitation.status = "DECLINED"
+    return {"invitation": invitations.shown(scope, invitation)}
+
+
+def add_member(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Add somebody to the organization, to a project of it, or to both at once."""
+    email: str = body["email"]
+    project = world.project(body["projectId"]) if "projectId" in body else None
+    user = world.user_by_email(email)
+    joins_organization = user is None or user.id not in world.scope.members
+    if not joins_organization and (project is None or "role" in body):
+        raise Refused(ALREADY_MEMBER, "This address is a member of the organization already.")
+    if project is not None and user is not None and user.id in project.scope.members:
+        raise Refused(ALREADY_MEMBER, "This address is a member of the project already.")
+    if project is None and "projectRole" in body:
+        raise Refused(UNKNOWN_ROLE, "projectRole needs a projectId.")
+    role_id = _role_by_name(world.scope, body.get("role", DEFAULT_ROLE), "role") if joins_organization else None
+    project_role_id = (
+        None if project is None else _role_by_name(project.scope, body.get("projectRole", DEFAULT_ROLE), "projectRole")
+    )
+    # Everything is known to be right; only now is anything changed.
+    if user is None:
+        user = _new_user(world, email, body.get("name"))
+    if joins_organization:
+        world.scope.members[user.id] = role_id
+    if project is not None:
+        project.scope.members[user.id] = project_role_id
+    return {"member": members.shown(world, world.scope if project is None else project.scope, user.id)}
+
+
+def create_governance_policy(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Make a governance policy."""
+    policy = governance.add(world, body["name"], body.get("description"), body.get("controls", ()))
+    return {"governancePolicy": governance.shown(world, policy)}
+
+
+def change_plan(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Put the organization on another plan."""
+    world.plan = body["plan"]
+    return organization.get(world)
+
+
+def _pending(world: World, invitation_id: int) -> tuple[Scope, Invitation]:
+    for scope in world.scopes():
+        invitation = scope.invitations.get(invitation_id)
+        if invitation is not None:
+            if invitation.status != "PENDING":
+                raise Refused(NOT_PENDING, "This invitation has been declined.")
+            return scope, invitation
+    raise Refused(UNKNOWN_ID, "There is no invitation with this id.")
+
+
+def _new_user(world: World, email: str, name: str | None) -> User:
+    user = User(world.ids.cuid("user"), email, name)
+    world.users[user.id] = user
+    return user
+
+
+def _role_by_name(scope: Scope, name: str | None, field: str) -> str | None:
+    if name is None:
+        return None
+    role = next((role for role in scope.roles.values() if role.name == name), None)
+    if role is None:
+        raise Refused(UNKNOWN_ROLE, f"{field} is not the name of a role of this {scope.kind}.")
+    if role is scope.system_role("Owner") and scope.owner_id() is not None:
+        raise Refused(ALREADY_OWNED, f"The {scope.kind} has an Owner; ownership is transferred through the API.")
+    return role.id
+
+
+def _optional(name: str, shape: Shape, *, nullable: bool = False) -> Field:
+    return Field(name, shape, required=False, nullable=nullable)
+
+
+_INVITATION_ID: Final = Field("invitationId", Whole())
+
+CONTROL: Final = Record((Field("name", Text(min_length=1)), Field("type", Text(choices=CONTROL_TYPES))))
+"""How a governance policy's control is described, here and in a seed."""
+
+RESET: Final = "reset"
+
+VERBS: Final[tuple[Verb, ...]] = (
+    Verb("accept-invitation", Record((_INVITATION_ID, _optional("name", Text(min_length=1)))), accept_invitation),
+    Verb("decline-invitation", Record((_INVITATION_ID,)), decline_invitation),
+    Verb(
+        "add-member",
+        Record(
+            (
+                Field("email", Text(format="email")),
+                _optional("name", Text(min_length=1)),
+                _optional("role", Text(), nullable=True),
+                _optional("projectId", Text()),
+                _optional("projectRole", Text(), nullable=True),
+            )
+        ),
+        add_member,
+    ),
+    Verb(
+        "create-governance-policy",
+        Record(
+            (
+                Field("name", Text(min_length=1)),
+                _optional("description", Text(), nullable=True),
+                _optional("controls", ListOf(CONTROL)),
+            )
+        ),
+        create_governance_policy,
+    ),
+    Verb("change-plan", Record((Field("plan", Text(choices=PLANS)),)), change_plan),
+)

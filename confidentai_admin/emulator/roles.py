@@ -1,0 +1,96 @@
+"""Roles, which are sets of policies."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from confidentai_admin.emulator.refusal import (
+    BUILT_IN,
+    NAME_TAKEN,
+    ROLE_IN_USE,
+    ROLE_INVITED,
+    UNKNOWN_ID,
+    UNKNOWN_POLICY,
+    UNKNOWN_ROLE,
+    Refused,
+)
+from confidentai_admin.emulator.world import Role, Scope, World
+
+
+def listing(scope: Scope) -> dict[str, Any]:
+    """List a scope's roles, the system's among them."""
+    return {"roles": [_shown(scope, role) for role in scope.roles.values()]}
+
+
+def create(world: World, scope: Scope, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Make a role."""
+    policy_ids = _known_policies(scope, body["policyIds"])
+    _refuse_taken_name(scope, body["name"], None)
+    role = Role(world.ids.uuid("role"), body["name"], body.get("description"), policy_ids)
+    scope.roles[role.id] = role
+    return {"role": _shown(scope, role)}
+
+
+def update(scope: Scope, role_id: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a role a name and a set of policies; a description left out stays."""
+    role = _find_own(scope, role_id)
+    policy_ids = _known_policies(scope, body["policyIds"])
+    _refuse_taken_name(scope, body["name"], role)
+    role.name = body["name"]
+    role.policy_ids = policy_ids
+    if "description" in body:
+        role.description = body["description"]
+    return {"role": _shown(scope, role)}
+
+
+def delete(scope: Scope, role_id: str) -> dict[str, Any]:
+    """Remove a role that nobody has and nobody is invited to."""
+    role = _find_own(scope, role_id)
+    if role.id in scope.members.values():
+        raise Refused(ROLE_IN_USE, "This role is still assigned to a member.")
+    for invitation in scope.invitations.values():
+        if invitation.role_id == role.id and invitation.status == "PENDING":
+            raise Refused(ROLE_INVITED, "This role is named by a pending invitation.")
+    for invitation in scope.invitations.values():
+        if invitation.role_id == role.id:
+            invitation.role_id = None
+    del scope.roles[role.id]
+    return {"id": role.id, "deleted": True}
+
+
+def named_in_body(scope: Scope, role_id: str, field: str) -> Role:
+    """Find the role that a body's field names, or refuse; a role of another scope is as unknown as any."""
+    role = scope.roles.get(role_id)
+    if role is None:
+        raise Refused(UNKNOWN_ROLE, f"{field} is not the id of a role of this {scope.kind}.")
+    return role
+
+
+def _find_own(scope: Scope, role_id: str) -> Role:
+    role = scope.roles.get(role_id)
+    if role is None:
+        raise Refused(UNKNOWN_ID, f"There is no role with this id in the {scope.kind}.")
+    if role.system:
+        raise Refused(BUILT_IN, f"{role.name} is a system role and cannot be changed or deleted.")
+    return role
+
+
+def _known_policies(scope: Scope, policy_ids: Sequence[str]) -> list[str]:
+    for index, policy_id in enumerate(policy_ids):
+        if policy_id not in scope.policies:
+            raise Refused(UNKNOWN_POLICY, f"policyIds[{index}] is not the id of a policy of this {scope.kind}.")
+    return list(dict.fromkeys(policy_ids))
+
+
+def _refuse_taken_name(scope: Scope, name: str, but: Role | None) -> None:
+    if any(role.name == name and role is not but for role in scope.roles.values()):
+        raise Refused(NAME_TAKEN, f"The {scope.kind} already has a role named {name!r}.")
+
+
+def _shown(scope: Scope, role: Role) -> dict[str, Any]:
+    return {
+        "id": role.id,
+        "name": role.name,
+        "description": role.description,
+        f"{scope.kind}Id": None if role.system else scope.id,
+        "policies": [{"id": policy_id, "name": scope.policies[policy_id].name} for policy_id in role.policy_ids],
+    }

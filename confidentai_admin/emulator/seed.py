@@ -1,0 +1,286 @@
+"""The first state of the world, from the default seed or from one of the user's own.
+
+A seed is a JSON object (or, in Python, a mapping of the same form). Things are named, never given ids; people are
+named by their e-mail address. Only `members` is required, with exactly one Owner among them:
+
+    {
+      "idSeed": 7,
+      "organization": {"name": "Example Ltd", "plan": "STARTER"},
+      "members": [
+        {"email": "owner@example.com", "name": "Olive Owner", "role": "Owner"},
+        {"email": "member@example.com"},
+        {"email": "guest@example.com", "role": null}
+      ],
+      "policies": [{"name": "Billing", "description": "The bills", "permissions": ["billing:read"]}],
+      "roles": [{"name": "Accountant", "policies": ["Billing"]}],
+      "apiKeys": [{"name": "CI"}],
+      "invitations": [{"email": "new@example.com", "role": "Accountant", "status": "DECLINED"}],
+      "governancePolicies": [{"name": "Baseline", "controls": [{"name": "PII filter", "type": "RUNTIME"}]}],
+      "projects": [
+        {
+          "name": "Chatbot",
+          "description": "Answers questions",
+          "governancePolicy": "Baseline",
+          "members": [{"email": "member@example.com", "role": "Owner"}],
+          "policies": [], "roles": [], "apiKeys": [], "invitations": []
+        }
+      ]
+    }
+
+`idSeed` (default 0) is what ids and key values are derived from: the same seed gives the same ones. A role that is
+left out is `Member`, null is no role. Each key is one more beside the first organization key and each project's
+`Default Key`, and is `valid` unless it says false. A role's `policies` and a policy's `permissions` are names.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any, Final
+
+from confidentai_admin.emulator import api_keys, governance, invitations, projects
+from confidentai_admin.emulator.clock import Clock
+from confidentai_admin.emulator.contract import PLANS
+from confidentai_admin.emulator.ids import Ids
+from confidentai_admin.emulator.product import CONTROL
+from confidentai_admin.emulator.refusal import Refused
+from confidentai_admin.emulator.scopes import DEFAULT_ROLE, new_scope
+from confidentai_admin.emulator.shapes import Field, ListOf, Record, Shape, Text, Truth, Whole
+from confidentai_admin.emulator.validation import check
+from confidentai_admin.emulator.world import Policy, Role, Scope, User, World
+
+
+class SeedError(ValueError):
+    """A seed that describes no possible world; the message names the place in it."""
+
+
+DEFAULT_PLAN: Final = "TEAM"
+FIRST_KEY_NAME: Final = "Emulator"
+
+DEFAULT_SEED: Final[dict[str, Any]] = {
+    "organization": {"name": "Acme Inc.", "plan": DEFAULT_PLAN},
+    "members": [
+        {"email": "olivia@acme.example", "name": "Olivia Owner", "role": "Owner"},
+        {"email": "adam@acme.example", "name": "Adam Admin", "role": "Admin"},
+        {"email": "mia@acme.example", "name": "Mia Member"},
+        {"email": "max@acme.example", "name": "Max Member"},
+    ],
+    "governancePolicies": [
+        {
+            "name": "Baseline",
+            "description": "What every project must have.",
+            "controls": [
+                {"name": "Personal data filter", "type": "RUNTIME"},
+                {"name": "Regression tests before release", "type": "PRE_DEPLOYMENT_EVALS"},
+            ],
+        },
+        {
+            "name": "High risk",
+            "description": "For projects that face customers.",
+            "controls": [
+                {"name": "Red teaming before release", "type": "PRE_DEPLOYMENT_RED_TEAMING"},
+                {"name": "Incident contact on duty", "type": "OPERATIONAL"},
+            ],
+        },
+    ],
+}
+
+
+def _optional(name: str, shape: Shape, *, nullable: bool = False) -> Field:
+    return Field(name, shape, required=False, nullable=nullable)
+
+
+_NAME = Field("name", Text(min_length=1))
+_EMAIL = Field("email", Text(format="email"))
+_ROLE = _optional("role", Text(), nullable=True)
+_DESCRIPTION = _optional("description", Text(), nullable=True)
+_NAMES = ListOf(Text(min_length=1))
+
+_OF_A_SCOPE = (
+    _optional("policies", ListOf(Record((_NAME, _DESCRIPTION, Field("permissions", _NAMES))))),
+    _optional("roles", ListOf(Record((_NAME, _DESCRIPTION, Field("policies", _NAMES))))),
+    _optional("apiKeys", ListOf(Record((_NAME, _optional("valid", Truth()))))),
+    _optional(
+        "invitations",
+        ListOf(Record((_EMAIL, _ROLE, _optional("status", Text(choices=("PENDING", "DECLINED")))))),
+    ),
+)
+
+SEED_FORM: Final = Record(
+    (
+        _optional("idSeed", Whole()),
+        _optional("organization", Record((_optional("name", _NAME.shape), _optional("plan", Text(choices=PLANS))))),
+        Field(
+            "members",
+            ListOf(
+                Record(
+                    (_EMAIL, _optional("name", Text(), nullable=True), _optional("image", Text(), nullable=True), _ROLE)
+                ),
+                min_items=1,
+            ),
+        ),
+        *_OF_A_SCOPE,
+        _optional("governancePolicies", ListOf(Record((_NAME, _DESCRIPTION, _optional("controls", ListOf(CONTROL)))))),
+        _optional(
+            "projects",
+            ListOf(
+                Record(
+                    (
+                        _NAME,
+                        _DESCRIPTION,
+                        _optional("governancePolicy", Text(), nullable=True),
+                        _optional("members", ListOf(Record((_EMAIL, _ROLE)))),
+                        *_OF_A_SCOPE,
+                    )
+                )
+            ),
+        ),
+    )
+)
+"""The shape of a seed."""
+
+
+def read_seed(seed: str | PathLike[str] | Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """Give the seed that is meant: a file's, the mapping itself, or the default one."""
+    if seed is None:
+        return DEFAULT_SEED
+    if isinstance(seed, Mapping):
+        return seed
+    try:
+        content = json.loads(Path(seed).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SeedError(f"The seed file cannot be read: {error.strerror or error}.") from error
+    except (ValueError, RecursionError) as error:
+        raise SeedError(f"The seed file is not JSON: {error}.") from error
+    if not isinstance(content, dict):
+        raise SeedError("The seed must be a JSON object.")
+    return content
+
+
+def build(seed: Mapping[str, Any], *, api_key: str | None, plan: str | None, clock: Clock) -> World:
+    """Make the world that a seed describes. A plan given here is taken instead of the seed's."""
+    try:
+        check(seed, SEED_FORM, "")
+    except Refused as refusal:
+        raise SeedError(f"The seed is wrong: {refusal.message}") from None
+    ids = Ids(seed.get("idSeed", 0))
+    about = seed.get("organization", {})
+    organization_id = ids.cuid("organization")
+    world = World(
+        id=organization_id,
+        name=about.get("name", "Acme Inc."),
+        plan=plan or about.get("plan", DEFAULT_PLAN),
+        created_at=clock.now(),
+        scope=new_scope("organization", organization_id, ids),
+        ids=ids,
+        clock=clock,
+    )
+    api_keys.add(world, world.scope, FIRST_KEY_NAME, api_key)
+    _fill_roles(world, world.scope, seed, "")
+    _add_members(world, seed["members"])
+    _fill_rest(world, world.scope, seed, "")
+    governance_ids: dict[str, str] = {}
+    for index, policy in enumerate(seed.get("governancePolicies", ())):
+        if policy["name"] in governance_ids:
+            raise SeedError(f"The seed is wrong: governancePolicies[{index}].name is there twice.")
+        made = governance.add(world, policy["name"], policy.get("description"), policy.get("controls", ()))
+        governance_ids[made.name] = made.id
+    for index, project in enumerate(seed.get("projects", ())):
+        _add_project(world, project, governance_ids, f"projects[{index}]")
+    return world
+
+
+def _add_members(world: World, described: Sequence[Mapping[str, Any]]) -> None:
+    for index, member in enumerate(described):
+        place = f"members[{index}]"
+        if world.user_by_email(member["email"]) is not None:
+            raise SeedError(f"The seed is wrong: {place}.email is there twice.")
+        role_id = _role_id(world.scope, member, place)
+        user = User(world.ids.cuid("user"), member["email"], member.get("name"), member.get("image"))
+        world.users[user.id] = user
+        world.scope.members[user.id] = role_id
+    if _owners(world.scope) != 1:
+        raise SeedError("The seed is wrong: members must have exactly one whose role is Owner.")
+
+
+def _add_project(world: World, described: Mapping[str, Any], governance_ids: Mapping[str, str], place: str) -> None:
+    if any(project.name == described["name"] for project in world.projects.values()):
+        raise SeedError(f"The seed is wrong: {place}.name is there twice.")
+    project = projects.add(world, described["name"], described.get("description"))
+    policy_name = described.get("governancePolicy")
+    if policy_name is not None:
+        if policy_name not in governance_ids:
+            raise SeedError(f"The seed is wrong: {place}.governancePolicy names none of governancePolicies.")
+        project.governance_policy_id = governance_ids[policy_name]
+    api_keys.add(world, project.scope, api_keys.DEFAULT_KEY_NAME)
+    _fill_roles(world, project.scope, described, f"{place}.")
+    for index, member in enumerate(described.get("members", ())):
+        user = world.user_by_email(member["email"])
+        if user is None:
+            raise SeedError(f"The seed is wrong: {place}.members[{index}].email is no member of the organization.")
+        if user.id in project.scope.members:
+            raise SeedError(f"The seed is wrong: {place}.members[{index}].email is there twice.")
+        project.scope.members[user.id] = _role_id(project.scope, member, f"{place}.members[{index}]")
+    if _owners(project.scope) > 1:
+        raise SeedError(f"The seed is wrong: {place}.members has more than one Owner.")
+    _fill_rest(world, project.scope, described, f"{place}.")
+
+
+def _fill_roles(world: World, scope: Scope, described: Mapping[str, Any], prefix: str) -> None:
+    permission_ids = {permission.name: permission.id for permission in scope.permissions.values()}
+    policy_ids = {policy.name: policy.id for policy in scope.policies.values()}
+    for index, policy in enumerate(described.get("policies", ())):
+        place = f"{prefix}policies[{index}]"
+        if policy["name"] in policy_ids:
+            raise SeedError(f"The seed is wrong: {place}.name is taken.")
+        contents = _ids_of(policy["permissions"], permission_ids, f"{place}.permissions")
+        made = Policy(world.ids.uuid("policy"), policy["name"], policy.get("description"), contents)
+        scope.policies[made.id] = made
+        policy_ids[made.name] = made.id
+    for index, role in enumerate(described.get("roles", ())):
+        place = f"{prefix}roles[{index}]"
+        if any(each.name == role["name"] for each in scope.roles.values()):
+            raise SeedError(f"The seed is wrong: {place}.name is taken.")
+        contents = _ids_of(role["policies"], policy_ids, f"{place}.policies")
+        new_role = Role(world.ids.uuid("role"), role["name"], role.get("description"), contents)
+        scope.roles[new_role.id] = new_role
+
+
+def _fill_rest(world: World, scope: Scope, described: Mapping[str, Any], prefix: str) -> None:
+    for api_key in described.get("apiKeys", ()):
+        api_keys.add(world, scope, api_key["name"]).valid = api_key.get("valid", True)
+    invited: set[str] = set()
+    members = {world.users[user_id].email.casefold() for user_id in scope.members}
+    for index, described_invitation in enumerate(described.get("invitations", ())):
+        place = f"{prefix}invitations[{index}]"
+        email = described_invitation["email"].casefold()
+        if email in members or email in invited:
+            raise SeedError(f"The seed is wrong: {place}.email is a member or invited already.")
+        invited.add(email)
+        # An invitation's role is null when none was named; the invitee then becomes a Member.
+        role_id = _role_id(scope, {"role": None, **described_invitation}, place)
+        if role_id == scope.system_role("Owner").id:
+            raise SeedError(f"The seed is wrong: {place}.role must not be Owner.")
+        invitation = invitations.add(world, scope, described_invitation["email"], role_id)
+        invitation.status = described_invitation.get("status", "PENDING")
+
+
+def _role_id(scope: Scope, described: Mapping[str, Any], place: str) -> str | None:
+    name = described.get("role", DEFAULT_ROLE)
+    if name is None:
+        return None
+    for role in scope.roles.values():
+        if role.name == name:
+            return role.id
+    raise SeedError(f"The seed is wrong: {place}.role is not the name of a role of this {scope.kind}.")
+
+
+def _ids_of(names: Sequence[str], known: Mapping[str, str], place: str) -> list[str]:
+    for index, name in enumerate(names):
+        if name not in known:
+            raise SeedError(f"The seed is wrong: {place}[{index}] is not known there.")
+    return [known[name] for name in dict.fromkeys(names)]
+
+
+def _owners(scope: Scope) -> int:
+    return list(scope.members.values()).count(scope.system_role("Owner").id)
