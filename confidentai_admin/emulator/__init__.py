@@ -1,0 +1,25 @@
+"""A local server of the whole Confident AI management API, for demos and for tests.
+
+`Emulator` runs it inside a program; `python -m confidentai_admin.emulator` runs it as one. It has real state and real
+rules, and it knows the contract by itself (`OPERATIONS`), apart from the client, so that it can catch the client's
+mistakes.
+
+Programs in other languages do what the methods of `Emulator` do by `POST /_emulator/<verb>` with a JSON body and no
+key; answers come in the API's envelope:
+
+| verb | body |
+|---|---|
+| `accept-invitation` | `invitationId`, optionally `name` |
+| `decline-invitation` | `invitationId` |
+| `add-member` | `email`, optionally `name`, `role`, `projectId`, `projectRole` (roles by name, null for none) |
+| `create-governance-policy` | `name`, optionally `description`, `controls` (each with `name` and `type`) |
+| `change-plan` | `plan` |
+| `reset` | `{}` |
+"""
+
+from confidentai_admin.emulator.contract import OPERATIONS, Operation
+from confidentai_admin.emulator.refusal import Refused
+from confidentai_admin.emulator.seed import SeedError
+from confidentai_admin.emulator.server import Emulator
+
+__all__ = ["OPERATIONS", "Emulator", "Operation", "Refused", "SeedError"]

@@ -1,0 +1,57 @@
+"""The command: `python -m confidentai_admin.emulator`."""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import signal
+import sys
+from collections.abc import Sequence
+
+from confidentai_admin.emulator.contract import PLANS
+from confidentai_admin.emulator.server import Emulator
+
+_WRONG_USE = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the emulator until Ctrl-C or SIGTERM; return the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m confidentai_admin.emulator",
+        description="Serve the Confident AI management API on this machine, from memory. "
+        "When it is ready, one JSON line on standard output gives the url and the api_key.",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="a loopback address (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=0, help="the port; 0, the default, takes a free one")
+    parser.add_argument("--api-key", help="the organization key to accept; made up if not given")
+    parser.add_argument("--plan", help=f"the organization's plan: {', '.join(PLANS)} (default: the seed's, or TEAM)")
+    parser.add_argument("--seed", metavar="FILE", help="a JSON file that describes the first state")
+    chosen = parser.parse_args(arguments)
+    # Ctrl-C may come before the loop listens for it, or where the loop cannot.
+    with contextlib.suppress(KeyboardInterrupt):
+        try:
+            emulator = Emulator(
+                host=chosen.host, port=chosen.port, api_key=chosen.api_key, plan=chosen.plan, seed=chosen.seed
+            )
+            asyncio.run(_serve(emulator))
+        except (ValueError, OverflowError, OSError) as error:
+            sys.stderr.write(f"{parser.prog}: error: {' '.join(str(error).split())}\n")
+            return _WRONG_USE
+    return 0
+
+
+async def _serve(emulator: Emulator) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Windows' loop cannot; there Ctrl-C is a KeyboardInterrupt and SIGTERM ends the process.
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(number, stop.set)
+    async with emulator:
+        sys.stdout.write(json.dumps({"url": emulator.url, "api_key": emulator.api_key}) + "\n")
+        sys.stdout.flush()
+        await stop.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,138 @@
+"""From HTTP to the rules and back: every answer this server gives is made here, in the API's envelope."""
+
+import json
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from aiohttp import web
+
+from confidentai_admin.emulator import api_keys, organization, routes
+from confidentai_admin.emulator.operations import WORK, Call
+from confidentai_admin.emulator.product import RESET, VERBS
+from confidentai_admin.emulator.refusal import (
+    MALFORMED,
+    TOO_LARGE,
+    UNKNOWN_FIELD,
+    UNKNOWN_ROUTE,
+    WRONG_METHOD,
+    Refused,
+)
+from confidentai_admin.emulator.shapes import Record
+from confidentai_admin.emulator.validation import read_body, read_query
+from confidentai_admin.emulator.world import World
+
+logger = logging.getLogger("confidentai_admin.emulator")
+
+KEY_HEADER: Final = "CONFIDENT_API_KEY"
+MAX_BODY: Final = 4 * 1024 * 1024
+"""How many bytes a request's body may have."""
+
+_CONTROL_PREFIX: Final = "/_emulator/"
+_VERBS: Final = {verb.name: verb for verb in VERBS}
+
+
+class App:
+    """The world that is being served, the lock around it, and the way of a request through the rules."""
+
+    def __init__(self, make_world: Callable[[], World]) -> None:
+        self._make_world = make_world
+        self._lock = threading.Lock()
+        self._world = make_world()
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer a request, whatever comes."""
+        try:
+            raw_path = request.rel_url.raw_path
+            if raw_path.startswith(_CONTROL_PREFIX):
+                return await self._answer_control(request, raw_path.removeprefix(_CONTROL_PREFIX))
+            return await self._answer_operation(request, raw_path)
+        except Refused as refusal:
+            return failure(refusal.status, refusal.message)
+        except Exception:
+            logger.exception("The emulator failed to answer %s %s", request.method, request.path)
+            return failure(500, "The emulator failed to answer; its log says why.")
+
+    def perform(self, verb: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Do one of the things that happen in the product; the body is checked like a request's."""
+        with self._lock:
+            if verb == RESET:
+                read_body(dict(body), Record())
+                self._world = self._make_world()
+                return organization.get(self._world)
+            return _VERBS[verb].work(self._world, read_body(dict(body), _VERBS[verb].body))
+
+    async def _answer_operation(self, request: web.BaseRequest, raw_path: str) -> web.Response:
+        route = routes.find(request.method, raw_path)
+        if route is None:
+            raise Refused(UNKNOWN_ROUTE, "There is nothing at this path.")
+        if isinstance(route, routes.WrongMethod):
+            return _wrong_method(route.allowed)
+        # A fault that takes the place of the work, or that strikes before it, belongs here.
+        with self._lock:
+            api_keys.authenticate(self._world, request.headers.get(KEY_HEADER))
+        operation = route.operation
+        query = read_query(parse_qsl(request.rel_url.raw_query_string, keep_blank_values=True), operation.query)
+        body = {} if operation.body is None else read_body(await _read_json(request), operation.body)
+        with self._lock:
+            data = WORK[operation.name](Call(self._world, route.ids, query, body))
+        # A fault that strikes after the work was done, and what keeps a record of the call, belong here.
+        return success(data)
+
+    async def _answer_control(self, request: web.BaseRequest, verb: str) -> web.Response:
+        if verb != RESET and verb not in _VERBS:
+            raise Refused(UNKNOWN_ROUTE, f"The emulator has no such verb; it has {', '.join([*_VERBS, RESET])}.")
+        if request.method != "POST":
+            return _wrong_method(("POST",))
+        if request.rel_url.raw_query_string:
+            raise Refused(UNKNOWN_FIELD, "The emulator's own verbs take no query parameters.")
+        body = await _read_json(request)
+        if not isinstance(body, dict):
+            raise Refused(MALFORMED, "The request's body must be a JSON object.")
+        return success(self.perform(verb, body))
+
+
+def success(data: Mapping[str, Any]) -> web.Response:
+    """Put an operation's data into the envelope."""
+    return web.json_response({"success": True, "data": data, "deprecated": False})
+
+
+def failure(status: int, message: str, *, headers: Mapping[str, str] | None = None) -> web.Response:
+    """Put a message about what went wrong into the envelope."""
+    return web.json_response({"success": False, "error": message, "deprecated": False}, status=status, headers=headers)
+
+
+def _wrong_method(allowed: tuple[str, ...]) -> web.Response:
+    return failure(
+        WRONG_METHOD.status, f"This path takes only {', '.join(allowed)}.", headers={"Allow": ", ".join(allowed)}
+    )
+
+
+async def _read_json(request: web.BaseRequest) -> object:
+    raw = await _read(request)
+    if not raw:
+        raise Refused(MALFORMED, "The request's body is missing; it must be a JSON object.")
+    if request.content_type != "application/json":
+        raise Refused(MALFORMED, "The request's body must be declared as Content-Type: application/json.")
+    try:
+        return json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        raise Refused(MALFORMED, "The request's body is not JSON.") from None
+
+
+async def _read(request: web.BaseRequest) -> bytes:
+    body = bytearray()
+    try:
+        async for chunk in request.content.iter_chunked(64 * 1024):
+            body += chunk
+            if len(body) > MAX_BODY:
+                raise Refused(TOO_LARGE, f"The request's body has more than {MAX_BODY} bytes.")
+    except web.RequestPayloadError:
+        raise Refused(MALFORMED, "The request's body cannot be read as its headers say.") from None
+    return bytes(body)
+
+
+def _refuse_constant(name: str) -> object:
+    raise ValueError(f"{name} is not JSON")

@@ -1,0 +1,263 @@
+"""`Emulator`: the emulator inside a program, in the running event loop or in a thread of its own."""
+
+import asyncio
+import ipaddress
+import threading
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from os import PathLike
+from types import TracebackType
+from typing import Any, Final
+
+import anyio
+import anyio.lowlevel
+from aiohttp import web
+
+from confidentai_admin.emulator import seed as seeds
+from confidentai_admin.emulator.app import App
+from confidentai_admin.emulator.clock import Clock
+from confidentai_admin.emulator.contract import PLANS
+from confidentai_admin.emulator.product import RESET
+from confidentai_admin.emulator.protocol import EnvelopeServer
+from confidentai_admin.emulator.world import World
+
+# Requests are answered without waiting, so what is still there after this long is a client that stopped half-way.
+_GRACE_SECONDS: Final = 0.1
+
+
+class Emulator:
+    """A server of the whole management API, on this machine, with real state and the API's rules.
+
+    `async with Emulator() as emu:` serves in the running event loop, `with Emulator() as emu:` in a thread of its
+    own, for blocking code. Point a client at `emu.url` with the key `emu.api_key`.
+
+    The methods do what people do in the product and what the API cannot. They can be called from any thread, return
+    what the API would show, and raise `Refused` (with a `status`) for what cannot be.
+
+    Args:
+        host: A loopback address. The emulator takes part in no network.
+        port: The port, or 0 for a free one.
+        api_key: The value of the first organization key; made up from the seed if not given.
+        plan: The organization's plan, instead of the seed's (the default world is on TEAM).
+        seed: Another first state: a JSON file's path, or a mapping of the same form
+            (see `confidentai_admin.emulator.seed`).
+
+    Raises:
+        ValueError: An argument is wrong; `SeedError`, a kind of `ValueError`, if it is the seed.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        api_key: str | None = None,
+        plan: str | None = None,
+        seed: str | PathLike[str] | Mapping[str, Any] | None = None,
+    ) -> None:
+        self._host = _loopback(host)
+        self._port = port
+        _check_api_key(api_key)
+        if plan is not None and plan not in PLANS:
+            raise ValueError(f"plan must be one of {', '.join(PLANS)}.")
+        clock = Clock()
+        first_state = seeds.read_seed(seed)
+
+        def make_world() -> World:
+            return seeds.build(first_state, api_key=api_key, plan=plan, clock=clock)
+
+        world = make_world()
+        self._api_key = next(iter(world.scope.api_keys.values())).value
+        self._app = App(make_world)
+        self._url: str | None = None
+        self._runner: web.ServerRunner | None = None
+        self._thread: _ServingThread | None = None
+
+    @property
+    def url(self) -> str:
+        """The base URL, for instance `http://127.0.0.1:49152`; only while the emulator runs."""
+        if self._url is None:
+            raise RuntimeError("The emulator is not running: enter it with `with` or `async with` first.")
+        return self._url
+
+    @property
+    def api_key(self) -> str:
+        """The value of the organization key that the world begins with."""
+        return self._api_key
+
+    def accept_invitation(self, invitation_id: int, *, name: str | None = None) -> dict[str, Any]:
+        """Let the invitee accept, and return the member they have become. `name` is theirs if they are new here."""
+        data = self._app.perform("accept-invitation", _given(invitationId=invitation_id, name=name))
+        return _part(data, "member")
+
+    def decline_invitation(self, invitation_id: int) -> dict[str, Any]:
+        """Let the invitee decline, and return the invitation."""
+        return _part(self._app.perform("decline-invitation", {"invitationId": invitation_id}), "invitation")
+
+    def add_member(
+        self,
+        email: str,
+        *,
+        name: str | None = None,
+        role: str | None = None,
+        project_id: str | None = None,
+        project_role: str | None = None,
+    ) -> dict[str, Any]:
+        """Add somebody to the organization, and to a project if one is given; return the member.
+
+        Roles are named, and are `Member` if not. Somebody who is in the organization already can be added to a
+        project. `Owner` is possible only where there is none.
+        """
+        body = _given(email=email, name=name, role=role, projectId=project_id, projectRole=project_role)
+        return _part(self._app.perform("add-member", body), "member")
+
+    def create_governance_policy(
+        self,
+        name: str,
+        *,
+        description: str | None = None,
+        controls: Sequence[Mapping[str, str]] = (),
+    ) -> dict[str, Any]:
+        """Make a governance policy and return it; each control is a mapping with `name` and `type`."""
+        body = _given(name=name, description=description, controls=list(controls))
+        return _part(self._app.perform("create-governance-policy", body), "governancePolicy")
+
+    def change_plan(self, plan: str) -> dict[str, Any]:
+        """Put the organization on another plan and return the organization."""
+        return _part(self._app.perform("change-plan", {"plan": plan}), "organization")
+
+    def reset(self) -> None:
+        """Go back to the first state: the same ids, the same key, and nothing of what was done since."""
+        self._app.perform(RESET, {})
+
+    async def __aenter__(self) -> "Emulator":
+        self._refuse_second_entry()
+        await self._start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        with anyio.CancelScope(shield=True):
+            await self._stop()
+
+    def __enter__(self) -> "Emulator":
+        self._refuse_second_entry()
+        thread = _ServingThread(self._start, self._stop)
+        thread.start_and_wait()
+        self._thread = thread
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.stop_and_wait()
+
+    def __repr__(self) -> str:
+        return f"<Emulator at {self._url}>" if self._url else "<Emulator, not running>"
+
+    def _refuse_second_entry(self) -> None:
+        if self._url is not None or self._thread is not None:
+            raise RuntimeError("The emulator is running already.")
+
+    async def _start(self) -> None:
+        runner = web.ServerRunner(EnvelopeServer(self._app.handle), shutdown_timeout=_GRACE_SECONDS)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, self._host, self._port).start()
+        except BaseException:
+            await runner.cleanup()
+            raise
+        self._runner = runner
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        self._url = f"http://{host}:{runner.addresses[0][1]}"
+
+    async def _stop(self) -> None:
+        runner, self._runner, self._url = self._runner, None, None
+        if runner is None:
+            return
+        await runner.cleanup()
+        # Connections that were closed are told so, and tasks that were cancelled end, in the loop's next rounds.
+        for _ in range(3):
+            await anyio.lowlevel.checkpoint()
+
+
+class _ServingThread:
+    """A thread with an event loop that serves one emulator until it is told to stop."""
+
+    def __init__(self, start: Callable[[], Awaitable[None]], close: Callable[[], Awaitable[None]]) -> None:
+        self._start = start
+        self._close = close
+        self._ready = threading.Event()
+        self._failure: BaseException | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        # A daemon, so that a program that never leaves its `with` block can still end.
+        self._thread = threading.Thread(target=self._run, name="confidentai-admin-emulator", daemon=True)
+
+    def start_and_wait(self) -> None:
+        self._thread.start()
+        try:
+            self._ready.wait()
+        except BaseException:
+            self.stop_and_wait()
+            raise
+        if self._failure is not None:
+            self._thread.join()
+            raise self._failure
+
+    def stop_and_wait(self) -> None:
+        self._ready.wait()
+        if self._loop is not None and self._stop is not None:
+            self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except BaseException as error:  # noqa: BLE001 - it is raised again in the thread that waits for this one
+            self._failure = error
+        finally:
+            self._ready.set()
+
+    async def _serve(self) -> None:
+        self._stop = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        await self._start()
+        try:
+            self._ready.set()
+            await self._stop.wait()
+        finally:
+            await self._close()
+
+
+def _loopback(host: str) -> str:
+    if host == "localhost":
+        # It may mean two addresses; one is served, and it is the one that the URL names.
+        return "127.0.0.1"
+    try:
+        is_loopback = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        is_loopback = False
+    if not is_loopback:
+        raise ValueError("host must be a loopback address, such as 127.0.0.1: the emulator is for this machine only.")
+    return host
+
+
+def _check_api_key(api_key: str | None) -> None:
+    if api_key is None:
+        return
+    if not api_key or not all("!" <= character <= "~" for character in api_key):
+        raise ValueError("api_key must consist of printable ASCII characters without spaces.")
+    if "_proj_" in api_key:
+        raise ValueError("api_key must be an organization's key, and this one is named like a project's.")
+
+
+def _given(**fields: Any) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _part(data: Mapping[str, Any], name: str) -> dict[str, Any]:
+    part: dict[str, Any] = data[name]
+    return part
