@@ -1,0 +1,217 @@
+"""The client."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any
+
+import attrs
+
+from .._settings import SecretText, Settings, Timeout, whole_number
+from .._transport import ConnectionOptions, ConnectionPool, SessionFactory, TraceConfig, Transport
+from .._wire import NOT_GIVEN, Call, Effect, query, request_path
+from ..models import Organization
+from .organization import AsyncOrganization
+from .projects import AsyncProject, AsyncProjects
+
+_EFFECTS = {
+    "GET": Effect.READ,
+    "PUT": Effect.REPEATABLE,
+    "DELETE": Effect.REPEATABLE,
+    "POST": Effect.ONCE,
+    "PATCH": Effect.ONCE,
+}
+
+
+class AsyncConfidentAI:
+    """A Confident AI organization, administered from asynchronous code.
+
+    Use it as ``async with AsyncConfidentAI() as client:`` or call ``close()`` when you are done. It connects at the
+    first call, keeps its connections, and is meant to be shared by all of a program's tasks. It belongs to one event
+    loop at a time.
+
+    Every call can raise ``AuthenticationError``, ``PermissionDeniedError``, ``RateLimitError``,
+    ``InternalServerError``, ``APIConnectionError``, ``APITimeoutError`` and ``APIResponseValidationError``, all of
+    which are ``ConfidentAIError``; the methods name what else they raise.
+
+    Args:
+        api_key: An organization API key. Default: the environment variable ``CONFIDENT_ORG_API_KEY``.
+        base_url: Another server than that of a region: self-hosted, private, or an emulator. Default: the environment
+            variable ``CONFIDENT_BASE_URL``.
+        region: ``US``, ``EU`` or ``AU``. Default: the environment variable ``CONFIDENT_REGION``, else what the key's
+            prefix says, else ``US``.
+        timeout: How long a call may take: seconds in total, or a ``Timeout``.
+        max_retries: How often a call is repeated at most, 0 or more. Only what cannot do harm is repeated: see the
+            README.
+        max_connections: How many connections are open at most, 1 or more. Further calls wait for one.
+        proxy: The URL of an HTTP proxy.
+        ssl_context: Whom to trust, where the system's certificates do not say: ``ssl.create_default_context(cafile=…)``
+            for a private CA.
+        trust_env: Take a proxy from ``HTTPS_PROXY`` and the like, and its password from ``.netrc``.
+        trace_configs: aiohttp's hooks for tracing, as OpenTelemetry's instrumentation has them.
+        session_factory: Makes the whole aiohttp session, instead of the four before it. Called in the event loop.
+        allow_insecure_http: Send the key over plain http to another machine.
+
+    Raises:
+        ConfigurationError: There is no key, or a key, URL, region or combination that cannot be used.
+        TypeError: An argument is of another type.
+        ValueError: A number is out of its range.
+    """
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        *,
+        base_url: str | None = None,
+        region: str | None = None,
+        timeout: float | Timeout = Timeout(connect=10, read=30, total=60),
+        max_retries: int = 2,
+        max_connections: int = 20,
+        proxy: str | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        trust_env: bool = False,
+        trace_configs: Sequence[TraceConfig] | None = None,
+        session_factory: SessionFactory | None = None,
+        allow_insecure_http: bool = False,
+    ) -> None:
+        api_key = SecretText.hide(api_key)
+        settings = Settings.resolve(api_key, base_url=base_url, region=region, allow_insecure_http=allow_insecure_http)
+        options = ConnectionOptions(
+            whole_number("max_connections", max_connections, minimum=1),
+            proxy=proxy,
+            ssl_context=ssl_context,
+            trust_env=trust_env,
+            trace_configs=trace_configs,
+            session_factory=session_factory,
+        )
+        retries = whole_number("max_retries", max_retries, minimum=0)
+        self._bind(Transport(settings, ConnectionPool(options), Timeout.of(timeout), retries), is_view=False)
+
+    def _bind(self, transport: Transport, *, is_view: bool) -> None:
+        self._transport = transport
+        self._is_view = is_view
+        self.projects = AsyncProjects(transport)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(base_url={self.base_url!r})"
+
+    async def __aenter__(self) -> AsyncConfidentAI:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections. Calls that are under way fail, and so does every later one.
+
+        Closing twice is fine. Closing what ``with_options`` gave does nothing: the client that it came from does it.
+        """
+        if not self._is_view:
+            await self._transport.close()
+
+    @property
+    def base_url(self) -> str:
+        """Where the requests go, without a slash at the end."""
+        return self._transport.settings.base_url
+
+    def organization(self) -> AsyncOrganization:
+        """The organization of the API key, its members, roles, keys and so on. Makes no request."""
+        return AsyncOrganization(self._transport)
+
+    def project(self, project_id: str) -> AsyncProject:
+        """One project, its members, roles, keys and so on. Makes no request: the project need not exist.
+
+        Args:
+            project_id: The id of the project.
+
+        Raises:
+            TypeError: The id is not a string.
+            ValueError: The id is empty, ``.`` or ``..``.
+        """
+        return AsyncProject(self._transport, project_id)
+
+    async def whoami(self) -> Organization:
+        """Get the organization that the API key belongs to: a cheap way to see that the key works.
+
+        Endpoint: ``GET /v1/organization``.
+
+        Returns:
+            The organization.
+
+        Raises:
+            AuthenticationError: The key is unknown, deactivated or deleted.
+        """
+        return await self.organization().get()
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        repeatable: bool | None = None,
+    ) -> Any:
+        """Call an operation that this SDK does not know yet, with the same care as one that it knows.
+
+        Args:
+            method: ``GET``, ``PUT``, ``DELETE``, ``POST`` or ``PATCH``.
+            path: The path after the base URL, such as ``/v1/projects``. Percent-encode the ids in it.
+            params: The query. Values are strings, numbers, booleans or lists of these; ``None`` is left out.
+            json: The body. ``None`` sends no body.
+            repeatable: Whether doing it twice is the same as doing it once, so that it may be sent again after a lost
+                answer. Default: ``True`` for ``GET``, ``PUT`` and ``DELETE``.
+
+        Returns:
+            The ``data`` of the answer, as JSON has it.
+
+        Raises:
+            APIStatusError: The server refused or failed.
+            TypeError: An argument is of another type, or JSON has no form for the body.
+            ValueError: The method is another one, or the path does not begin with a slash, has a query, a fragment or
+                a dot segment.
+        """
+        if not isinstance(method, str):
+            raise TypeError(f"method must be a string, not {type(method).__name__}")
+        method = method.upper()
+        if method not in _EFFECTS:
+            raise ValueError(f"method must be one of {', '.join(_EFFECTS)}")
+        effect = _EFFECTS[method]
+        if repeatable is not None and effect is not Effect.READ:
+            effect = Effect.REPEATABLE if repeatable else Effect.ONCE
+        path = request_path(path)
+        call = Call(
+            f"{method} {path}",
+            method,
+            path,
+            effect,
+            query=query(params or {}),
+            body=NOT_GIVEN if json is None else json,
+        )
+        return await self._transport.send(call, object, if_gone=None if method == "DELETE" else NOT_GIVEN)
+
+    def with_options(
+        self, *, timeout: float | Timeout | None = None, max_retries: int | None = None
+    ) -> AsyncConfidentAI:
+        """A view of this client with other limits, on the same connections. It costs nothing, and needs no closing.
+
+        Args:
+            timeout: Seconds in total, or a ``Timeout``. Default: as it is.
+            max_retries: How often a call is repeated at most, 0 or more. Default: as it is.
+
+        Raises:
+            TypeError: An argument is of another type.
+            ValueError: A number is out of its range.
+        """
+        transport = self._transport
+        if timeout is not None:
+            transport = attrs.evolve(transport, timeout=Timeout.of(timeout))
+        if max_retries is not None:
+            transport = attrs.evolve(transport, max_retries=whole_number("max_retries", max_retries, minimum=0))
+        view = object.__new__(type(self))
+        view._bind(transport, is_view=True)
+        return view

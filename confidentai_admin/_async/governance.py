@@ -1,0 +1,165 @@
+"""Governance policies of the organization, and the projects on them."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Iterable
+
+import attrs
+
+from .._transport import Transport
+from .._wire import Call, Effect, path_segment, query, text_list
+from ..models import (
+    GovernancePolicy,
+    GovernancePolicyAssignmentResult,
+    GovernancePolicyUnassignmentResult,
+    NamedRef,
+    Page,
+)
+from .page_iterator import AsyncPageIterator
+
+_DEFAULT_PAGE_SIZE = 25
+
+
+@attrs.frozen
+class _Projects:
+    projects: builtins.list[NamedRef]
+    total: int
+
+
+class AsyncGovernance:
+    """The governance of the organization.
+
+    Attributes:
+        policies: Its governance policies.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self.policies = AsyncGovernancePolicies(transport)
+
+
+class AsyncGovernancePolicies:
+    """The governance policies of the organization. They are made in the product, not through this API."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._path = "/v1/organization/governance-policies"
+
+    def _path_of(self, policy_id: str) -> str:
+        return f"{self._path}/{path_segment('policy_id', policy_id)}"
+
+    async def list(self) -> builtins.list[GovernancePolicy]:
+        """List the governance policies.
+
+        Endpoint: ``GET /v1/organization/governance-policies``.
+
+        Returns:
+            The policies and their controls.
+        """
+        call = Call("listGovernancePolicies", "GET", self._path, Effect.READ)
+        return await self._transport.send(call, builtins.list[GovernancePolicy], "governancePolicies")
+
+    async def list_projects(
+        self, policy_id: str, *, page: int | None = None, page_size: int | None = None
+    ) -> Page[NamedRef]:
+        """List one page of the projects on a governance policy.
+
+        Endpoint: ``GET /v1/organization/governance-policies/{policyId}/projects``.
+
+        Args:
+            policy_id: The id of the policy.
+            page: The number of the page, from 1. Default: 1.
+            page_size: How many projects a page has, 1 to 100. Default: 25.
+
+        Returns:
+            The ids and names of the projects on the page, and how many there are in all. A page beyond the end is
+            empty.
+
+        Raises:
+            BadRequestError: A number is out of its range.
+            NotFoundError: There is no such policy.
+        """
+        call = Call(
+            "listGovernancePolicyProjects",
+            "GET",
+            f"{self._path_of(policy_id)}/projects",
+            Effect.READ,
+            query=query({"page": page, "pageSize": page_size}),
+        )
+        answer = await self._transport.send(call, _Projects)
+        return Page(answer.projects, answer.total, page or 1, page_size or _DEFAULT_PAGE_SIZE)
+
+    def iter_projects(self, policy_id: str, *, page_size: int = 100) -> AsyncPageIterator[NamedRef]:
+        """Walk all projects on a governance policy, each once, page by page.
+
+        Endpoint: ``GET /v1/organization/governance-policies/{policyId}/projects``.
+
+        Args:
+            policy_id: The id of the policy.
+            page_size: How many projects are asked for at a time, 1 to 100.
+
+        Returns:
+            An iterator of the projects' ids and names. Up to 8 pages are read at the same time.
+
+        Raises:
+            BadRequestError: A number is out of its range.
+            NotFoundError: There is no such policy.
+            APIResponseValidationError: The list did not keep still while it was read.
+        """
+        self._path_of(policy_id)
+        return AsyncPageIterator(lambda page: self.list_projects(policy_id, page=page, page_size=page_size))
+
+    async def assign(self, policy_id: str, *, project_ids: Iterable[str]) -> GovernancePolicyAssignmentResult:
+        """Put projects on a governance policy. A project that is on another one moves; others on this one stay.
+
+        Endpoint: ``POST /v1/organization/governance-policies/{policyId}/assign``.
+
+        Args:
+            policy_id: The id of the policy.
+            project_ids: The ids of the projects, one or more.
+
+        Returns:
+            The projects that are on it now, and the ids that do not exist. Some of each is no error: look at both.
+
+        Raises:
+            NotFoundError: There is no such policy.
+            TypeError: ``project_ids`` is one string.
+            ValueError: ``project_ids`` is empty.
+        """
+        call = Call(
+            "assignProjectsToGovernancePolicy",
+            "POST",
+            f"{self._path_of(policy_id)}/assign",
+            Effect.REPEATABLE,
+            body={"projectIds": text_list("project_ids", project_ids, empty=False)},
+        )
+        return await self._transport.send(call, GovernancePolicyAssignmentResult)
+
+    async def unassign(self, policy_id: str, *, project_ids: Iterable[str]) -> GovernancePolicyUnassignmentResult:
+        """Take projects off a governance policy.
+
+        If the first answer is lost and the call repeated, the result is that of the repetition: what the first took
+        off is among the skipped.
+
+        Endpoint: ``POST /v1/organization/governance-policies/{policyId}/unassign``.
+
+        Args:
+            policy_id: The id of the policy.
+            project_ids: The ids of the projects, one or more.
+
+        Returns:
+            The projects that were taken off, and the ids that were not on it. Some of each is no error: look at both.
+
+        Raises:
+            NotFoundError: There is no such policy.
+            TypeError: ``project_ids`` is one string.
+            ValueError: ``project_ids`` is empty.
+        """
+        call = Call(
+            "unassignProjectsFromGovernancePolicy",
+            "POST",
+            f"{self._path_of(policy_id)}/unassign",
+            Effect.REPEATABLE,
+            body={"projectIds": text_list("project_ids", project_ids, empty=False)},
+        )
+        return await self._transport.send(call, GovernancePolicyUnassignmentResult)

@@ -1,0 +1,38 @@
+"""Roles, policies and permissions together, of the organization and of a project."""
+
+from __future__ import annotations
+
+from .._transport import Transport
+from .permissions import AsyncOrganizationPermissions, AsyncProjectPermissions
+from .policies import AsyncOrganizationPolicies, AsyncProjectPolicies
+from .roles import AsyncOrganizationRoles, AsyncProjectRoles
+
+
+class AsyncOrganizationIam:
+    """Who may do what in the organization.
+
+    Attributes:
+        roles: Named sets of policies, given to members.
+        policies: Named sets of permissions.
+        permissions: What can be allowed.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self.roles = AsyncOrganizationRoles(transport)
+        self.policies = AsyncOrganizationPolicies(transport)
+        self.permissions = AsyncOrganizationPermissions(transport)
+
+
+class AsyncProjectIam:
+    """Who may do what in a project.
+
+    Attributes:
+        roles: Named sets of policies, given to members.
+        policies: Named sets of permissions.
+        permissions: What can be allowed.
+    """
+
+    def __init__(self, transport: Transport, project_path: str) -> None:
+        self.roles = AsyncProjectRoles(transport, project_path)
+        self.policies = AsyncProjectPolicies(transport, project_path)
+        self.permissions = AsyncProjectPermissions(transport, project_path)

@@ -1,0 +1,203 @@
+"""Members, of the organization and of a project."""
+
+from __future__ import annotations
+
+import builtins
+
+import attrs
+
+from .._transport import Transport
+from .._wire import Call, Effect, path_segment, query
+from ..models import OrganizationMember, Page, ProjectMember, RemovalResult
+from .page_iterator import AsyncPageIterator
+
+_DEFAULT_PAGE_SIZE = 25
+
+
+@attrs.frozen
+class _OrganizationMembers:
+    members: builtins.list[OrganizationMember]
+    total: int
+
+
+@attrs.frozen
+class _ProjectMembers:
+    members: builtins.list[ProjectMember]
+    total: int
+
+
+class AsyncOrganizationMembers:
+    """The members of the organization."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._path = "/v1/organization/members"
+
+    async def list(self, *, page: int | None = None, page_size: int | None = None) -> Page[OrganizationMember]:
+        """List one page of the members.
+
+        Endpoint: ``GET /v1/organization/members``.
+
+        Args:
+            page: The number of the page, from 1. Default: 1.
+            page_size: How many members a page has, 1 to 100. Default: 25.
+
+        Returns:
+            The members on the page, and how many there are in all. A page beyond the end is empty.
+
+        Raises:
+            BadRequestError: A number is out of its range.
+        """
+        call = Call("listMembers", "GET", self._path, Effect.READ, query=query({"page": page, "pageSize": page_size}))
+        answer = await self._transport.send(call, _OrganizationMembers)
+        return Page(answer.members, answer.total, page or 1, page_size or _DEFAULT_PAGE_SIZE)
+
+    def iter(self, *, page_size: int = 100) -> AsyncPageIterator[OrganizationMember]:
+        """Walk all members, each once, page by page.
+
+        Endpoint: ``GET /v1/organization/members``.
+
+        Args:
+            page_size: How many members are asked for at a time, 1 to 100.
+
+        Returns:
+            An iterator of the members. Up to 8 pages are read at the same time.
+
+        Raises:
+            BadRequestError: A number is out of its range.
+            APIResponseValidationError: The list did not keep still while it was read.
+        """
+        return AsyncPageIterator(lambda page: self.list(page=page, page_size=page_size))
+
+    async def update_role(self, user_id: str, *, role_id: str) -> OrganizationMember:
+        """Give a member another role in the organization.
+
+        The role ``Owner`` moves: the present Owner becomes an ``Admin``.
+
+        Endpoint: ``PUT /v1/organization/members/{userId}``.
+
+        Args:
+            user_id: The id of the member.
+            role_id: The id of the role.
+
+        Returns:
+            The member as it is now.
+
+        Raises:
+            BadRequestError: The role is empty.
+            NotFoundError: There is no such member or no such role.
+            PermissionDeniedError: The member is the Owner, who changes only when somebody else becomes Owner.
+        """
+        path = f"{self._path}/{path_segment('user_id', user_id)}"
+        call = Call("updateMemberRole", "PUT", path, Effect.REPEATABLE, body={"roleId": role_id})
+        return await self._transport.send(call, OrganizationMember, "member")
+
+    async def remove(self, user_id: str) -> RemovalResult:
+        """Remove a member from the organization, from all its projects, and from its pending invitations.
+
+        Endpoint: ``DELETE /v1/organization/members/{userId}``.
+
+        Args:
+            user_id: The id of the member.
+
+        Returns:
+            The id of the member that was removed.
+
+        Raises:
+            NotFoundError: There is no such member.
+            PermissionDeniedError: The member is the Owner.
+            ConflictError: The member owns a project.
+        """
+        path = f"{self._path}/{path_segment('user_id', user_id)}"
+        call = Call("removeMember", "DELETE", path, Effect.REPEATABLE)
+        return await self._transport.send(call, RemovalResult, if_gone=RemovalResult(user_id, removed=True))
+
+
+class AsyncProjectMembers:
+    """The members of a project."""
+
+    def __init__(self, transport: Transport, project_path: str) -> None:
+        self._transport = transport
+        self._path = f"{project_path}/members"
+
+    async def list(self, *, page: int | None = None, page_size: int | None = None) -> Page[ProjectMember]:
+        """List one page of the members.
+
+        Endpoint: ``GET /v1/projects/{projectId}/members``.
+
+        Args:
+            page: The number of the page, from 1. Default: 1.
+            page_size: How many members a page has, 1 to 100. Default: 25.
+
+        Returns:
+            The members on the page, and how many there are in all. A page beyond the end is empty.
+
+        Raises:
+            BadRequestError: A number is out of its range.
+            NotFoundError: There is no such project.
+        """
+        call = Call(
+            "listProjectMembers", "GET", self._path, Effect.READ, query=query({"page": page, "pageSize": page_size})
+        )
+        answer = await self._transport.send(call, _ProjectMembers)
+        return Page(answer.members, answer.total, page or 1, page_size or _DEFAULT_PAGE_SIZE)
+
+    def iter(self, *, page_size: int = 100) -> AsyncPageIterator[ProjectMember]:
+        """Walk all members, each once, page by page.
+
+        Endpoint: ``GET /v1/projects/{projectId}/members``.
+
+        Args:
+            page_size: How many members are asked for at a time, 1 to 100.
+
+        Returns:
+            An iterator of the members. Up to 8 pages are read at the same time.
+
+        Raises:
+            BadRequestError: A number is out of its range.
+            NotFoundError: There is no such project.
+            APIResponseValidationError: The list did not keep still while it was read.
+        """
+        return AsyncPageIterator(lambda page: self.list(page=page, page_size=page_size))
+
+    async def update_role(self, user_id: str, *, role_id: str) -> ProjectMember:
+        """Give a member another role in the project.
+
+        The role ``Owner`` moves: the present Owner becomes a ``Manager``.
+
+        Endpoint: ``PUT /v1/projects/{projectId}/members/{userId}``.
+
+        Args:
+            user_id: The id of the member.
+            role_id: The id of the role.
+
+        Returns:
+            The member as it is now.
+
+        Raises:
+            BadRequestError: The role is empty.
+            NotFoundError: There is no such project, no such member or no such role.
+            PermissionDeniedError: The member is the Owner, who changes only when somebody else becomes Owner.
+        """
+        path = f"{self._path}/{path_segment('user_id', user_id)}"
+        call = Call("updateProjectMemberRole", "PUT", path, Effect.REPEATABLE, body={"roleId": role_id})
+        return await self._transport.send(call, ProjectMember, "member")
+
+    async def remove(self, user_id: str) -> RemovalResult:
+        """Remove a member from the project, and its pending invitations. The member stays in the organization.
+
+        Endpoint: ``DELETE /v1/projects/{projectId}/members/{userId}``.
+
+        Args:
+            user_id: The id of the member.
+
+        Returns:
+            The id of the member that was removed.
+
+        Raises:
+            NotFoundError: There is no such project or no such member.
+            PermissionDeniedError: The member is the Owner.
+        """
+        path = f"{self._path}/{path_segment('user_id', user_id)}"
+        call = Call("removeProjectMember", "DELETE", path, Effect.REPEATABLE)
+        return await self._transport.send(call, RemovalResult, if_gone=RemovalResult(user_id, removed=True))

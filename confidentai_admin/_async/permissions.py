@@ -1,0 +1,43 @@
+"""Permissions, of the organization and of a project."""
+
+from __future__ import annotations
+
+import builtins
+
+from .._transport import Transport
+from .._wire import Call, Effect
+from ..models import Permission
+
+
+class AsyncPermissions:
+    """The permissions that policies of the organization or of a project can hold."""
+
+    def __init__(self, transport: Transport, path: str, scope: str) -> None:
+        self._transport = transport
+        self._path = f"{path}/permissions"
+        self._scope = scope
+
+    async def list(self) -> builtins.list[Permission]:
+        """List the permissions.
+
+        Endpoint: ``GET /v1/organization/permissions`` or ``GET /v1/projects/{projectId}/permissions``.
+
+        Returns:
+            The permissions. Their ids may differ from project to project: look them up by name.
+        """
+        call = Call(f"list{self._scope}Permissions", "GET", self._path, Effect.READ)
+        return await self._transport.send(call, builtins.list[Permission], "permissions")
+
+
+class AsyncOrganizationPermissions(AsyncPermissions):
+    """The permissions that policies of the organization can hold."""
+
+    def __init__(self, transport: Transport) -> None:
+        super().__init__(transport, "/v1/organization", "")
+
+
+class AsyncProjectPermissions(AsyncPermissions):
+    """The permissions that policies of a project can hold."""
+
+    def __init__(self, transport: Transport, project_path: str) -> None:
+        super().__init__(transport, project_path, "Project")

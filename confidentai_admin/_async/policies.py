@@ -1,0 +1,123 @@
+"""Policies, of the organization and of a project."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Iterable
+
+from .._transport import Transport
+from .._wire import NOT_GIVEN, Call, Effect, NotGiven, given, path_segment, text_list
+from ..models import DeletionResult, Policy
+
+
+class AsyncPolicies:
+    """The custom policies of the organization or of a project."""
+
+    def __init__(self, transport: Transport, path: str, scope: str) -> None:
+        self._transport = transport
+        self._path = f"{path}/policies"
+        self._scope = scope
+
+    def _path_of(self, policy_id: str) -> str:
+        return f"{self._path}/{path_segment('policy_id', policy_id)}"
+
+    async def list(self) -> builtins.list[Policy]:
+        """List the custom policies. Those built into system roles are not among them.
+
+        Endpoint: ``GET /v1/organization/policies`` or ``GET /v1/projects/{projectId}/policies``.
+
+        Returns:
+            The policies.
+        """
+        call = Call(f"list{self._scope}Policies", "GET", self._path, Effect.READ)
+        return await self._transport.send(call, builtins.list[Policy], "policies")
+
+    async def create(self, name: str, *, permission_ids: Iterable[str], description: str | None = None) -> Policy:
+        """Create a policy.
+
+        It is never sent twice: if an error says ``outcome_unknown``, look for the name with ``list()``.
+
+        Endpoint: ``POST /v1/organization/policies`` or ``POST /v1/projects/{projectId}/policies``.
+
+        Args:
+            name: The name, not empty, unique in its scope.
+            permission_ids: The ids of the permissions in it, of the same scope.
+            description: A description.
+
+        Returns:
+            The policy.
+
+        Raises:
+            BadRequestError: The name is empty, or a permission is unknown or of another scope.
+            ConflictError: There is a policy of this name.
+        """
+        fields = given(
+            name=name,
+            permissionIds=text_list("permission_ids", permission_ids),
+            description=NOT_GIVEN if description is None else description,
+        )
+        call = Call(f"create{self._scope}Policy", "POST", self._path, Effect.ONCE, body=fields)
+        return await self._transport.send(call, Policy, "policy")
+
+    async def update(
+        self,
+        policy_id: str,
+        *,
+        name: str,
+        permission_ids: Iterable[str],
+        description: str | NotGiven | None = NOT_GIVEN,
+    ) -> Policy:
+        """Replace a policy's name and permissions.
+
+        Endpoint: ``PUT /v1/organization/policies/{policyId}`` or ``PUT /v1/projects/{projectId}/policies/{policyId}``.
+
+        Args:
+            policy_id: The id of the policy.
+            name: The name, not empty, unique in its scope. The API wants it even if it stays.
+            permission_ids: The ids of all the permissions in it from now on, of the same scope.
+            description: The new description; ``None`` takes it away. Left out, it stays as it is.
+
+        Returns:
+            The policy as it is now.
+
+        Raises:
+            BadRequestError: The name is empty, or a permission is unknown or of another scope.
+            NotFoundError: There is no such policy.
+            ConflictError: Another policy has this name.
+        """
+        fields = given(name=name, permissionIds=text_list("permission_ids", permission_ids), description=description)
+        call = Call(f"update{self._scope}Policy", "PUT", self._path_of(policy_id), Effect.REPEATABLE, body=fields)
+        return await self._transport.send(call, Policy, "policy")
+
+    async def delete(self, policy_id: str) -> DeletionResult:
+        """Delete a policy.
+
+        Endpoint: ``DELETE /v1/organization/policies/{policyId}`` or
+        ``DELETE /v1/projects/{projectId}/policies/{policyId}``.
+
+        Args:
+            policy_id: The id of the policy.
+
+        Returns:
+            The id of the policy that was deleted.
+
+        Raises:
+            NotFoundError: There is no such policy.
+            ConflictError: A role still holds it.
+        """
+        call = Call(f"delete{self._scope}Policy", "DELETE", self._path_of(policy_id), Effect.REPEATABLE)
+        return await self._transport.send(call, DeletionResult, if_gone=DeletionResult(policy_id, deleted=True))
+
+
+class AsyncOrganizationPolicies(AsyncPolicies):
+    """The custom policies of the organization."""
+
+    def __init__(self, transport: Transport) -> None:
+        super().__init__(transport, "/v1/organization", "")
+
+
+class AsyncProjectPolicies(AsyncPolicies):
+    """The custom policies of a project."""
+
+    def __init__(self, transport: Transport, project_path: str) -> None:
+        super().__init__(transport, project_path, "Project")

@@ -1,0 +1,249 @@
+"""The blocking side of the client: an event loop in a thread of ours, and calls into it.
+
+Each client has one loop thread, started at its first call. A call costs one ``call_soon_threadsafe`` on the way in and
+the release of a lock on the way back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextvars
+import sys
+import threading
+import weakref
+from collections.abc import Awaitable, Callable
+from typing import Any, Generic, ParamSpec, TypeVar
+
+from ._fork import generation
+from .errors import APIConnectionError, ConfigurationError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_GRACE = 1.0  # seconds that a cancelled call has to be gone
+_EXIT_GRACE = 0.5  # seconds that connections have to be closed when the program ends
+
+
+class _Call(Generic[T]):
+    """A call on its way through the loop. Whatever ends it, ``BaseException`` included, comes back as a value."""
+
+    def __init__(self, function: Callable[[], Awaitable[T]]) -> None:
+        self._function = function
+        self._task: asyncio.Task[None] | None = None
+        self._has_begun = False
+        self._is_over = False
+        self._value: T
+        self._error: BaseException | None = None
+        self._pending = threading.Lock()
+        self._pending.acquire()
+
+    # In the loop's thread:
+
+    def start(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    def cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+        if not self._has_begun:
+            self.fail(asyncio.CancelledError())
+
+    def fail(self, error: BaseException) -> None:
+        if not self._is_over:
+            self._error = error
+            self._end()
+
+    def _end(self) -> None:
+        self._is_over = True
+        self._pending.release()
+
+    async def _run(self) -> None:
+        self._has_begun = True
+        try:
+            self._value = await self._function()
+        except BaseException as error:  # noqa: BLE001  (a SystemExit here would end the loop for everybody)
+            self._error = error
+        self._end()
+
+    # In the caller's thread:
+
+    def wait(self, timeout: float = -1) -> None:
+        if self._is_over:
+            return
+        if sys.platform == "win32" and timeout < 0:  # pragma: no cover
+            # Ctrl-C is not seen there while a lock is waited for.
+            while not self._pending.acquire(timeout=0.1):
+                pass
+        else:
+            self._pending.acquire(timeout=timeout)
+
+    def result(self) -> T:
+        error = self._error
+        if error is None:
+            return self._value
+        try:
+            if isinstance(error, asyncio.CancelledError):
+                raise APIConnectionError(
+                    "the client was closed while the call was under way", outcome_unknown=True
+                ) from None
+            raise error
+        finally:
+            del error, self  # the traceback refers to this frame
+
+
+class _LoopThread:
+    """An event loop in a daemon thread."""
+
+    def __init__(self, close: Callable[[], Awaitable[None]]) -> None:
+        self._close = close
+        self._generation = generation()
+        self._starting = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._calls: set[_Call[Any]] = set()
+        self._is_stopping = False
+
+    def _started(self) -> asyncio.AbstractEventLoop:
+        with self._starting:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(
+                    target=self._run, args=(self._loop,), name="confidentai-admin", daemon=True
+                )
+                _running.add(self)
+                self._thread.start()
+            return self._loop
+
+    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+        asyncio.set_event_loop(loop)
+        try:
+            loop.run_forever()
+            loop.run_until_complete(loop.shutdown_asyncgens())
+        finally:
+            asyncio.set_event_loop(None)
+            loop.close()
+            # What came in between the last step of the loop and its close.
+            for call in list(self._calls):
+                call.fail(asyncio.CancelledError())
+            _running.discard(self)
+
+    def call(self, function: Callable[[], Awaitable[T]]) -> T:
+        loop = self._loop or self._started()
+        if self._thread is threading.current_thread():
+            raise ConfigurationError(
+                "This client was called from its own event loop's thread, which would wait for itself: in code that"
+                " runs there (a trace hook, a session factory) use no blocking client."
+            )
+        call = _Call(function)
+        self._calls.add(call)
+        try:
+            if not _submit(loop, call.start):
+                raise ConfigurationError("This client is closed: make a new one.")
+            call.wait()
+        except BaseException:
+            # Ctrl-C, mostly. The request is gone before it reaches the user, so that the client can be used again.
+            if _submit(loop, call.cancel):
+                call.wait(_GRACE)
+            raise
+        finally:
+            self._calls.discard(call)
+        return call.result()
+
+    def begin_stop(self) -> None:
+        """Have the loop end, without waiting for it."""
+        loop = self._loop
+        # In a forked child, both are the parent's.
+        if loop is not None and self._generation == generation() and not self._is_stopping:
+            self._is_stopping = True
+            _submit(loop, lambda: _keep(loop.create_task(self._shut_down(loop))))
+
+    def join(self, timeout: float) -> None:
+        """Wait until the loop has ended."""
+        if self._generation == generation() and self._thread is not None:
+            self._thread.join(timeout)
+
+    async def _shut_down(self, loop: asyncio.AbstractEventLoop) -> None:
+        try:
+            await self._close()
+            others = asyncio.all_tasks() - {asyncio.current_task()}
+            if others:
+                # Calls whose connection is gone know best what that means; those that wait for something else are told.
+                _, others = await asyncio.wait(others, timeout=0.05)
+                for task in others:
+                    task.cancel()
+                await asyncio.gather(*others, return_exceptions=True)
+        finally:
+            loop.stop()
+
+
+def _submit(loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> bool:
+    """Have ``callback`` run in the loop; ``False`` if the loop is closed."""
+    try:
+        loop.call_soon_threadsafe(callback, context=contextvars.copy_context())
+    except RuntimeError:
+        if not loop.is_closed():
+            raise
+        return False
+    return True
+
+
+_running: set[_LoopThread] = set()
+_kept: set[asyncio.Task[None]] = set()
+
+
+def _keep(task: asyncio.Task[None]) -> None:
+    # A loop holds its tasks weakly.
+    _kept.add(task)
+    task.add_done_callback(_kept.discard)
+
+
+def _stop_at_exit() -> None:
+    threads = list(_running)
+    for thread in threads:
+        thread.begin_stop()
+    for thread in threads:
+        thread.join(_EXIT_GRACE)
+
+
+atexit.register(_stop_at_exit)
+
+
+def _stop_forgotten(threads: dict[int, _LoopThread]) -> None:
+    for thread in threads.values():
+        thread.begin_stop()
+
+
+class Portal:
+    """Lets blocking code call the core.
+
+    ``close`` is the core's own; it is called in the loop before it ends.
+    """
+
+    def __init__(self, close: Callable[[], Awaitable[None]]) -> None:
+        self._close = close
+        self._is_closed = False
+        # By the number of forks: a child starts its own, and leaves that of its parent alone.
+        self._threads: dict[int, _LoopThread] = {}
+        # A client that nobody holds any more ends its thread. It is told to, and not waited for.
+        weakref.finalize(self, _stop_forgotten, self._threads).atexit = False
+
+    def call(self, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a coroutine function of the core in the loop and wait for its result.
+
+        Raises:
+            ConfigurationError: The client is closed, or this is the loop's own thread.
+            BaseException: Whatever the function raises, and what a signal handler raises here.
+        """
+        if self._is_closed:
+            raise ConfigurationError("This client is closed: make a new one.")
+        thread = self._threads.get(generation()) or self._threads.setdefault(generation(), _LoopThread(self._close))
+        return thread.call(lambda: function(*args, **kwargs))
+
+    def close(self) -> None:
+        """End the loop and its thread, closing the core first. Closing twice is fine."""
+        self._is_closed = True
+        thread = self._threads.get(generation())
+        if thread is not None:
+            thread.begin_stop()
+            thread.join(5 * _GRACE)

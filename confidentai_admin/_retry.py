@@ -1,0 +1,99 @@
+"""Given what happened to an attempt: may it be repeated, and after how long? No I/O."""
+
+from __future__ import annotations
+
+import datetime
+import email.utils
+import enum
+import random
+import re
+
+from ._wire import Answer, Effect
+
+#: The longest ``Retry-After``, in seconds, that a call waits for by itself.
+LONGEST_RETRY_AFTER = 60.0
+
+_FIRST_BACKOFF = 0.5  # seconds
+_LONGEST_BACKOFF = 8.0  # seconds
+
+
+class Fate(enum.Enum):
+    """What is known of an attempt: whether the server acted on it, and whether another one may fare better."""
+
+    DONE = "answered with success"
+    REFUSED = "answered with a refusal, and another attempt would be refused as well"
+    TURNED_AWAY = "answered by a server that did not act, for now"
+    FAILED = "answered with a failure, after which the server may have acted or not"
+    UNREADABLE = "answered in a way that tells nothing, and another attempt would be answered so as well"
+    LOST = "sent, and the answer did not arrive"
+    NOT_SENT = "certainly not sent, for now"
+    IMPOSSIBLE = "certainly not sent, and another attempt would not be either"
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether the server may have acted although no answer says so."""
+        return self in (Fate.FAILED, Fate.LOST, Fate.UNREADABLE)
+
+
+def fate_of(answer: Answer) -> Fate:
+    """What an answer says of its attempt."""
+    status = answer.status
+    if answer.is_success:
+        refused = answer.envelope is not None and answer.envelope.get("success") is False
+        return Fate.REFUSED if refused else Fate.DONE
+    if status == 429 or (status == 503 and answer.is_enveloped):
+        return Fate.TURNED_AWAY
+    if status >= 500:
+        return Fate.FAILED
+    return Fate.UNREADABLE if status < 400 else Fate.REFUSED
+
+
+def may_repeat(fate: Fate, effect: Effect) -> bool:
+    """Whether an operation with this effect may be sent again after an attempt with this fate."""
+    if fate in (Fate.TURNED_AWAY, Fate.NOT_SENT):
+        return True
+    return fate in (Fate.FAILED, Fate.LOST) and effect is not Effect.ONCE
+
+
+def backoff(retries: int) -> float:
+    """Seconds to wait before the next attempt, when ``retries`` were made already: exponential, with full jitter."""
+    return random.uniform(0, min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2**retries))  # noqa: S311  (no secret depends on it)
+
+
+def parse_retry_after(text: str | None) -> float | None:
+    """The seconds that a ``Retry-After`` header (seconds or an HTTP date) asks to wait, or ``None``."""
+    if text is None:
+        return None
+    text = text.strip()
+    if re.fullmatch(r"\d{1,15}(\.\d*)?", text, re.ASCII):
+        return float(text)
+    try:
+        date = email.utils.parsedate_to_datetime(text)
+    except (ValueError, IndexError, OverflowError):
+        return None
+    if date.tzinfo is None:
+        date = date.replace(tzinfo=datetime.timezone.utc)
+    return max(0.0, (date - datetime.datetime.now(datetime.timezone.utc)).total_seconds())
+
+
+class RetryBudget:
+    """How many repeats a client's calls may still make: a token bucket that calls fill slowly and repeats empty.
+
+    A repeat costs one token, and a call earns a tenth of one, so that an outage costs about a tenth of extra requests.
+    """
+
+    def __init__(self, *, capacity: float = 10.0, earned: float = 0.1) -> None:
+        self._capacity = capacity
+        self._earned = earned
+        self._tokens = capacity
+
+    def earn(self) -> None:
+        """Note a call."""
+        self._tokens = min(self._capacity, self._tokens + self._earned)
+
+    def spend(self) -> bool:
+        """Take the token for a repeat; ``False`` if there is none."""
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True

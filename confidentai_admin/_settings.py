@@ -1,0 +1,204 @@
+"""Where the client connects and with what: arguments, then environment, then defaults. No I/O but ``os.environ``."""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import os
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+import attrs
+
+from .errors import ConfigurationError
+
+REGIONS = {
+    "US": "https://api.confident-ai.com",
+    "EU": "https://eu.api.confident-ai.com",
+    "AU": "https://au.api.confident-ai.com",
+}
+DEFAULT_REGION = "US"
+
+API_KEY_VARIABLE = "CONFIDENT_ORG_API_KEY"
+BASE_URL_VARIABLE = "CONFIDENT_BASE_URL"
+REGION_VARIABLE = "CONFIDENT_REGION"
+
+_KEY_REGION = re.compile(r"confident_([a-z]{2})_", re.IGNORECASE)
+
+
+class SecretText(str):
+    """An API key: a string for the wire, masked wherever it is shown, and never pickled."""
+
+    __slots__ = ()
+
+    @classmethod
+    def hide(cls, text: str | None) -> SecretText | None:
+        """``text`` with a mask over it. What is no string is left to the check that refuses it."""
+        return cls(text) if isinstance(text, str) else text
+
+    def __repr__(self) -> str:
+        return "'**********'"
+
+    def __copy__(self) -> SecretText:
+        return self
+
+    def __deepcopy__(self, memo: object) -> SecretText:
+        return self
+
+    def __reduce_ex__(self, protocol: object) -> Any:
+        raise TypeError("a client is not pickled, for its API key would be: make one in the process that uses it")
+
+
+def _positive_seconds(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"timeout {attribute.name} must be a number of seconds, not {type(value).__name__}")
+    if not (value > 0 and math.isfinite(value)):
+        raise ValueError(f"timeout {attribute.name} must be a positive, finite number of seconds, not {value!r}")
+
+
+@attrs.frozen
+class Timeout:
+    """How long a call may take, in seconds.
+
+    Attributes:
+        connect: For making a connection, TLS included.
+        read: Between two pieces of an answer, and before the first.
+        total: For the whole call: waiting for a free connection, all attempts, and the pauses between them.
+    """
+
+    connect: float = attrs.field(default=10, validator=_positive_seconds)
+    read: float = attrs.field(default=30, validator=_positive_seconds)
+    total: float = attrs.field(default=60, validator=_positive_seconds)
+
+    @classmethod
+    def of(cls, timeout: float | Timeout) -> Timeout:
+        """A ``Timeout`` as it is, or one with ``timeout`` seconds in total."""
+        return timeout if isinstance(timeout, Timeout) else cls(total=timeout)
+
+
+@attrs.frozen
+class Settings:
+    """What a client needs to know before its first request."""
+
+    api_key: SecretText
+    base_url: str
+
+    @classmethod
+    def resolve(
+        cls,
+        api_key: str | None = None,
+        *,
+        base_url: str | None = None,
+        region: str | None = None,
+        allow_insecure_http: bool = False,
+    ) -> Settings:
+        """Work out the key and the base URL.
+
+        Raises:
+            ConfigurationError: There is no key, or a key, URL or region cannot be used.
+        """
+        key = _api_key(api_key)
+        return cls(key, _base_url(base_url, region, key, allow_insecure_http=allow_insecure_http))
+
+
+def whole_number(name: str, value: object, *, minimum: int) -> int:
+    """``value`` if it is an integer of at least ``minimum``, else a ``TypeError`` or ``ValueError`` that names it."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be an integer, not {type(value).__name__}")
+    if value < minimum:
+        raise ValueError(f"{name} must be at least {minimum}, not {value}")
+    return value
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a string, not {type(value).__name__}")
+    return value.strip()
+
+
+def _environment(variable: str) -> str | None:
+    # A variable that is set to nothing is a common way to unset it.
+    return os.environ.get(variable, "").strip() or None
+
+
+def _api_key(argument: str | None) -> SecretText:
+    if argument is None:
+        source = f"the environment variable {API_KEY_VARIABLE}"
+        key = SecretText(_environment(API_KEY_VARIABLE) or "")
+        if not key:
+            raise ConfigurationError(
+                f"There is no API key: set the environment variable {API_KEY_VARIABLE}, or pass api_key= an"
+                " organization API key (the product shows it under the organization's settings)."
+            )
+    else:
+        source = "api_key"
+        key = SecretText(_text("api_key", SecretText.hide(argument)))
+        if not key:
+            raise ConfigurationError("api_key is empty: pass an organization API key.")
+    if not (key.isascii() and key.isprintable() and " " not in key):
+        raise ConfigurationError(
+            f"The API key in {source} has a character in it that no key has (a line break, a blank, or one outside of"
+            " ASCII): copy it again. It is not shown here, since it is a secret."
+        )
+    return key
+
+
+def _base_url(argument: str | None, region: str | None, key: str, *, allow_insecure_http: bool) -> str:
+    if argument is not None and region is not None:
+        raise ConfigurationError("Pass base_url or region, not both: a region is no more than a base URL's name.")
+    if argument is not None:
+        return _checked_url("base_url", _text("base_url", argument), allow_insecure_http=allow_insecure_http)
+    if region is not None:
+        return _region_url("region", _text("region", region))
+    if url := _environment(BASE_URL_VARIABLE):
+        return _checked_url(
+            f"the environment variable {BASE_URL_VARIABLE}", url, allow_insecure_http=allow_insecure_http
+        )
+    if name := _environment(REGION_VARIABLE):
+        return _region_url(f"the environment variable {REGION_VARIABLE}", name)
+    if match := _KEY_REGION.match(key):
+        return _region_url("the API key's prefix", match[1])
+    return REGIONS[DEFAULT_REGION]
+
+
+def _region_url(source: str, name: str) -> str:
+    url = REGIONS.get(name.upper())
+    if url is None:
+        raise ConfigurationError(
+            f"There is no region {name!r} ({source}): take one of {', '.join(REGIONS)}, or pass base_url= for another"
+            " server."
+        )
+    return url
+
+
+def _checked_url(source: str, url: str, *, allow_insecure_http: bool) -> str:
+    # The URL itself is not shown in a message: it may hold a password.
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise ConfigurationError(f"{source} is not a URL that can be read: give one like https://host.") from None
+    if parts.scheme not in ("http", "https") or not host:
+        raise ConfigurationError(f"{source} must be a URL that starts with https:// and names a host.")
+    if "@" in parts.netloc:
+        raise ConfigurationError(f"{source} must hold no user name or password: the API key is all that is sent.")
+    if "?" in url or "#" in url:
+        raise ConfigurationError(f"{source} must have no query and no fragment: paths are added at its end.")
+    if not (url.isascii() and url.isprintable() and " " not in url and "\\" not in url):
+        raise ConfigurationError(f"{source} has a character in it that a URL must have encoded.")
+    if parts.scheme == "http" and not allow_insecure_http and not _is_loopback(host):
+        raise ConfigurationError(
+            f"{source} is plain http to another machine, where anybody on the way can read the API key: use https, or"
+            " pass allow_insecure_http=True if the network is your own."
+        )
+    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,392 @@
+"""Sending: the session, the attempts of a call, its limits, and errors as the caller sees them.
+
+The only importer of aiohttp in the client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import math
+import ssl
+import time
+import warnings
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+import aiohttp
+import anyio
+import attrs
+from aiohttp import ClientSession, TraceConfig
+from aiohttp.abc import AbstractStreamWriter
+from yarl import URL  # aiohttp's own type, the only one that it takes as already encoded
+
+from . import _retry
+from ._fork import generation
+from ._retry import Fate
+from ._settings import Settings, Timeout
+from ._version import __version__
+from ._wire import NOT_GIVEN, Answer, Call, Effect, NotGiven, encode, read_refusal, read_success
+from .errors import (
+    APIConnectionError,
+    APIDeprecationWarning,
+    APIResponseValidationError,
+    APITimeoutError,
+    ConfidentAIError,
+    ConfigurationError,
+    NotFoundError,
+)
+
+if TYPE_CHECKING:
+    from aiohttp import ClientRequest, ClientResponse
+
+__all__ = ["ConnectionOptions", "SessionFactory", "TraceConfig", "Transport"]
+
+T = TypeVar("T")
+
+#: Makes the aiohttp session that a client uses. Called in the event loop, once for each loop.
+SessionFactory = Callable[[], ClientSession]
+
+#: The longest body of an answer, in bytes.
+LONGEST_BODY = 64 * 1024 * 1024
+
+logger = logging.getLogger("confidentai_admin")
+
+
+# The session ----------------------------------------------------------------------------------------------------------
+
+
+@attrs.frozen
+class ConnectionOptions:
+    """How a client's session is made."""
+
+    max_connections: int
+    proxy: str | None = attrs.field(default=None, repr=False)  # it may hold a password
+    ssl_context: ssl.SSLContext | None = None
+    trust_env: bool = False
+    trace_configs: Sequence[TraceConfig] | None = None
+    session_factory: SessionFactory | None = None
+
+    def __attrs_post_init__(self) -> None:
+        own = (self.proxy, self.ssl_context, self.trace_configs)
+        if self.session_factory is not None and (self.trust_env or any(option is not None for option in own)):
+            raise ConfigurationError(
+                "Pass session_factory, or proxy, ssl_context, trust_env and trace_configs, not both: a session that you"
+                " make has its own."
+            )
+
+    def make_session(self) -> ClientSession:
+        """A new session, bound to the running loop."""
+        if self.session_factory is not None:
+            return self.session_factory()
+        return ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=self.max_connections,
+                ssl=True if self.ssl_context is None else self.ssl_context,
+                timeout_ceil_threshold=math.inf,
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            proxy=self.proxy,
+            trust_env=self.trust_env,
+            trace_configs=None if self.trace_configs is None else list(self.trace_configs),
+        )
+
+
+async def _closed_with_its_loop(session: ClientSession) -> AsyncGenerator[None, None]:
+    # An event loop closes the asynchronous generators that it has begun before it ends, and those that nobody holds any
+    # more: so a session that its owner forgot is closed in its own loop, without a word.
+    try:
+        yield
+    finally:
+        await session.close()
+
+
+class ConnectionPool:
+    """One session, bound to its event loop, and replaced when that loop is gone or the process was forked."""
+
+    def __init__(self, options: ConnectionOptions) -> None:
+        self._options = options
+        self._session: ClientSession | None = None
+        self._closing: AsyncGenerator[None, None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._generation = generation()
+        self._inherited: list[object] = []
+        self.is_closed = False
+
+    async def _leave_old_loop(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._session is None or self._closing is None:
+            return
+        if self._generation != generation():
+            # It is the parent's. Closing or dropping it would unhook the parent's sockets.
+            self._inherited += [self._session, self._closing, self._loop]
+        elif self._loop is loop:
+            return
+        elif self._loop is not None and not self._loop.is_closed():
+            raise ConfigurationError(
+                "This client is in use in another event loop that is still open: make one client for each loop, or"
+                " close that loop first."
+            )
+        else:
+            await self._closing.aclose()
+        self._session = self._closing = None
+
+    async def session(self) -> ClientSession:
+        """The session of the running loop.
+
+        Raises:
+            ConfigurationError: The client is closed, or is in use in another loop.
+        """
+        if self.is_closed:
+            raise ConfigurationError("This client is closed: make a new one.")
+        loop = asyncio.get_running_loop()
+        if self._session is not None and self._loop is loop and self._generation == generation():
+            return self._session
+        await self._leave_old_loop(loop)
+        session = self._options.make_session()
+        self._session, self._loop, self._generation = session, loop, generation()
+        self._closing = _closed_with_its_loop(session)
+        await self._closing.__anext__()
+        return session
+
+    async def close(self) -> None:
+        """Close the session. Closing twice is fine."""
+        self.is_closed = True
+        await self._leave_old_loop(asyncio.get_running_loop())
+        closing, self._closing, self._session = self._closing, None, None
+        if closing is not None:
+            await closing.aclose()
+
+
+# One attempt ----------------------------------------------------------------------------------------------------------
+
+
+class _LostConnectionError(Exception):
+    """A connection was lost under a request. aiohttp knows it not, and so does not send the request again by itself."""
+
+
+async def _never_repeat(
+    request: ClientRequest, handler: Callable[[ClientRequest], Awaitable[ClientResponse]]
+) -> ClientResponse:
+    """A client middleware: aiohttp repeats GET, PUT and DELETE when a connection dies under them; here it may not."""
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise _LostConnectionError(_reason(error)) from error
+
+
+class _Body(aiohttp.BytesPayload):
+    """A body that knows whether aiohttp began to send it."""
+
+    def __init__(self, value: bytes) -> None:
+        super().__init__(value, content_type="application/json")
+        self.begun = False
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        self.begun = True
+        await super().write_with_length(writer, content_length)
+
+
+@attrs.frozen
+class _Failure:
+    """An attempt without an answer."""
+
+    fate: Fate
+    kind: type[APIConnectionError]
+    message: str
+
+
+def _reason(error: BaseException) -> str:
+    """What the system or aiohttp says, which holds a host and a port at most."""
+    os_error = getattr(error, "os_error", error)
+    text = os_error.strerror if isinstance(os_error, OSError) and os_error.strerror else str(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _failure(error: Exception, *, was_sent: bool, timeout: Timeout) -> _Failure:
+    if isinstance(error, (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError)):
+        return _Failure(
+            Fate.IMPOSSIBLE,
+            APIConnectionError,
+            f"no trusted connection could be made ({_reason(error)}): if the server has a certificate of a private CA,"
+            " pass ssl_context=ssl.create_default_context(cafile=...)",
+        )
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return _Failure(Fate.IMPOSSIBLE, APIConnectionError, f"the proxy refused the connection ({error.status})")
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return _Failure(Fate.NOT_SENT, APITimeoutError, f"no connection could be made within {timeout.connect:g} s")
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return _Failure(Fate.NOT_SENT, APIConnectionError, f"no connection could be made ({_reason(error)})")
+    fate = Fate.LOST if was_sent else Fate.NOT_SENT
+    if isinstance(error, aiohttp.SocketTimeoutError):
+        return _Failure(fate, APITimeoutError, f"the server said nothing for {timeout.read:g} s")
+    if isinstance(error, asyncio.TimeoutError):
+        return _Failure(fate, APITimeoutError, f"the call took longer than {timeout.total:g} s")
+    if isinstance(error, _LostConnectionError):
+        return _Failure(fate, APIConnectionError, f"the connection was lost ({error})")
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return _Failure(fate, APIConnectionError, "the answer ended too early")
+    return _Failure(fate, APIConnectionError, f"no answer could be read ({_reason(error)})")
+
+
+async def _read(response: ClientResponse) -> bytes | None:
+    """The body, or ``None`` if it is longer than any answer of this API."""
+    chunks = []
+    size = 0
+    async for chunk in response.content.iter_any():
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > LONGEST_BODY:
+            return None
+    return b"".join(chunks)
+
+
+# A call ---------------------------------------------------------------------------------------------------------------
+
+
+@attrs.frozen
+class Transport:
+    """Sends calls. A copy with other limits shares the pool, the retry budget and what was warned of."""
+
+    settings: Settings
+    pool: ConnectionPool
+    timeout: Timeout
+    max_retries: int
+    _budget: _retry.RetryBudget = attrs.field(factory=_retry.RetryBudget)
+    _warned: set[str] = attrs.field(factory=set)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self.pool.close()
+
+    async def send(
+        self, call: Call, returns: type[T], key: str | None = None, *, if_gone: T | NotGiven = NOT_GIVEN
+    ) -> T:
+        """Make a call: as many attempts as are right, within the time there is.
+
+        ``returns`` and ``key`` say what to read from the answer. ``if_gone`` is the result when a repeated deletion
+        meets a 404, since it is then its own lost attempt that succeeded.
+
+        Raises:
+            ConfidentAIError: Whatever went wrong; ``outcome_unknown`` counts all attempts.
+        """
+        body = None if call.body is NOT_GIVEN else encode(call.body)
+        url = URL(f"{self.settings.base_url}{call.path}{call.query}", encoded=True)
+        deadline = time.monotonic() + self.timeout.total
+        self._budget.earn()
+        unknown = False
+        retries = 0
+        while True:
+            outcome = await self._attempt(call, url, body, deadline)
+            fate = _retry.fate_of(outcome) if isinstance(outcome, Answer) else outcome.fate
+            if isinstance(outcome, Answer):
+                self._hear_of_deprecation(outcome, call)
+                if fate is Fate.DONE:
+                    result = read_success(outcome, call, returns, key)
+                    if isinstance(result, APIResponseValidationError):
+                        raise result
+                    return result
+            was_unknown, unknown = unknown, unknown or (fate.is_unknown and call.effect is not Effect.READ)
+            error = self._error(outcome, call, outcome_unknown=unknown)
+            if was_unknown and if_gone is not NOT_GIVEN and isinstance(error, NotFoundError):
+                return if_gone
+            pause = self._pause(error, fate, call.effect, retries, deadline)
+            if pause is None:
+                raise error
+            retries += 1
+            logger.info("%s: %s; retry %d of %d in %.2f s", call.operation, fate.name, retries, self.max_retries, pause)
+            await anyio.sleep(pause)
+
+    def _pause(
+        self, error: ConfidentAIError, fate: Fate, effect: Effect, retries: int, deadline: float
+    ) -> float | None:
+        """How long to wait before the next attempt; ``None`` if there is to be none."""
+        if retries >= self.max_retries or not _retry.may_repeat(fate, effect) or self.pool.is_closed:
+            return None
+        pause = _retry.backoff(retries)
+        retry_after: float | None = getattr(error, "retry_after", None)
+        if retry_after is not None:
+            if retry_after > _retry.LONGEST_RETRY_AFTER:
+                return None
+            pause = max(pause, retry_after)
+        if time.monotonic() + pause >= deadline or not self._budget.spend():
+            return None
+        return pause
+
+    def _error(self, outcome: Answer | _Failure, call: Call, *, outcome_unknown: bool) -> ConfidentAIError:
+        if isinstance(outcome, Answer):
+            retry_after = _retry.parse_retry_after(outcome.headers.get("Retry-After"))
+            return read_refusal(outcome, call, retry_after=retry_after, outcome_unknown=outcome_unknown)
+        return outcome.kind(
+            outcome.message,
+            operation=call.operation,
+            method=call.method,
+            path=call.path,
+            outcome_unknown=outcome_unknown,
+        )
+
+    async def _attempt(self, call: Call, url: URL, body: bytes | None, deadline: float) -> Answer | _Failure:
+        session = await self.pool.session()
+        # The close of a kept connection may have been received and not been looked at. The first pass of the loop reads
+        # it, and the second is for us: only now will aiohttp not choose that connection.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        payload = None if body is None else _Body(body)
+        began = time.monotonic()
+        try:
+            async with session.request(
+                call.method,
+                url,
+                headers=self._headers(),
+                data=payload,
+                allow_redirects=False,
+                raise_for_status=False,
+                timeout=aiohttp.ClientTimeout(
+                    total=max(deadline - began, 0.001),
+                    sock_connect=self.timeout.connect,
+                    sock_read=self.timeout.read,
+                    ceil_threshold=math.inf,
+                ),
+                # A session that the user made may have middlewares of its own, which one given here would replace.
+                middlewares=(_never_repeat, *session._middlewares),
+            ) as response:
+                content = await _read(response)
+                status, headers = response.status, response.headers
+        except (aiohttp.ClientError, _LostConnectionError, asyncio.TimeoutError, OSError) as error:
+            was_sent = payload is None or payload.begun
+            outcome: Answer | _Failure = _failure(error, was_sent=was_sent, timeout=self.timeout)
+        else:
+            if content is None:
+                message = f"the answer is longer than {LONGEST_BODY} bytes"
+                outcome = _Failure(Fate.UNREADABLE, APIConnectionError, message)
+            else:
+                outcome = Answer.of(status, headers, content)
+        logger.debug(
+            "%s: %s %s: %s in %.3f s",
+            call.operation,
+            call.method,
+            call.path,
+            outcome.status if isinstance(outcome, Answer) else outcome.message,
+            time.monotonic() - began,
+        )
+        return outcome
+
+    def _headers(self) -> dict[str, str]:
+        return {
+            "CONFIDENT_API_KEY": self.settings.api_key,
+            "X-Confident-SDK-Version": f"confidentai-admin-python/{__version__}",
+            "User-Agent": f"confidentai-admin-python/{__version__} aiohttp/{aiohttp.__version__}",
+            "Accept": "application/json",
+        }
+
+    def _hear_of_deprecation(self, answer: Answer, call: Call) -> None:
+        message = answer.deprecation
+        if message is None or call.operation in self._warned:
+            return
+        self._warned.add(call.operation)
+        logger.warning("%s: %s", call.operation, message)
+        # Where warnings are errors, this one would take the result with it, and a key that is shown only once.
+        with contextlib.suppress(APIDeprecationWarning):
+            warnings.warn(f"{call.operation}: {message}", APIDeprecationWarning, stacklevel=4)

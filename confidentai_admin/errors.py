@@ -1,0 +1,201 @@
+"""Everything that a call of this SDK can raise on purpose.
+
+``ConfidentAIError`` is above all of them. Plain misuse of a method (an empty id, a list where a string belongs) is a
+``ValueError`` or a ``TypeError``, raised before any request.
+
+No error carries a secret: the text of an unreadable answer is kept on ``body`` (it may hold an id or a key that is
+shown only once), and its ``repr`` shows no more than its size.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = [
+    "APIConnectionError",
+    "APIDeprecationWarning",
+    "APIResponseValidationError",
+    "APIStatusError",
+    "APITimeoutError",
+    "AuthenticationError",
+    "BadRequestError",
+    "ConfidentAIError",
+    "ConfidentApiError",
+    "ConfigurationError",
+    "ConflictError",
+    "InternalServerError",
+    "NotFoundError",
+    "PermissionDeniedError",
+    "RateLimitError",
+    "ResponseBody",
+    "UnprocessableEntityError",
+]
+
+
+class ResponseBody(bytes):
+    """The raw bytes of an answer. They may hold a secret, so the ``repr`` (and ``str``) only tells their number."""
+
+    def __repr__(self) -> str:
+        return f"<response body of {len(self)} bytes>"
+
+    __str__ = __repr__
+
+
+class ConfidentAIError(Exception):
+    """Anything that goes wrong in this SDK.
+
+    Attributes:
+        message: What happened, in a sentence.
+        operation: The API's name of the operation, such as ``createProject``, or ``None`` outside of a call.
+        method: The HTTP method, or ``None`` outside of a call.
+        path: The path of the request, without the base URL, or ``None`` outside of a call.
+        outcome_unknown: ``True`` if the call may have changed something and nothing tells whether it did. Look before
+            you repeat it. ``False`` means that this call changed nothing.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        operation: str | None = None,
+        method: str | None = None,
+        path: str | None = None,
+        outcome_unknown: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.operation = operation
+        self.method = method
+        self.path = path
+        self.outcome_unknown = outcome_unknown
+
+    def __str__(self) -> str:
+        text = self.message
+        if self.operation is not None:
+            text = f"{self.operation}: {text}"
+        if self.outcome_unknown:
+            text = f"{text} (the outcome is unknown: the server may have done it; check before you repeat it)"
+        return text
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Keyword-only arguments are lost by the default, and with them the error on its way out of a worker process.
+        return _restore, (type(self), self.args, self.__dict__.copy())
+
+
+def _restore(kind: type[ConfidentAIError], args: tuple[Any, ...], state: dict[str, Any]) -> ConfidentAIError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(state)
+    return error
+
+
+class ConfigurationError(ConfidentAIError):
+    """The client cannot work as it is set up or used; no request was made. The message says what to change."""
+
+
+class APIConnectionError(ConfidentAIError):
+    """There is no answer: the connection could not be made, or was lost before the answer was complete."""
+
+
+class APITimeoutError(APIConnectionError):
+    """The time that the caller allowed was over before the answer was complete."""
+
+
+class APIResponseValidationError(ConfidentAIError):
+    """The answer is not what the API promises: not JSON, not the envelope, or a field is missing or of another type.
+
+    Attributes:
+        status: The HTTP status of the answer, or ``None`` where no single answer is at fault.
+        field: The path of the field that is wrong, such as ``apiKey.id``, or ``None`` if the answer is no envelope.
+        body: The raw bytes of the answer, so that nothing in it is lost. They may hold a secret.
+        request_id: The server's id of the request, or ``None``.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        field: str | None = None,
+        body: ResponseBody | None = None,
+        request_id: str | None = None,
+        **details: Any,
+    ) -> None:
+        super().__init__(message, **details)
+        self.status = status
+        self.field = field
+        self.body = body
+        self.request_id = request_id
+
+
+class APIStatusError(ConfidentAIError):
+    """The server answered, and refused or failed.
+
+    Attributes:
+        status: The HTTP status.
+        link: A page of the documentation that the server named, or ``None``.
+        request_id: The server's id of the request, or ``None``.
+        retry_after: The seconds that the server asks to wait, or ``None``.
+        body: The raw bytes of the answer. They may hold a secret.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int = 0,
+        link: str | None = None,
+        request_id: str | None = None,
+        retry_after: float | None = None,
+        body: ResponseBody | None = None,
+        **details: Any,
+    ) -> None:
+        super().__init__(message, **details)
+        self.status = status
+        self.link = link
+        self.request_id = request_id
+        self.retry_after = retry_after
+        self.body = body
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        return f"{text} [{self.status}]" if self.link is None else f"{text} [{self.status}; see {self.link}]"
+
+
+class BadRequestError(APIStatusError):
+    """400: the request is malformed."""
+
+
+class AuthenticationError(APIStatusError):
+    """401: the API key is missing, unknown, deactivated or deleted."""
+
+
+class PermissionDeniedError(APIStatusError):
+    """403: the key, the plan or a rule does not allow it."""
+
+
+class NotFoundError(APIStatusError):
+    """404: there is nothing under this id."""
+
+
+class ConflictError(APIStatusError):
+    """409: it conflicts with what exists."""
+
+
+class UnprocessableEntityError(APIStatusError):
+    """422: well-formed, but it makes no sense to the server."""
+
+
+class RateLimitError(APIStatusError):
+    """429: too many requests."""
+
+
+class InternalServerError(APIStatusError):
+    """5xx: the server, or a gateway in front of it, failed."""
+
+
+class APIDeprecationWarning(DeprecationWarning):
+    """The API says that an operation will go away. Warned once per operation and client, with the link it gives."""
+
+
+#: The name that the vendor's own client gives to an error of the API.
+ConfidentApiError = APIStatusError

@@ -1,0 +1,60 @@
+"""Invitations to the organization and to projects."""
+
+from __future__ import annotations
+
+import datetime
+import enum
+
+import attrs
+
+
+class InvitationStatus(str, enum.Enum):
+    """What became of an invitation. Equal to its text: ``invitation.status == "PENDING"``."""
+
+    PENDING = "PENDING"
+    ACCEPTED = "ACCEPTED"
+    DECLINED = "DECLINED"
+
+    __str__ = str.__str__
+
+
+@attrs.frozen
+class OrganizationInvitation:
+    """An invitation to the organization.
+
+    Attributes:
+        id: Its id, a number.
+        email: The address it was sent to.
+        status: An ``InvitationStatus``, or the plain text of one that this version does not know.
+        created_at: When it was made, an aware time.
+        organization_role_id: The role that the invitee will have, or ``None`` for the default (Member).
+    """
+
+    id: int
+    email: str
+    status: InvitationStatus | str
+    created_at: datetime.datetime
+    organization_role_id: str | None = None
+
+
+@attrs.frozen
+class ProjectInvitation:
+    """An invitation to a project.
+
+    Attributes:
+        id: Its id, a number.
+        email: The address it was sent to.
+        status: An ``InvitationStatus``, or the plain text of one that this version does not know.
+        created_at: When it was made, an aware time.
+        project_role_id: The role that the invitee will have, or ``None`` for the default (Member).
+    """
+
+    id: int
+    email: str
+    status: InvitationStatus | str
+    created_at: datetime.datetime
+    project_role_id: str | None = None
+
+
+#: An invitation of either scope.
+Invitation = OrganizationInvitation | ProjectInvitation

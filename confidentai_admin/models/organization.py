@@ -1,0 +1,38 @@
+"""The organization."""
+
+from __future__ import annotations
+
+import datetime
+import enum
+
+import attrs
+
+
+class Plan(str, enum.Enum):
+    """The plan of an organization. Equal to its text: ``organization.plan == "TEAM"``."""
+
+    TRIAL = "TRIAL"
+    FREE = "FREE"
+    STARTER = "STARTER"
+    TEAM = "TEAM"
+    PREMIUM = "PREMIUM"
+    ENTERPRISE = "ENTERPRISE"
+
+    __str__ = str.__str__
+
+
+@attrs.frozen
+class Organization:
+    """The organization that the API key belongs to.
+
+    Attributes:
+        id: Its id.
+        name: Its name.
+        plan: A ``Plan``, or the plain text of a plan that this version does not know.
+        created_at: When it was made, an aware time.
+    """
+
+    id: str
+    name: str
+    plan: Plan | str
+    created_at: datetime.datetime

@@ -1,0 +1,42 @@
+"""One page of a longer list."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar, overload
+
+import attrs
+
+T = TypeVar("T")
+
+
+@attrs.frozen
+class Page(Sequence[T]):
+    """One page of a longer list: a sequence of the items on it, with what the server says of the whole.
+
+    Attributes:
+        items: The items on this page.
+        total: How many items there are on all pages.
+        page: The number of this page, from 1.
+        page_size: How many items a full page has.
+    """
+
+    items: list[T]
+    total: int
+    page: int
+    page_size: int
+
+    @property
+    def has_next(self) -> bool:
+        """Whether there are items beyond this page."""
+        return self.page * self.page_size < self.total
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[T]: ...
+    def __getitem__(self, index: int | slice) -> T | list[T]:
+        return self.items[index]
+
+    def __len__(self) -> int:
+        return len(self.items)
