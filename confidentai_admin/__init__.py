@@ -7,7 +7,14 @@ same models and errors.
 from __future__ import annotations
 
 from ._async.client import AsyncConfidentAI
+from ._async.organization import AsyncOrganizationClient
+from ._async.page_iterator import AsyncPageIterator
+from ._async.projects import AsyncProjectClient
 from ._settings import Timeout
+from ._sync.client import ConfidentAI
+from ._sync.organization import OrganizationClient
+from ._sync.page_iterator import PageIterator
+from ._sync.projects import ProjectClient
 from ._version import __version__
 from ._wire import NOT_GIVEN, NotGiven
 from .errors import (
@@ -66,8 +73,12 @@ __all__ = [
     "APITimeoutError",
     "ApiKey",
     "AsyncConfidentAI",
+    "AsyncOrganizationClient",
+    "AsyncPageIterator",
+    "AsyncProjectClient",
     "AuthenticationError",
     "BadRequestError",
+    "ConfidentAI",
     "ConfidentAIError",
     "ConfidentApiError",
     "ConfigurationError",
@@ -87,15 +98,18 @@ __all__ = [
     "NotFoundError",
     "NotGiven",
     "Organization",
+    "OrganizationClient",
     "OrganizationInvitation",
     "OrganizationMember",
     "OrganizationRole",
     "Page",
+    "PageIterator",
     "Permission",
     "PermissionDeniedError",
     "Plan",
     "Policy",
     "Project",
+    "ProjectClient",
     "ProjectInvitation",
     "ProjectMember",
     "ProjectRole",

@@ -13,8 +13,8 @@ from .._settings import SecretText, Settings, Timeout, whole_number
 from .._transport import ConnectionOptions, ConnectionPool, SessionFactory, TraceConfig, Transport
 from .._wire import NOT_GIVEN, Call, Effect, query, request_path
 from ..models import Organization
-from .organization import AsyncOrganization
-from .projects import AsyncProject, AsyncProjects
+from .organization import AsyncOrganizationClient
+from .projects import AsyncProjectClient, AsyncProjects
 
 _EFFECTS = {
     "GET": Effect.READ,
@@ -29,12 +29,17 @@ class AsyncConfidentAI:
     """A Confident AI organization, administered from asynchronous code.
 
     Use it as ``async with AsyncConfidentAI() as client:`` or call ``close()`` when you are done. It connects at the
-    first call, keeps its connections, and is meant to be shared by all of a program's tasks. It belongs to one event
-    loop at a time.
+    first call, keeps its connections, and is meant to be shared by all of a program's tasks.
+    It belongs to one event loop at a time.
 
     Every call can raise ``AuthenticationError``, ``PermissionDeniedError``, ``RateLimitError``,
     ``InternalServerError``, ``APIConnectionError``, ``APITimeoutError`` and ``APIResponseValidationError``, all of
     which are ``ConfidentAIError``; the methods name what else they raise.
+
+    Example::
+
+        async with AsyncConfidentAI() as client:
+            created = await client.projects.create("checkout")
 
     Args:
         api_key: An organization API key. Default: the environment variable ``CONFIDENT_ORG_API_KEY``.
@@ -118,11 +123,11 @@ class AsyncConfidentAI:
         """Where the requests go, without a slash at the end."""
         return self._transport.settings.base_url
 
-    def organization(self) -> AsyncOrganization:
+    def organization(self) -> AsyncOrganizationClient:
         """The organization of the API key, its members, roles, keys and so on. Makes no request."""
-        return AsyncOrganization(self._transport)
+        return AsyncOrganizationClient(self._transport)
 
-    def project(self, project_id: str) -> AsyncProject:
+    def project(self, project_id: str) -> AsyncProjectClient:
         """One project, its members, roles, keys and so on. Makes no request: the project need not exist.
 
         Args:
@@ -132,7 +137,7 @@ class AsyncConfidentAI:
             TypeError: The id is not a string.
             ValueError: The id is empty, ``.`` or ``..``.
         """
-        return AsyncProject(self._transport, project_id)
+        return AsyncProjectClient(self._transport, project_id)
 
     async def whoami(self) -> Organization:
         """Get the organization that the API key belongs to: a cheap way to see that the key works.

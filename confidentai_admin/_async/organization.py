@@ -12,7 +12,7 @@ from .invitations import AsyncOrganizationInvitations
 from .members import AsyncOrganizationMembers
 
 
-class AsyncOrganization:
+class AsyncOrganizationClient:
     """The organization of the API key.
 
     Attributes:

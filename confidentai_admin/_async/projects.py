@@ -60,7 +60,7 @@ class AsyncProjects:
         return await self._transport.send(call, CreatedProject)
 
 
-class AsyncProject:
+class AsyncProjectClient:
     """One project. It need not exist: the calls raise ``NotFoundError`` if it does not.
 
     Attributes:

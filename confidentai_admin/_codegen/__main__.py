@@ -1,0 +1,86 @@
+"""``python -m confidentai_admin._codegen [--check]``."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+from .facade import write_facade
+from .source import RefusedError, read_core
+
+PACKAGE = Path(__file__).parent.parent
+
+
+def generate(core: Path) -> dict[str, str]:
+    """The files of the facade of ``core``, by name.
+
+    Raises:
+        RefusedError: There is something in the core that has no rule.
+    """
+    return {name: _formatted(text, name) for name, text in write_facade(read_core(core)).items()}
+
+
+def differences(files: dict[str, str], folder: Path) -> list[str]:
+    """What is not as it should be in ``folder``, a line each."""
+    present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    present = {name for name in present if "__pycache__" not in name}
+    lines = [f"{name} is missing" for name in files.keys() - present]
+    lines += [f"{name} should not be there" for name in present - files.keys()]
+    lines += [
+        f"{name} is stale"
+        for name in files.keys() & present
+        if (folder / name).read_bytes() != files[name].encode("utf-8")
+    ]
+    return sorted(lines)
+
+
+def _formatted(text: str, name: str) -> str:
+    for arguments in (["check", "--select", "I", "--fix-only", "--quiet"], ["format", "--quiet"]):
+        done = subprocess.run(  # noqa: S603  (its own interpreter, and no word from outside)
+            [sys.executable, "-m", "ruff", *arguments, "--stdin-filename", str(PACKAGE / "_sync" / name), "-"],
+            input=text.encode("utf-8"),
+            capture_output=True,
+            cwd=PACKAGE.parent,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise RuntimeError(f"ruff cannot format {name}: {done.stderr.decode('utf-8', 'replace').strip()}")
+        text = done.stdout.decode("utf-8")
+    return text
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the facade, or check that it is current. Returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m confidentai_admin._codegen", description="Write the blocking facade from the core."
+    )
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if a file is stale, extra or missing")
+    parser.add_argument("--core", type=Path, default=PACKAGE / "_async", help=argparse.SUPPRESS)
+    parser.add_argument("--facade", type=Path, default=PACKAGE / "_sync", help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    try:
+        files = generate(options.core)
+    except (RefusedError, ValueError, RuntimeError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    found = differences(files, options.facade)
+    if options.check:
+        for line in found:
+            sys.stderr.write(f"{options.facade.name}/{line}\n")
+        if found:
+            sys.stderr.write("Run python -m confidentai_admin._codegen and commit what it writes.\n")
+        return 1 if found else 0
+    options.facade.mkdir(exist_ok=True)
+    for line in found:
+        path = options.facade / line.split(" ")[0]
+        if path.name in files:
+            path.write_bytes(files[path.name].encode("utf-8"))
+        else:
+            path.unlink()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

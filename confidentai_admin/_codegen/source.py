@@ -1,0 +1,249 @@
+"""Reading the core: its public classes, what they hold and what they do."""
+
+from __future__ import annotations
+
+import ast
+import enum
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PREFIX = "Async"
+
+
+class RefusedError(Exception):
+    """There is something in the core that has no rule."""
+
+    def __init__(self, path: Path, node: ast.AST, why: str) -> None:
+        super().__init__(f"{path}:{getattr(node, 'lineno', 1)}: {why}")
+
+
+class Kind(enum.Enum):
+    """What becomes of a method."""
+
+    CALL = "an async method: called through the portal"
+    WRAP = "a plain method that gives another object of the core: the object is wrapped"
+    PROPERTY = "a property: passed on"
+    REPR = "__repr__: copied"
+
+
+class Form(enum.Enum):
+    """What becomes of a class."""
+
+    RESOURCE = "wraps an object of the core"
+    ITERATOR = "wraps an asynchronous iterator"
+    CLIENT = "makes the core and the portal"
+
+
+@dataclass
+class Method:
+    """A public method of the core."""
+
+    name: str
+    kind: Kind
+    head: str
+    docstring: str
+    arguments: list[str]
+    returns: str
+    body: str
+    names: set[str]
+
+
+@dataclass
+class Class:
+    """A public class of the core."""
+
+    name: str
+    form: Form
+    docstring: str
+    bases: list[str]
+    methods: list[Method] = field(default_factory=list)
+    children: dict[str, str] = field(default_factory=dict)
+    constructor: Method | None = None
+    hidden: list[str] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)
+
+
+@dataclass
+class Module:
+    """A module of the core. ``imports`` says for each name where it comes from; ``""`` is the name itself."""
+
+    path: Path
+    docstring: str
+    imports: dict[str, str]
+    classes: list[Class]
+
+    @property
+    def name(self) -> str:
+        """The module's name in its package."""
+        return self.path.stem
+
+
+def read_core(folder: Path) -> list[Module]:
+    """All modules of the core.
+
+    Raises:
+        RefusedError: There is something in it that has no rule.
+    """
+    paths = sorted(path for path in folder.glob("*.py") if path.name != "__init__.py")
+    modules = [_Reader(path).read() for path in paths]
+    iterators = {c.name for module in modules for c in module.classes if c.form is Form.ITERATOR}
+    known = {c.name for module in modules for c in module.classes}
+    for module in modules:
+        for class_ in module.classes:
+            for method in class_.methods:
+                if method.kind is Kind.WRAP and method.returns not in known | iterators:
+                    raise RefusedError(module.path, ast.Pass(), f"{class_.name}.{method.name} gives {method.returns}")
+    return modules
+
+
+class _Reader:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._text = path.read_text(encoding="utf-8")
+
+    def read(self) -> Module:
+        tree = ast.parse(self._text)
+        imports: dict[str, str] = {}
+        classes: list[Class] = []
+        for node in tree.body:
+            if isinstance(node, ast.Import):
+                imports |= {alias.asname or alias.name: "" for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                source = "." * node.level + (node.module or "")
+                imports |= {alias.asname or alias.name: source for alias in node.names}
+            elif isinstance(node, ast.ClassDef):
+                if not node.name.startswith("_"):
+                    classes.append(self._class(node))
+            elif not (isinstance(node, (ast.Assign, ast.AnnAssign)) or _is_text(node)):
+                raise self._refusal(node, "a module of the core holds imports, constants and classes")
+        return Module(self._path, self._docstring(tree), imports, classes)
+
+    def _class(self, node: ast.ClassDef) -> Class:
+        if not node.name.startswith(PREFIX):
+            raise self._refusal(node, f"a public class of the core has a name that begins with {PREFIX}")
+        if node.decorator_list or node.keywords:
+            raise self._refusal(node, "a public class of the core has no decorator and no keywords")
+        defined = {item.name for item in node.body if isinstance(item, (ast.FunctionDef, ast.AsyncFunctionDef))}
+        form = Form.ITERATOR if "__anext__" in defined else Form.CLIENT if "__aenter__" in defined else Form.RESOURCE
+        class_ = Class(
+            node.name,
+            form,
+            self._docstring(node),
+            [ast.unparse(base) for base in node.bases],
+            names=_names(*node.bases),
+        )
+        for item in node.body[1:]:
+            if not isinstance(item, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                raise self._refusal(item, "a public class of the core holds a docstring and methods")
+            self._add(item, class_)
+        return class_
+
+    def _add(self, node: ast.FunctionDef | ast.AsyncFunctionDef, class_: Class) -> None:
+        lifecycle = {
+            Form.ITERATOR: {"__aiter__", "__anext__"},
+            Form.CLIENT: {"__aenter__", "__aexit__", "close"},
+            Form.RESOURCE: set[str](),
+        }[class_.form]
+        if node.name in ("__init__", "_bind"):
+            self._read_children(node, class_)
+            if node.name == "__init__" and class_.form is Form.CLIENT:
+                class_.constructor = self._method(node, Kind.CALL)
+                class_.hidden = [ast.unparse(line) for line in node.body if _only_hides(line)]
+        elif node.name in lifecycle:
+            if node.name == "close":
+                class_.methods.append(self._method(node, Kind.CALL))
+        elif node.name == "__repr__":
+            class_.methods.append(self._method(node, Kind.REPR))
+        elif node.name.startswith("__"):
+            raise self._refusal(node, f"there is no rule for {node.name} in such a class")
+        elif not node.name.startswith("_"):
+            class_.methods.append(self._method(node, self._kind(node)))
+
+    def _kind(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> Kind:
+        decorators = [ast.unparse(decorator) for decorator in node.decorator_list]
+        gives_core = PREFIX in (ast.unparse(node.returns) if node.returns else "")
+        if isinstance(node, ast.AsyncFunctionDef):
+            if decorators or gives_core:
+                raise self._refusal(node, "an async method has no decorator and gives no object of the core")
+            if any(isinstance(part, (ast.Yield, ast.YieldFrom)) for part in ast.walk(node)):
+                raise self._refusal(node, "an async generator has no blocking form: give a class with __anext__")
+            return Kind.CALL
+        if decorators == ["property"] and not gives_core:
+            return Kind.PROPERTY
+        if decorators or not gives_core:
+            raise self._refusal(node, "a plain method is a property, or gives an object of the core")
+        return Kind.WRAP
+
+    def _method(self, node: ast.FunctionDef | ast.AsyncFunctionDef, kind: Kind) -> Method:
+        arguments = node.args
+        if arguments.posonlyargs or arguments.vararg or arguments.kwarg:
+            raise self._refusal(node, "a method has no positional-only argument, no *args and no **kwargs")
+        if node.returns is None or any(a.annotation is None for a in [*arguments.args[1:], *arguments.kwonlyargs]):
+            raise self._refusal(node, "a method has types for all arguments and for what it gives")
+        is_documented = not node.name.startswith("__")
+        passed = [a.arg for a in arguments.args[1:]] + [f"{a.arg}={a.arg}" for a in arguments.kwonlyargs]
+        annotations = [a.annotation for a in [*arguments.args, *arguments.kwonlyargs]]
+        defaults = [*arguments.defaults, *arguments.kw_defaults]
+        returns = node.returns.value if isinstance(node.returns, ast.Subscript) else node.returns
+        return Method(
+            node.name,
+            kind,
+            self._head(node),
+            self._docstring(node) if is_documented else "",
+            passed,
+            ast.unparse(returns),
+            "\n".join(ast.unparse(line) for line in node.body),
+            _names(*annotations, *defaults, node.returns),
+        )
+
+    def _head(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
+        """The text from ``def`` to the colon."""
+        lines = self._text.splitlines()[node.lineno - 1 : node.body[0].lineno]
+        if len(lines) > 1:
+            lines.pop()
+        text = "\n".join(lines).strip().removeprefix("async ")
+        if not text.endswith(":"):
+            raise self._refusal(node, "a method's signature is followed by nothing on its last line")
+        return text
+
+    def _read_children(self, node: ast.FunctionDef | ast.AsyncFunctionDef, class_: Class) -> None:
+        for part in ast.walk(node):
+            targets = (
+                part.targets
+                if isinstance(part, ast.Assign)
+                else [part.target]
+                if isinstance(part, (ast.AnnAssign, ast.AugAssign))
+                else []
+            )
+            for target in targets:
+                if not isinstance(target, ast.Attribute) or target.attr.startswith("_"):
+                    continue
+                value = getattr(part, "value", None)
+                if not (
+                    isinstance(value, ast.Call)
+                    and isinstance(value.func, ast.Name)
+                    and value.func.id.startswith(PREFIX)
+                ):
+                    raise self._refusal(part, f"the public attribute {target.attr} is made as an object of the core")
+                class_.children[target.attr] = value.func.id
+
+    def _docstring(self, node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> str:
+        text = ast.get_source_segment(self._text, node.body[0]) if node.body and _is_text(node.body[0]) else None
+        if text is None:
+            raise self._refusal(node, "there is no docstring")
+        return text
+
+    def _refusal(self, node: ast.AST, why: str) -> RefusedError:
+        return RefusedError(self._path, node, why)
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+def _only_hides(line: ast.stmt) -> bool:
+    return isinstance(line, ast.Assign) and ast.unparse(line.value).startswith("SecretText.hide(")
+
+
+def _names(*nodes: ast.AST | None) -> set[str]:
+    return {part.id for node in nodes if node for part in ast.walk(node) if isinstance(part, ast.Name)}
