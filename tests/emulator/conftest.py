@@ -1,0 +1,136 @@
+"""An emulator for each test, and a caller that holds every answer against the contract's table."""
+
+import copy
+import io
+import json
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+import attrs
+import pytest
+from yarl import URL
+
+from confidentai_admin.emulator import Emulator
+from confidentai_admin.emulator.contract import BY_NAME
+from confidentai_admin.emulator.validation import check
+from confidentai_admin.emulator.world import World
+
+
+@attrs.frozen
+class Answer:
+    """What came back."""
+
+    status: int
+    body: Any
+    headers: Mapping[str, str]
+
+
+class Api:
+    """Calls operations by name over a real socket."""
+
+    def __init__(self, emu: Emulator, session: aiohttp.ClientSession) -> None:
+        self.emu = emu
+        self._session = session
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        json_body: object = None,
+        data: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send anything at all; `path` goes out exactly as it is. The answer must be JSON in the envelope."""
+        sent = {"CONFIDENT_API_KEY": self.emu.api_key, "Content-Type": "application/json"}
+        sent.update(headers or {})
+        if json_body is not None:
+            data = json.dumps(json_body).encode()
+        url = URL(self.emu.url + path, encoded=True)
+        # A stream, because aiohttp warns of large bytes.
+        stream = None if data is None else io.BytesIO(data)
+        async with self._session.request(method, url, data=stream, headers=sent) as response:
+            raw = await response.read()
+            assert response.content_type == "application/json"
+            body = json.loads(raw) if raw else None
+            if body is not None:
+                assert body["success"] is (response.status == 200)
+                assert body["deprecated"] is False
+                assert body["success"] or (isinstance(body["error"], str) and body["error"])
+            return Answer(response.status, body, response.headers)
+
+    async def call(
+        self, name: str, *ids: object, body: object = None, query: str = "", key: str | None = None
+    ) -> Answer:
+        """Call an operation with these path ids; a success must have the shape that the table promises."""
+        operation = BY_NAME[name]
+        path = operation.path
+        for parameter, value in zip(operation.path_parameters, ids, strict=True):
+            path = path.replace(f"{{{parameter}}}", quote(str(value), safe=""))
+        headers = {} if key is None else {"CONFIDENT_API_KEY": key}
+        answer = await self.send(operation.method, path + query, json_body=body, headers=headers)
+        if answer.status == 200:
+            check(answer.body["data"], operation.data, "data")
+        return answer
+
+    async def ok(self, name: str, *ids: object, body: object = None, query: str = "") -> Any:
+        """Call an operation that must succeed, and give its data."""
+        answer = await self.call(name, *ids, body=body, query=query)
+        assert answer.status == 200, answer.body
+        return answer.body["data"]
+
+    async def refused(self, status: int, name: str, *ids: object, body: object = None, query: str = "") -> str:
+        """Call an operation that must be refused and change nothing, and give the message."""
+        before = self.state()
+        answer = await self.call(name, *ids, body=body, query=query)
+        assert answer.status == status, answer.body
+        assert self.state() == before
+        message: str = answer.body["error"]
+        return message
+
+    def state(self) -> World:
+        """Give a copy of all there is, but for when keys were last used, which every call changes."""
+        state = copy.deepcopy(self.emu._app._world)
+        for scope in state.scopes():
+            for api_key in scope.api_keys.values():
+                api_key.last_used = None
+        return state
+
+    async def project(self, name: str = "Chatbot", **fields: object) -> str:
+        """Make a project and give its id."""
+        data = await self.ok("createProject", body={"name": name, **fields})
+        project_id: str = data["project"]["id"]
+        return project_id
+
+    async def role_id(self, name: str, project_id: str | None = None) -> str:
+        """Find a role's id by its name."""
+        data = await (self.ok("listRoles") if project_id is None else self.ok("listProjectRoles", project_id))
+        return next(str(role["id"]) for role in data["roles"] if role["name"] == name)
+
+    async def permission_id(self, name: str, project_id: str | None = None) -> str:
+        """Find a permission's id by its name."""
+        data = await (
+            self.ok("listPermissions") if project_id is None else self.ok("listProjectPermissions", project_id)
+        )
+        return next(str(each["id"]) for each in data["permissions"] if each["name"] == name)
+
+    async def user_id(self, email: str) -> str:
+        """Find a member's id by the address."""
+        data = await self.ok("listMembers", query="?pageSize=100")
+        return next(str(member["id"]) for member in data["members"] if member["email"] == email)
+
+
+@pytest.fixture
+async def emu() -> AsyncIterator[Emulator]:
+    """An emulator of the default world."""
+    async with Emulator() as emulator:
+        yield emulator
+
+
+@pytest.fixture
+async def api(emu: Emulator) -> AsyncIterator[Api]:
+    """A caller of that emulator."""
+    async with aiohttp.ClientSession() as session:
+        yield Api(emu, session)

@@ -1,0 +1,46 @@
+"""The table of the contract."""
+
+from collections import Counter
+
+from confidentai_admin.emulator.contract import BY_NAME, INTEGER_IDS, OPERATIONS
+from confidentai_admin.emulator.operations import WORK
+
+
+def test_there_are_53_operations_each_named_once() -> None:
+    """The table has all 53 operations, and no name and no pair of method and path twice."""
+    assert len(OPERATIONS) == 53
+    assert len(BY_NAME) == 53
+    assert len({(operation.method, operation.path) for operation in OPERATIONS}) == 53
+
+
+def test_each_operation_is_carried_out_by_something() -> None:
+    """What the emulator can do and what the table lists are the same operations."""
+    assert set(WORK) == set(BY_NAME)
+
+
+def test_the_methods_are_spread_as_in_the_published_reference() -> None:
+    """The reference has 19 reads, 11 POSTs, 12 PUTs and 11 DELETEs."""
+    assert Counter(operation.method for operation in OPERATIONS) == {"GET": 19, "POST": 11, "PUT": 12, "DELETE": 11}
+
+
+def test_bodies_belong_to_posts_and_puts_except_a_resend() -> None:
+    """No GET or DELETE reads a body, and of the rest only sending an invitation again does not."""
+    without = {operation.name for operation in OPERATIONS if operation.changes_state and operation.body is None}
+    assert without == {operation.name for operation in OPERATIONS if operation.method == "DELETE"} | {
+        "resendInvitation",
+        "resendProjectInvitation",
+    }
+    assert all(operation.body is None for operation in OPERATIONS if operation.method == "GET")
+
+
+def test_path_parameters_come_in_order_and_integers_are_known() -> None:
+    """A path's parameters are read from its template, and those that are integers are keys and invitations."""
+    assert BY_NAME["updateProjectApiKey"].path_parameters == ("projectId", "apiKeyId")
+    assert BY_NAME["listProjects"].path_parameters == ()
+    assert {"apiKeyId", "invitationId"} == INTEGER_IDS
+
+
+def test_exactly_the_three_paged_listings_take_a_query() -> None:
+    """Paging exists for members of both scopes and for a governance policy's projects."""
+    paged = {operation.name for operation in OPERATIONS if operation.query}
+    assert paged == {"listMembers", "listProjectMembers", "listGovernancePolicyProjects"}

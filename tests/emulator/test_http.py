@@ -1,0 +1,196 @@
+"""HTTP: routes, keys, bodies and the envelope."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING
+from unittest import mock
+
+import pytest
+
+from confidentai_admin.emulator import operations
+from confidentai_admin.emulator.app import MAX_BODY
+
+if TYPE_CHECKING:
+    from .conftest import Api
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/v1", "/v2/organization", "/v1/projects/", "/v1/projects//members", "/v1//projects"]
+)
+async def test_an_unknown_route_is_404_before_the_key_is_looked_at(api: Api, path: str) -> None:
+    """A path that is not in the contract is 404, an empty id or a trailing slash included, even without a key."""
+    answer = await api.send("GET", path, headers={"CONFIDENT_API_KEY": ""})
+    assert answer.status == 404
+    assert answer.body["error"] == "There is nothing at this path."
+
+
+@pytest.mark.parametrize("method", ["PATCH", "OPTIONS", "DELETE", "POST"])
+async def test_a_wrong_method_is_405_and_says_which_are_right(api: Api, method: str) -> None:
+    """A method that the path does not have is 405 with `Allow`, even without a key."""
+    answer = await api.send(method, "/v1/organization", headers={"CONFIDENT_API_KEY": ""})
+    assert answer.status == 405
+    assert answer.headers["Allow"] == "GET, PUT"
+
+
+async def test_a_head_request_is_refused_without_a_body(api: Api) -> None:
+    """HEAD is not in the contract: 405, and no body, as HTTP wants it."""
+    answer = await api.send("HEAD", "/v1/projects")
+    assert (answer.status, answer.body) == (405, None)
+
+
+async def test_a_missing_key_is_401(api: Api) -> None:
+    """A request without the key's header is 401."""
+    answer = await api.send("GET", "/v1/organization", headers={"CONFIDENT_API_KEY": ""})
+    assert answer.status == 401
+
+
+async def test_an_unknown_key_is_401_and_not_repeated_in_the_message(api: Api) -> None:
+    """A key that the emulator does not know is 401, as is the right one with `Bearer`, and neither is echoed."""
+    for key in ("nobody-knows-me", f"Bearer {api.emu.api_key}"):
+        answer = await api.call("getOrganization", key=key)
+        assert answer.status == 401
+        assert key not in answer.body["error"]
+
+
+async def test_a_deactivated_key_is_401_and_a_reactivated_one_works(api: Api) -> None:
+    """A key is refused while it is deactivated and only then."""
+    made = (await api.ok("createOrganizationApiKey", body={"name": "k"}))["apiKey"]
+    assert (await api.call("getOrganization", key=made["value"])).status == 200
+    await api.ok("updateOrganizationApiKey", made["id"], body={"valid": False})
+    assert (await api.call("getOrganization", key=made["value"])).status == 401
+    await api.ok("updateOrganizationApiKey", made["id"], body={"valid": True})
+    assert (await api.call("getOrganization", key=made["value"])).status == 200
+
+
+async def test_a_deleted_key_is_401(api: Api) -> None:
+    """A revoked key is refused at once."""
+    made = (await api.ok("createOrganizationApiKey", body={"name": "k"}))["apiKey"]
+    await api.ok("deleteOrganizationApiKey", made["id"])
+    assert (await api.call("getOrganization", key=made["value"])).status == 401
+
+
+async def test_a_project_key_is_403_on_everything(api: Api) -> None:
+    """A project's key is known and not enough, even for its own project; deactivated, it is 401 like any other."""
+    made = await api.ok("createProject", body={"name": "P"})
+    value, project = made["apiKey"]["value"], made["project"]["id"]
+    assert (await api.call("getOrganization", key=value)).status == 403
+    assert (await api.call("getProject", project, key=value)).status == 403
+    await api.ok("updateProjectApiKey", project, made["apiKey"]["id"], body={"valid": False})
+    assert (await api.call("getProject", project, key=value)).status == 401
+
+
+async def test_the_key_comes_before_the_body_and_the_body_before_the_ids(api: Api) -> None:
+    """A bad key is told before a bad body, and a bad body before an unknown id."""
+    answer = await api.send("PUT", "/v1/projects/none", data=b"{", headers={"CONFIDENT_API_KEY": "x"})
+    assert answer.status == 401
+    assert (await api.send("PUT", "/v1/projects/none", data=b"{")).status == 400
+    assert (await api.send("PUT", "/v1/projects/none", data=b"{}")).status == 404
+
+
+async def test_unknown_ids_come_before_rules(api: Api) -> None:
+    """On a plan without invitations an unknown project is still 404, and a known one 403."""
+    project = await api.project()
+    api.emu.change_plan("FREE")
+    body = {"emails": ["x@y.example"]}
+    await api.refused(404, "createProjectInvitations", "none", body=body)
+    await api.refused(403, "createProjectInvitations", project, body=body)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"{", b"", b"\xff{}", b'{"name": NaN}', b"[" * 100_000, b"9" * 5_000, b"[]", b'"name"', b"null", b"7"],
+    ids=["cut", "missing", "not-utf-8", "nan", "deep", "long-number", "list", "string", "null", "number"],
+)
+async def test_a_malformed_body_is_400(api: Api, data: bytes) -> None:
+    """A body that is not JSON, or no object, is 400 and changes nothing."""
+    before = api.state()
+    assert (await api.send("PUT", "/v1/organization", data=data)).status == 400
+    assert api.state() == before
+
+
+async def test_a_body_must_be_declared_as_json(api: Api) -> None:
+    """JSON sent as something else is 400; a charset beside application/json does no harm."""
+    data = b'{"name": "N"}'
+    plain = await api.send("PUT", "/v1/organization", data=data, headers={"Content-Type": "text/plain"})
+    assert plain.status == 400
+    charset = {"Content-Type": "application/json; charset=utf-8"}
+    assert (await api.send("PUT", "/v1/organization", data=data, headers=charset)).status == 200
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/v1/organization"), ("DELETE", "/v1/projects/{}")])
+async def test_a_content_type_without_a_body_is_no_mistake(api: Api, method: str, path: str) -> None:
+    """A GET, a DELETE and a resend may declare JSON and send nothing."""
+    project = await api.project()
+    assert (await api.send(method, path.format(project))).status == 200
+    invited = await api.ok("createInvitations", body={"emails": ["x@y.example"]})
+    resend = f"/v1/organization/invitations/{invited['invitations'][0]['id']}"
+    assert (await api.send("PUT", resend)).status == 200
+
+
+async def test_an_oversized_body_is_413_in_the_envelope(api: Api) -> None:
+    """A body beyond the limit is refused, and the next request finds the server well."""
+    assert (await api.send("PUT", "/v1/organization", data=b" " * (MAX_BODY + 1))).status == 413
+    await api.ok("getOrganization")
+
+
+async def test_a_body_that_is_not_compressed_as_declared_is_400(api: Api) -> None:
+    """A body that cannot be decoded as its headers say is the client's mistake."""
+    answer = await api.send("PUT", "/v1/organization", data=b"not gzip at all", headers={"Content-Encoding": "gzip"})
+    assert answer.status == 400
+
+
+async def test_an_unexpected_failure_is_500_in_the_envelope(api: Api, caplog: pytest.LogCaptureFixture) -> None:
+    """A bug in the emulator answers in the envelope too, tells nothing of itself and is logged."""
+
+    def fail(call: operations.Call) -> dict[str, object]:
+        raise ZeroDivisionError("inside")
+
+    with mock.patch.dict(operations.WORK, {"getOrganization": fail}):
+        answer = await api.call("getOrganization")
+    assert answer.status == 500
+    assert "inside" not in answer.body["error"]
+    assert "ZeroDivisionError" in caplog.text
+
+
+@pytest.mark.parametrize("sent", [b"NOT HTTP\r\n\r\n", b"GET / HTTP/1.1\r\nX: " + b"x" * 20_000 + b"\r\n\r\n"])
+async def test_what_is_not_http_is_answered_in_the_envelope(api: Api, sent: bytes) -> None:
+    """Even a request that cannot be parsed gets a 400 in JSON, and the connection is closed."""
+    port = int(api.emu.url.rpartition(":")[2])
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(sent)
+    raw = await asyncio.wait_for(reader.read(), 10)
+    writer.close()
+    await writer.wait_closed()
+    head, _, body = raw.partition(b"\r\n\r\n")
+    assert b" 400 " in head
+    assert json.loads(body)["success"] is False
+
+
+@pytest.mark.parametrize("query", ["?page=1", "?x", "?page_size=5"])
+async def test_an_unknown_query_parameter_is_400(api: Api, query: str) -> None:
+    """A parameter that the operation does not have is refused, so that a misspelt one is noticed."""
+    await api.refused(400, "listProjects", query=query)
+
+
+async def test_an_unknown_field_is_400_and_named(api: Api) -> None:
+    """A field that the operation does not have is refused, so that a misspelt one is noticed."""
+    message = await api.refused(400, "createProject", body={"name": "P", "descripton": "typo"})
+    assert "descripton" in message
+
+
+@pytest.mark.parametrize(
+    "path_id", ["../projects", "a/b", "a%2Fb", ".", "..", "%", "ü", "\N{PILE OF POO}", " ", "?x=1", "#", "a+b", ";"]
+)
+async def test_an_id_is_one_segment_whatever_is_in_it(api: Api, path_id: str) -> None:
+    """An encoded id never reaches another route: an unknown project is 404 for its id."""
+    assert await api.refused(404, "getProject", path_id) == "There is no project with this id."
+
+
+async def test_each_segment_is_decoded_once(api: Api) -> None:
+    """A known id is found however much of it is percent-encoded, and not if it is encoded twice."""
+    project = await api.project()
+    encoded = "".join(f"%{ord(character):02X}" for character in project)
+    assert (await api.send("GET", f"/v1/projects/{encoded}")).status == 200
+    assert (await api.send("GET", f"/v1/projects/{encoded.replace('%', '%25')}")).status == 404
