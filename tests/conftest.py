@@ -1,0 +1,53 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+from unittest.mock import Mock
+
+import aioresponses.core
+import pytest
+import pytest_asyncio
+from aiohttp import ClientResponse
+
+from confidentai_admin import AsyncConfidentAI, ConfidentAI
+from confidentai_admin.emulator import Emulator
+
+if "stream_writer" in inspect.signature(ClientResponse.__init__).parameters:
+
+    class _ResponseWithoutWriter(ClientResponse):
+        """aioresponses makes its responses without the writer that aiohttp wants since 3.14."""
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, stream_writer=Mock(output_size=0), **kwargs)
+
+    aioresponses.core.ClientResponse = _ResponseWithoutWriter  # type: ignore[attr-defined]
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CONFIDENT_ORG_API_KEY", "CONFIDENT_BASE_URL", "CONFIDENT_REGION", "CONFIDENT_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    """An emulator of the test's own, in a thread, so that both faces can use it."""
+    with Emulator() as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def client(emulator: Emulator) -> Iterator[ConfidentAI]:
+    """A blocking client of the emulator."""
+    with ConfidentAI(emulator.api_key, base_url=emulator.url) as client:
+        yield client
+
+
+@pytest_asyncio.fixture
+async def async_client(emulator: Emulator) -> AsyncIterator[AsyncConfidentAI]:
+    """An asynchronous client of the emulator."""
+    async with AsyncConfidentAI(emulator.api_key, base_url=emulator.url) as client:
+        yield client
