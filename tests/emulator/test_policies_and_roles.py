@@ -1,0 +1,251 @@
+"""Permissions, policies and roles, which work alike in both scopes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from .conftest import Api
+
+
+SCOPES = pytest.mark.parametrize("scope", ["", "Project"])
+
+
+async def _where(api: Api, scope: str) -> tuple[str, ...]:
+    return (await api.project(),) if scope else ()
+
+
+async def _permission_ids(api: Api, scope: str, where: tuple[str, ...]) -> dict[str, str]:
+    data = await api.ok(f"list{scope}Permissions", *where)
+    return {permission["name"]: permission["id"] for permission in data["permissions"]}
+
+
+@pytest.mark.parametrize(
+    ("scope", "count", "some"),
+    [("", 26, ("project:create", "user:delete")), ("Project", 100, ("trace:evaluate", "queue_item:assign"))],
+)
+async def test_permissions_are_those_of_the_scope(api: Api, scope: str, count: int, some: tuple[str, ...]) -> None:
+    """Each scope has its own list, all names and ids different."""
+    ids = await _permission_ids(api, scope, await _where(api, scope))
+    assert len(ids) == len(set(ids.values())) == count
+    assert set(some) <= set(ids)
+
+
+async def test_permission_ids_differ_from_project_to_project(api: Api) -> None:
+    """The same permission has another id in another project, so that ids have to be looked up."""
+    one = await _permission_ids(api, "Project", (await api.project("One"),))
+    two = await _permission_ids(api, "Project", (await api.project("Two"),))
+    assert set(one) == set(two)
+    assert not set(one.values()) & set(two.values())
+
+
+@pytest.mark.parametrize(
+    ("scope", "names"), [("", ["Owner", "Admin", "Member"]), ("Project", ["Owner", "Manager", "Member"])]
+)
+async def test_system_roles_are_listed_without_a_scope_id(api: Api, scope: str, names: list[str]) -> None:
+    """The system's roles are there from the start, belong to no scope, and their policies are not listed."""
+    where = await _where(api, scope)
+    roles = (await api.ok(f"list{scope}Roles", *where))["roles"]
+    assert [role["name"] for role in roles] == names
+    assert {role[f"{'project' if scope else 'organization'}Id"] for role in roles} == {None}
+    assert await api.ok(f"list{scope}Policies", *where) == {"policies": []}
+
+
+async def test_system_roles_allow_what_is_published(api: Api) -> None:
+    """Owner and Admin or Manager may do everything, Member everything but the published exceptions."""
+    project = await api.project()
+    state = api.state()
+
+    def names(project_id: str | None, role: str) -> set[str]:
+        scope = state.scope if project_id is None else state.projects[project_id].scope
+        [policy_id] = scope.system_role(role).policy_ids
+        return {scope.permissions[each].name for each in scope.policies[policy_id].permission_ids}
+
+    every = names(None, "Owner")
+    assert names(None, "Admin") == every
+    assert len(every) == 26
+    assert every - names(None, "Member") == {each for each in every if each.endswith(":manage")} | {"user:delete"}
+    every = names(project, "Owner")
+    assert names(project, "Manager") == every
+    assert every - names(project, "Member") == {
+        "project:delete",
+        "retentionConfig:manage",
+        "user:manage",
+        "user:delete",
+        "iam:manage",
+    }
+
+
+@SCOPES
+async def test_a_policy_is_made_changed_and_deleted(api: Api, scope: str) -> None:
+    """A policy shows its permissions by id and name; an update replaces them; a deleted one is gone."""
+    where = await _where(api, scope)
+    ids = await _permission_ids(api, scope, where)
+    one, two = ids["apiKey:read"], ids["iam:read"]
+    body = {"name": "P", "description": "D", "permissionIds": [two, one, two]}
+    policy = (await api.ok(f"create{scope}Policy", *where, body=body))["policy"]
+    assert policy["permissions"] == [{"id": two, "name": "iam:read"}, {"id": one, "name": "apiKey:read"}]
+    assert (await api.ok(f"list{scope}Policies", *where))["policies"] == [policy]
+    changed = await api.ok(f"update{scope}Policy", *where, policy["id"], body={"name": "Q", "permissionIds": [one]})
+    assert changed["policy"] == {
+        "id": policy["id"],
+        "name": "Q",
+        "description": "D",
+        "permissions": [{"id": one, "name": "apiKey:read"}],
+    }
+    assert await api.ok(f"delete{scope}Policy", *where, policy["id"]) == {"id": policy["id"], "deleted": True}
+    assert await api.ok(f"list{scope}Policies", *where) == {"policies": []}
+    await api.refused(404, f"delete{scope}Policy", *where, policy["id"])
+
+
+@SCOPES
+async def test_a_role_is_made_changed_and_deleted(api: Api, scope: str) -> None:
+    """A role shows its policies by id and name and whose it is; an update replaces them; a deleted one is gone."""
+    where = await _where(api, scope)
+    body: dict[str, object] = {"name": "P", "permissionIds": []}
+    one = (await api.ok(f"create{scope}Policy", *where, body=body))["policy"]["id"]
+    two = (await api.ok(f"create{scope}Policy", *where, body={**body, "name": "Q"}))["policy"]["id"]
+    role = (await api.ok(f"create{scope}Role", *where, body={"name": "R", "policyIds": [two, one, two]}))["role"]
+    assert role["policies"] == [{"id": two, "name": "Q"}, {"id": one, "name": "P"}]
+    assert role["description"] is None
+    if scope:
+        assert role["projectId"] == where[0]
+    else:
+        assert role["organizationId"] == (await api.ok("getOrganization"))["organization"]["id"]
+    assert role in (await api.ok(f"list{scope}Roles", *where))["roles"]
+    changed = await api.ok(f"update{scope}Role", *where, role["id"], body={"name": "S", "policyIds": [one]})
+    assert changed["role"] == {**role, "name": "S", "policies": [{"id": one, "name": "P"}]}
+    assert await api.ok(f"delete{scope}Role", *where, role["id"]) == {"id": role["id"], "deleted": True}
+    await api.refused(404, f"delete{scope}Role", *where, role["id"])
+
+
+@SCOPES
+@pytest.mark.parametrize(("noun", "field"), [("Policy", "permissionIds"), ("Role", "policyIds")])
+async def test_a_description_left_out_is_kept_and_null_clears_it(api: Api, scope: str, noun: str, field: str) -> None:
+    """On update, leaving the description out and sending null are two things."""
+    where = await _where(api, scope)
+    body: dict[str, object] = {"name": "N", field: []}
+    key = noun.lower()
+    made = (await api.ok(f"create{scope}{noun}", *where, body={**body, "description": "D"}))[key]
+    kept = (await api.ok(f"update{scope}{noun}", *where, made["id"], body=body))[key]
+    assert kept["description"] == "D"
+    cleared = (await api.ok(f"update{scope}{noun}", *where, made["id"], body={**body, "description": None}))[key]
+    assert cleared["description"] is None
+
+
+@SCOPES
+@pytest.mark.parametrize(("noun", "field"), [("Policy", "permissionIds"), ("Role", "policyIds")])
+async def test_names_are_unique_in_their_scope(api: Api, scope: str, noun: str, field: str) -> None:
+    """A name is taken once per scope, for creating and renaming; keeping one's own is no conflict."""
+    where = await _where(api, scope)
+    body: dict[str, object] = {"name": "N", field: []}
+    made = (await api.ok(f"create{scope}{noun}", *where, body=body))[noun.lower()]
+    await api.refused(409, f"create{scope}{noun}", *where, body=body)
+    await api.ok(f"create{scope}{noun}", *where, body={**body, "name": "M"})
+    await api.refused(409, f"update{scope}{noun}", *where, made["id"], body={**body, "name": "M"})
+    await api.ok(f"update{scope}{noun}", *where, made["id"], body=body)
+    other = await api.project("Other")
+    await api.ok(f"createProject{noun}", other, body=body)
+
+
+@SCOPES
+async def test_system_roles_names_are_taken(api: Api, scope: str) -> None:
+    """No role can be named like the system's, and none be renamed to it."""
+    where = await _where(api, scope)
+    await api.refused(409, f"create{scope}Role", *where, body={"name": "Owner", "policyIds": []})
+    made = (await api.ok(f"create{scope}Role", *where, body={"name": "R", "policyIds": []}))["role"]
+    await api.refused(409, f"update{scope}Role", *where, made["id"], body={"name": "Member", "policyIds": []})
+
+
+@SCOPES
+async def test_system_roles_and_their_policies_cannot_be_changed_or_deleted(api: Api, scope: str) -> None:
+    """All of the system's roles, and the policies that they name, are 403 for every write."""
+    where = await _where(api, scope)
+    for role in (await api.ok(f"list{scope}Roles", *where))["roles"]:
+        await api.refused(403, f"update{scope}Role", *where, role["id"], body={"name": "X", "policyIds": []})
+        await api.refused(403, f"delete{scope}Role", *where, role["id"])
+        policy = role["policies"][0]["id"]
+        await api.refused(403, f"update{scope}Policy", *where, policy, body={"name": "X", "permissionIds": []})
+        await api.refused(403, f"delete{scope}Policy", *where, policy)
+
+
+async def test_permissions_and_policies_of_another_scope_are_400(api: Api) -> None:
+    """Unknown ids, and those of the organization or of another project, are refused and named by their place."""
+    one, two = await api.project("One"), await api.project("Two")
+    good = await api.permission_id("apiKey:read", one)
+    for bad in ("none", await api.permission_id("apiKey:read"), await api.permission_id("apiKey:read", two)):
+        body = {"name": "P", "permissionIds": [good, bad]}
+        assert "permissionIds[1]" in await api.refused(400, "createProjectPolicy", one, body=body)
+    policy = {"name": "P", "permissionIds": [good]}
+    of_one = (await api.ok("createProjectPolicy", one, body=policy))["policy"]["id"]
+    for bad in ("none", of_one):
+        assert "policyIds[0]" in await api.refused(400, "createRole", body={"name": "R", "policyIds": [bad]})
+        await api.refused(400, "createProjectRole", two, body={"name": "R", "policyIds": [bad]})
+    await api.refused(400, "updateProjectPolicy", one, of_one, body={"name": "P", "permissionIds": ["none"]})
+    role = (await api.ok("createProjectRole", one, body={"name": "R", "policyIds": [of_one]}))["role"]["id"]
+    await api.refused(400, "updateProjectRole", one, role, body={"name": "R", "policyIds": ["none"]})
+
+
+@SCOPES
+async def test_a_policy_in_use_cannot_be_deleted(api: Api, scope: str) -> None:
+    """A policy that a role names is 409 until the role lets go of it."""
+    where = await _where(api, scope)
+    policy = (await api.ok(f"create{scope}Policy", *where, body={"name": "P", "permissionIds": []}))["policy"]["id"]
+    role = (await api.ok(f"create{scope}Role", *where, body={"name": "R", "policyIds": [policy]}))["role"]["id"]
+    await api.refused(409, f"delete{scope}Policy", *where, policy)
+    await api.ok(f"update{scope}Role", *where, role, body={"name": "R", "policyIds": []})
+    await api.ok(f"delete{scope}Policy", *where, policy)
+
+
+@SCOPES
+async def test_a_role_in_use_cannot_be_deleted(api: Api, scope: str) -> None:
+    """A role that a member has is 409 until the member has another."""
+    where = await _where(api, scope)
+    if where:
+        api.emu.add_member("mia@acme.example", project_id=where[0])
+    mia = await api.user_id("mia@acme.example")
+    role = (await api.ok(f"create{scope}Role", *where, body={"name": "R", "policyIds": []}))["role"]["id"]
+    await api.ok(f"update{scope}MemberRole", *where, mia, body={"roleId": role})
+    await api.refused(409, f"delete{scope}Role", *where, role)
+    await api.ok(f"update{scope}MemberRole", *where, mia, body={"roleId": await api.role_id("Member", *where)})
+    await api.ok(f"delete{scope}Role", *where, role)
+
+
+@SCOPES
+async def test_a_role_that_a_pending_invitation_names_cannot_be_deleted(api: Api, scope: str) -> None:
+    """Invited is as good as assigned while the invitation is pending, and not once it is declined."""
+    where = await _where(api, scope)
+    field = "projectRoleId" if scope else "organizationRoleId"
+    role = (await api.ok(f"create{scope}Role", *where, body={"name": "R", "policyIds": []}))["role"]["id"]
+    body = {"emails": ["a@x.example"], field: role}
+    [invitation] = (await api.ok(f"create{scope}Invitations", *where, body=body))["invitations"]
+    await api.refused(409, f"delete{scope}Role", *where, role)
+    api.emu.decline_invitation(invitation["id"])
+    await api.ok(f"delete{scope}Role", *where, role)
+    [left] = (await api.ok(f"list{scope}Invitations", *where))["invitations"]
+    assert left[field] is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"name": "", "permissionIds": []},
+        {"name": None, "permissionIds": []},
+        {"permissionIds": []},
+        {"name": "P"},
+        {"name": "P", "permissionIds": None},
+        {"name": "P", "permissionIds": "x"},
+        {"name": "P", "permissionIds": [1]},
+        {"name": "P", "permissionIds": {}},
+        {"name": "P", "permissionIds": [], "description": 1},
+    ],
+)
+async def test_a_policy_of_the_wrong_shape_is_400(api: Api, body: dict[str, object]) -> None:
+    """The name and the list are required, on creation and on update, and every type is checked."""
+    policy = (await api.ok("createPolicy", body={"name": "Good", "permissionIds": []}))["policy"]["id"]
+    await api.refused(400, "createPolicy", body=body)
+    await api.refused(400, "updatePolicy", policy, body=body)
+    as_role = {"policyIds" if name == "permissionIds" else name: value for name, value in body.items()}
+    await api.refused(400, "createRole", body=as_role)
