@@ -7,7 +7,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,6 +69,17 @@ def reset(connection: socket.socket) -> bool:
     """Do the work, and reset the connection."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     return False
+
+
+def close_on(event: threading.Event, action: Action) -> Action:
+    """Do this, and close when the test says so."""
+
+    def act(connection: socket.socket) -> bool:
+        action(connection)
+        event.wait(10)
+        return False
+
+    return act
 
 
 def send_and_close(raw: bytes) -> Action:
@@ -136,7 +147,7 @@ class ScriptedServer:
 
     def _serve(self, connection: socket.socket, number: int) -> None:
         with connection:
-            try:
+            with suppress(OSError):
                 for count, (method, target, headers, body) in enumerate(_read_requests(connection), start=1):
                     with self._lock:
                         self.requests.append(Request(number, count, method, target, headers, body))
@@ -144,18 +155,14 @@ class ScriptedServer:
                     self.arrived.release()
                     if not action(connection):
                         break
-            except OSError:
-                pass
             with self._lock:
                 self._open.discard(connection)
         self.closed.release()
 
 
 def _shut(connection: socket.socket) -> None:
-    try:
+    with suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass
 
 
 def _read_requests(connection: socket.socket) -> Iterator[tuple[str, str, dict[str, str], bytes]]:

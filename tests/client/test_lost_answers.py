@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -20,7 +21,7 @@ from confidentai_admin import (
     _retry,
 )
 
-from .scripted_server import Action, answer, close, refuse, reset, scripted_server, send_and_close
+from .scripted_server import Action, answer, close, close_on, refuse, reset, scripted_server, send_and_close
 
 KEY = "an-organization-key"
 ORGANIZATION = {"organization": {"id": "o", "name": "n", "plan": "TEAM", "created_at": "2026-01-01T00:00:00.000Z"}}
@@ -171,10 +172,12 @@ async def test_an_unknown_outcome_stays_unknown() -> None:
 
 async def test_a_close_already_received_costs_nothing() -> None:
     """A kept connection that the server has closed meanwhile is not used, not even for a creation."""
-    with scripted_server(answer(ORGANIZATION, close=True), answer(PROJECT)) as server:
+    now = threading.Event()
+    with scripted_server(close_on(now, answer(ORGANIZATION)), answer(PROJECT)) as server:
         async with AsyncConfidentAI(KEY, base_url=server.url) as client:
             await client.whoami()
             # The loop does not run meanwhile, so that the close waits in the socket.
+            now.set()
             assert server.closed.acquire(timeout=5)
             assert (await client.projects.create("n")).project.id == "p"
     assert [request.connection for request in server.requests] == [1, 2]
@@ -182,12 +185,11 @@ async def test_a_close_already_received_costs_nothing() -> None:
 
 def test_the_blocking_face_repeats_as_the_core_does() -> None:
     """The rules are the core's: a creation arrives once, a replacement is repeated."""
-    with scripted_server(close, close, answer(PROJECT)) as server:
-        with ConfidentAI(KEY, base_url=server.url) as client:
-            with pytest.raises(APIConnectionError) as caught:
-                client.projects.create("n")
-            assert caught.value.outcome_unknown
-            assert client.project("p").update(name="n").id == "p"
+    with scripted_server(close, close, answer(PROJECT)) as server, ConfidentAI(KEY, base_url=server.url) as client:
+        with pytest.raises(APIConnectionError) as caught:
+            client.projects.create("n")
+        assert caught.value.outcome_unknown
+        assert client.project("p").update(name="n").id == "p"
     assert server.methods == ["POST", "PUT", "PUT"]
 
 
