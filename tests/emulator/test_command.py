@@ -1,0 +1,112 @@
+"""The command `python -m confidentai_admin.emulator`."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+import pytest
+
+COMMAND = [sys.executable, "-m", "confidentai_admin.emulator"]
+
+
+@contextmanager
+def running(*arguments: str) -> Iterator[tuple["subprocess.Popen[str]", dict[str, str]]]:
+    """Run the command until the block ends, and give its process and its ready line."""
+    process = subprocess.Popen(
+        [*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
+    )
+    try:
+        assert process.stdout is not None
+        yield process, json.loads(process.stdout.readline())
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate(timeout=30)
+
+
+def organization(url: str, key: str) -> dict[str, object]:
+    """Ask who the organization is."""
+    with urlopen(Request(url + "/v1/organization", headers={"CONFIDENT_API_KEY": key}), timeout=10) as response:
+        data: dict[str, dict[str, dict[str, object]]] = json.loads(response.read())
+    return data["data"]["organization"]
+
+
+def test_one_line_says_that_it_is_ready_and_where() -> None:
+    """The line has a URL and a key that work, and nothing else is in it."""
+    with running() as (_, ready):
+        assert set(ready) == {"url", "api_key"}
+        assert organization(ready["url"], ready["api_key"])["plan"] == "TEAM"
+
+
+def test_the_arguments_are_used(tmp_path: Path) -> None:
+    """Host, port, key, plan and seed are what they were given as."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    seed = tmp_path / "seed.json"
+    seed.write_text(json.dumps({"organization": {"name": "X"}, "members": [{"email": "o@x.example", "role": "Owner"}]}))
+    arguments = ["--host", "localhost", "--port", str(port), "--api-key", "my-key", "--plan", "FREE"]
+    with running(*arguments, "--seed", str(seed)) as (_, ready):
+        assert ready == {"url": f"http://127.0.0.1:{port}", "api_key": "my-key"}
+        found = organization(ready["url"], "my-key")
+    assert (found["name"], found["plan"]) == ("X", "FREE")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals between processes")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_cleanly(number: signal.Signals) -> None:
+    """Ctrl-C and SIGTERM end it with status 0 and not a word more, even with a connection kept open."""
+    with running() as (process, ready):
+        port = int(ready["url"].rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port), timeout=10):
+            process.send_signal(number)
+            out, err = process.communicate(timeout=30)
+        assert (process.returncode, out, err) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--plan", "GOLD"], "plan must be one of"),
+        (["--host", "0.0.0.0"], "loopback"),
+        (["--seed", "no-such-file.json"], "seed file cannot be read"),
+        (["--api-key", "a b"], "api_key must"),
+        (["--port", "70000"], "port"),
+        (["--port", "-1"], "port"),
+    ],
+)
+def test_wrong_arguments_end_it_with_one_line(arguments: list[str], says: str) -> None:
+    """A mistake on the command line is status 2, nothing on stdout, and one line on stderr that says it."""
+    done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert says in done.stderr
+
+
+def test_a_port_in_use_ends_it_with_one_line() -> None:
+    """So does a port that somebody else has."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        arguments = ["--port", str(taken.getsockname()[1])]
+        done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert "in use" in done.stderr
+
+
+def test_a_bad_seed_file_ends_it_with_one_line(tmp_path: Path) -> None:
+    """So does a seed that describes no possible world, by the place in it."""
+    seed = tmp_path / "seed.json"
+    seed.write_text('{"members": [{"email": "nobody"}]}')
+    done = subprocess.run([*COMMAND, "--seed", str(seed)], capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert "members[0].email" in done.stderr

@@ -1,0 +1,344 @@
+"""`Emulator` itself: its two faces, its arguments, and that nothing of it stays behind."""
+
+import asyncio
+import http.client
+import json
+import socket
+import subprocess
+import sys
+import threading
+from urllib.parse import urlsplit
+
+import aiohttp
+import anyio
+import pytest
+
+from confidentai_admin.emulator import Emulator, Refused
+
+
+def get(emu: Emulator, path: str = "/v1/organization") -> int:
+    """Ask for something with the emulator's key, blocking, and give the status."""
+    connection = http.client.HTTPConnection(urlsplit(emu.url).netloc, timeout=10)
+    try:
+        connection.request("GET", path, headers={"CONFIDENT_API_KEY": emu.api_key})
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def port_of(url: str) -> int:
+    """Give the port in a URL."""
+    return int(url.rpartition(":")[2])
+
+
+def is_open(url: str) -> bool:
+    """Whether something listens there."""
+    try:
+        socket.create_connection(("127.0.0.1", port_of(url)), timeout=10).close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
+async def test_the_async_face_serves_in_the_running_loop() -> None:
+    """No thread is made, requests are answered, and afterwards the port is closed and no task is left."""
+    threads, tasks = threading.active_count(), asyncio.all_tasks()
+    async with Emulator() as emu:
+        assert threading.active_count() == threads
+        url = emu.url
+        async with aiohttp.ClientSession() as session:
+            headers = {"CONFIDENT_API_KEY": emu.api_key}
+            async with session.get(url + "/v1/organization", headers=headers) as response:
+                assert response.status == 200
+    assert not is_open(url)
+    assert asyncio.all_tasks() == tasks
+
+
+def test_the_blocking_face_serves_from_a_thread_of_its_own() -> None:
+    """Blocking code is answered, and afterwards the port is closed and the thread is gone."""
+    before = threading.active_count()
+    with Emulator() as emu:
+        url = emu.url
+        assert threading.active_count() == before + 1
+        assert get(emu) == 200
+    assert threading.active_count() == before
+    assert not is_open(url)
+
+
+async def test_the_blocking_face_works_inside_a_running_loop() -> None:
+    """A notebook's cell, which runs in a loop, can use `with` too."""
+    with Emulator() as emu:
+        assert await asyncio.to_thread(get, emu) == 200
+
+
+def test_the_methods_can_be_called_from_any_thread() -> None:
+    """32 threads that call methods while others make requests lose nothing."""
+    with Emulator() as emu:
+
+        def work(number: int) -> None:
+            for turn in range(5):
+                emu.add_member(f"p{number}-{turn}@x.example")
+                assert get(emu) == 200
+
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(32)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        assert len(emu._app._world.scope.members) == 4 + 32 * 5
+
+
+async def test_closing_does_not_wait_for_kept_connections() -> None:
+    """Idle, silent and half-sent connections do not hold up the end."""
+    emu = Emulator()
+    await emu.__aenter__()
+    port = port_of(emu.url)
+    half = b"PUT /v1/organization HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n"
+    key = b"CONFIDENT_API_KEY: " + emu.api_key.encode()
+    kept = b"GET /v1/organization HTTP/1.1\r\nHost: x\r\n" + key + b"\r\n\r\n"
+    streams = []
+    for sent in (b"", half + key + b"\r\n\r\n{", kept):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(sent)
+        await writer.drain()
+        streams.append((reader, writer))
+    assert await asyncio.wait_for(streams[2][0].readline(), 10) == b"HTTP/1.1 200 OK\r\n"
+    with anyio.fail_after(5):
+        await emu.__aexit__(None, None, None)
+    for reader, writer in streams:
+        await asyncio.wait_for(reader.read(), 10)
+        writer.close()
+        await writer.wait_closed()
+
+
+def test_closing_the_blocking_face_does_not_wait_for_kept_connections() -> None:
+    """A client that keeps its connection open does not hold up the end of the `with` block."""
+    emu = Emulator()
+    emu.__enter__()
+    connection = http.client.HTTPConnection(urlsplit(emu.url).netloc, timeout=10)
+    connection.request("GET", "/v1/organization", headers={"CONFIDENT_API_KEY": emu.api_key})
+    connection.getresponse().read()
+    closing = threading.Thread(target=emu.__exit__, args=(None, None, None))
+    closing.start()
+    closing.join(5)
+    assert not closing.is_alive()
+    connection.close()
+
+
+def test_a_users_exception_passes_through_unharmed() -> None:
+    """What the user's own block raises comes out as the same object, and the port is closed."""
+    error = KeyError("the user's")
+    urls: list[str] = []
+
+    def use() -> None:
+        with Emulator() as emu:
+            urls.append(emu.url)
+            raise error
+
+    with pytest.raises(KeyError) as caught:
+        use()
+    assert caught.value is error
+    assert not is_open(urls[0])
+
+
+async def test_a_users_exception_passes_through_the_async_face_unharmed() -> None:
+    """The same in `async with`."""
+    error = KeyError("the user's")
+    urls: list[str] = []
+
+    async def use() -> None:
+        async with Emulator() as emu:
+            urls.append(emu.url)
+            raise error
+
+    with pytest.raises(KeyError) as caught:
+        await use()
+    assert caught.value is error
+    assert not is_open(urls[0])
+
+
+async def test_cancelling_the_users_block_still_closes() -> None:
+    """A cancelled `async with` block closes the port before the cancellation goes on."""
+    inside = asyncio.Event()
+    urls: list[str] = []
+
+    async def serve() -> None:
+        async with Emulator() as emu:
+            urls.append(emu.url)
+            inside.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(serve())
+    await asyncio.wait_for(inside.wait(), 10)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not is_open(urls[0])
+
+
+def test_an_emulator_can_be_entered_again_but_not_twice_at_once() -> None:
+    """After it was left an emulator serves again, with the state that it had; while it runs it cannot be entered."""
+    emu = Emulator()
+    with emu:
+        emu.change_plan("FREE")
+        with pytest.raises(RuntimeError, match="running already"), emu:
+            pass  # pragma: no cover
+        assert get(emu) == 200
+    with emu:
+        assert get(emu) == 200
+        assert emu.change_plan("FREE")["plan"] == "FREE"
+
+
+def test_the_url_is_known_only_while_it_runs() -> None:
+    """Before and after, asking for the URL is an error that says what to do."""
+    emu = Emulator()
+    with pytest.raises(RuntimeError, match="not running"):
+        _ = emu.url
+    with emu:
+        assert emu.url.startswith("http://127.0.0.1:")
+    with pytest.raises(RuntimeError, match="not running"):
+        _ = emu.url
+
+
+def test_the_methods_work_before_it_runs() -> None:
+    """A world can be prepared before it is served."""
+    emu = Emulator()
+    member = emu.add_member("a@x.example")
+    with emu:
+        with pytest.raises(Refused):
+            emu.add_member("a@x.example")
+        assert member["email"] == "a@x.example"
+
+
+def test_the_repr_does_not_show_the_key() -> None:
+    """The repr names the URL, if there is one, and never the key."""
+    emu = Emulator()
+    assert repr(emu) == "<Emulator, not running>"
+    with emu:
+        assert repr(emu) == f"<Emulator at {emu.url}>"
+        assert emu.api_key not in repr(emu)
+
+
+def test_keys_are_the_same_every_time_unless_given() -> None:
+    """The first key follows from the seed, looks like an organization's, and can be given instead."""
+    assert Emulator().api_key == Emulator().api_key
+    assert Emulator().api_key.startswith("confident_us_org_")
+    with Emulator(api_key="given-key") as emu:
+        assert emu.api_key == "given-key"
+        assert get(emu) == 200
+
+
+@pytest.mark.parametrize(
+    "host", ["0.0.0.0", "::", "192.168.1.1", "example.com", "", "127.0.0.1.example.com", "10.0.0.1", "8.8.8.8"]
+)
+def test_only_loopback_is_served(host: str) -> None:
+    """Any other address is refused before anything is bound."""
+    with pytest.raises(ValueError, match="loopback"):
+        Emulator(host=host)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.0.0.2", "::1"])
+def test_every_loopback_address_can_be_served(host: str) -> None:
+    """The URL names the address and works."""
+    emu = Emulator(host=host)
+    try:
+        emu.__enter__()
+    except OSError:
+        pytest.skip(f"this machine has no {host}")
+    try:
+        assert get(emu) == 200
+    finally:
+        emu.__exit__(None, None, None)
+
+
+@pytest.mark.parametrize("api_key", ["", "with space", "with\nbreak", "ünicode", "confident_us_proj_x"])
+def test_a_key_that_cannot_be_is_refused_without_being_repeated(api_key: str) -> None:
+    """A key must fit into a header and not be a project's."""
+    with pytest.raises(ValueError, match="api_key") as caught:
+        Emulator(api_key=api_key)
+    assert not api_key or api_key not in str(caught.value)
+
+
+def test_an_unknown_plan_is_refused() -> None:
+    """The plans are the contract's."""
+    with pytest.raises(ValueError, match="TRIAL, FREE"):
+        Emulator(plan="GOLD")
+
+
+def test_a_port_in_use_is_an_error_of_the_caller_and_leaves_no_thread() -> None:
+    """The second emulator on a port raises `OSError` where it was entered, and can be entered once the port is free."""
+    before = threading.active_count()
+    with Emulator() as emu:
+        port = port_of(emu.url)
+        second = Emulator(port=port)
+        with pytest.raises(OSError, match="address"), second:
+            pass  # pragma: no cover
+    assert threading.active_count() == before
+    with second:
+        assert get(second) == 200
+
+
+async def test_a_port_in_use_is_an_error_in_the_async_face_too() -> None:
+    """The same in `async with`, and no task is left."""
+    async with Emulator() as emu:
+        tasks = asyncio.all_tasks()
+        port = port_of(emu.url)
+        with pytest.raises(OSError, match="address"):
+            async with Emulator(port=port):
+                pass  # pragma: no cover
+        assert asyncio.all_tasks() == tasks
+
+
+_PROGRAM = """
+import asyncio, http.client
+from confidentai_admin.emulator import Emulator
+
+def get(emu):
+    connection = http.client.HTTPConnection(emu.url.removeprefix("http://"), timeout=10)
+    connection.request("GET", "/v1/organization", headers={"CONFIDENT_API_KEY": emu.api_key})
+    assert connection.getresponse().read()
+    return connection
+
+with Emulator() as emu:
+    kept = get(emu)
+kept.close()
+
+async def main():
+    async with Emulator() as emu:
+        kept = await asyncio.to_thread(get, emu)
+        half = await asyncio.open_connection("127.0.0.1", int(emu.url.rpartition(":")[2]))
+        half[1].write(b"POST /v1/projects HTTP/1.1\\r\\nContent-Length: 9\\r\\n\\r\\n{")
+        await half[1].drain()
+    kept.close()
+    half[1].close()
+    await half[1].wait_closed()
+
+asyncio.run(main())
+forgotten = Emulator().__enter__()
+get(forgotten).close()
+print("done")
+"""
+
+
+def test_nothing_is_left_to_warn_about() -> None:
+    """With warnings as errors in development mode, both faces end silently, and one never closed does not hang."""
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-W", "error", "-c", _PROGRAM],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.stdout, done.stderr, done.returncode) == ("done\n", "", 0)
+
+
+def test_answers_are_json_with_ascii_only() -> None:
+    """Names come back as they were sent, lone surrogates included, in an answer that any client can decode."""
+    with Emulator() as emu:
+        connection = http.client.HTTPConnection(urlsplit(emu.url).netloc, timeout=10)
+        headers = {"CONFIDENT_API_KEY": emu.api_key, "Content-Type": "application/json"}
+        connection.request("PUT", "/v1/organization", body=b'{"name": "\\ud800 \\u00fc"}', headers=headers)
+        raw = connection.getresponse().read()
+        connection.close()
+    assert raw.isascii()
+    assert json.loads(raw)["data"]["organization"]["name"] == "\ud800 ü"

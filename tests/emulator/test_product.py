@@ -1,0 +1,179 @@
+"""What happens in the product: the methods of `Emulator` and the verbs under /_emulator/."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from confidentai_admin.emulator import Emulator, Refused
+from confidentai_admin.emulator.contract import BY_NAME
+from confidentai_admin.emulator.validation import check
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .conftest import Answer, Api
+
+
+async def _post(api: Api, verb: str, body: object) -> Answer:
+    """Post to a verb without any key."""
+    return await api.send("POST", f"/_emulator/{verb}", json_body=body, headers={"CONFIDENT_API_KEY": ""})
+
+
+async def test_a_member_can_be_added_to_the_organization_and_to_a_project(api: Api) -> None:
+    """A new member is a Member unless another role is named, of the organization and of the project alike."""
+    project = await api.project()
+    plain = api.emu.add_member("a@x.example", name="Ann")
+    assert (plain["name"], plain["organizationRole"]["name"]) == ("Ann", "Member")
+    both = api.emu.add_member("b@x.example", role="Admin", project_id=project, project_role="Manager")
+    assert both["projectRole"]["name"] == "Manager"
+    listed = (await api.ok("listMembers"))["members"]
+    assert [member["organizationRole"]["name"] for member in listed[-2:]] == ["Member", "Admin"]
+    later = api.emu.add_member("A@x.example", project_id=project, project_role="Owner")
+    assert (later["id"], later["projectRole"]["name"]) == (plain["id"], "Owner")
+
+
+@pytest.mark.parametrize(
+    ("act", "status"),
+    [
+        (lambda emu: emu.add_member("mia@acme.example"), 409),
+        (lambda emu: emu.add_member("Mia@acme.example"), 409),
+        (lambda emu: emu.add_member("a@x.example", role="Owner"), 409),
+        (lambda emu: emu.add_member("a@x.example", role="Manager"), 400),
+        (lambda emu: emu.add_member("a@x.example", project_id="none"), 404),
+        (lambda emu: emu.add_member("a@x.example", project_role="Member"), 400),
+        (lambda emu: emu.add_member("nobody"), 400),
+        (lambda emu: emu.accept_invitation(1), 404),
+        (lambda emu: emu.decline_invitation(1), 404),
+        (lambda emu: emu.accept_invitation("1"), 400),
+        (lambda emu: emu.change_plan("GOLD"), 400),
+        (lambda emu: emu.create_governance_policy(""), 400),
+        (lambda emu: emu.create_governance_policy("P", controls=[{"name": "C", "type": "MAGIC"}]), 400),
+        (lambda emu: emu.create_governance_policy("P", controls=[{"name": "C"}]), 400),
+    ],
+)
+async def test_what_cannot_happen_is_refused(api: Api, act: Callable[[Emulator], object], status: int) -> None:
+    """A method raises `Refused` with the status that the verb would answer, and nothing changes."""
+    before = api.state()
+    with pytest.raises(Refused) as caught:
+        act(api.emu)
+    assert caught.value.status == status
+    assert api.state() == before
+
+
+async def test_a_refused_member_is_not_half_added(api: Api) -> None:
+    """A member with a wrong project role does not join the organization either."""
+    project = await api.project()
+    before = api.state()
+    with pytest.raises(Refused):
+        api.emu.add_member("a@x.example", project_id=project, project_role="Admin")
+    assert api.state() == before
+
+
+async def test_an_invitation_is_answered_once(api: Api) -> None:
+    """A declined invitation can be neither accepted nor declined, an accepted one is not known any more."""
+    made = (await api.ok("createInvitations", body={"emails": ["a@x.example", "b@x.example"]}))["invitations"]
+    api.emu.decline_invitation(made[0]["id"])
+    api.emu.accept_invitation(made[1]["id"])
+    for act in (api.emu.accept_invitation, api.emu.decline_invitation):
+        with pytest.raises(Refused) as declined:
+            act(made[0]["id"])
+        assert declined.value.status == 409
+        with pytest.raises(Refused) as accepted:
+            act(made[1]["id"])
+        assert accepted.value.status == 404
+
+
+async def test_accepting_late_changes_the_role_only_if_the_invitation_names_one(api: Api) -> None:
+    """Who became a member in the meantime keeps the role, takes the invited one if named, and the Owner stays Owner."""
+    admin = await api.role_id("Admin")
+    [plain] = (await api.ok("createInvitations", body={"emails": ["a@x.example"]}))["invitations"]
+    body = {"emails": ["b@x.example", "c@x.example"], "organizationRoleId": admin}
+    named, owners = (await api.ok("createInvitations", body=body))["invitations"]
+    api.emu.add_member("a@x.example", role="Admin")
+    api.emu.add_member("b@x.example")
+    owner = api.emu.add_member("c@x.example")["id"]
+    await api.ok("updateMemberRole", owner, body={"roleId": await api.role_id("Owner")})
+    assert api.emu.accept_invitation(plain["id"])["organizationRole"]["name"] == "Admin"
+    assert api.emu.accept_invitation(named["id"])["organizationRole"]["name"] == "Admin"
+    assert api.emu.accept_invitation(owners["id"])["organizationRole"]["name"] == "Owner"
+
+
+async def test_a_governance_policy_made_in_the_product_is_listed(api: Api) -> None:
+    """A new policy is in the listing with its controls, and projects can be put under it."""
+    controls = [{"name": "C", "type": "RUNTIME"}]
+    policy = api.emu.create_governance_policy("New", description="D", controls=controls)
+    assert policy in (await api.ok("listGovernancePolicies"))["governancePolicies"]
+    assert [{"name": each["name"], "type": each["type"]} for each in policy["controls"]] == controls
+    project = await api.project()
+    data = await api.ok("assignProjectsToGovernancePolicy", policy["id"], body={"projectIds": [project]})
+    assert data["count"] == 1
+
+
+async def test_the_plan_can_change(api: Api) -> None:
+    """The new plan is what the API shows."""
+    assert api.emu.change_plan("ENTERPRISE")["plan"] == "ENTERPRISE"
+    assert (await api.ok("getOrganization"))["organization"]["plan"] == "ENTERPRISE"
+
+
+async def test_reset_goes_back_to_the_first_state(api: Api) -> None:
+    """After a reset the world is as it was made: the same ids and key, nothing done since."""
+    members = await api.ok("listMembers")
+    first = await api.ok("createProject", body={"name": "P"})
+    [key] = (await api.ok("listOrganizationApiKeys"))["apiKeys"]
+    await api.ok("deleteOrganizationApiKey", key["id"])
+    api.emu.reset()
+    assert await api.ok("listProjects") == {"projects": []}
+    assert await api.ok("listMembers") == members
+    again = await api.ok("createProject", body={"name": "P"})
+    assert again["project"]["id"] == first["project"]["id"]
+
+
+async def test_the_verbs_do_what_the_methods_do(api: Api) -> None:
+    """Each verb works by POST with JSON and without a key, and answers in the envelope."""
+    made = (await api.ok("createInvitations", body={"emails": ["a@x.example", "b@x.example"]}))["invitations"]
+    accepted = await _post(api, "accept-invitation", {"invitationId": made[0]["id"], "name": "Ann"})
+    check(accepted.body["data"], BY_NAME["updateMemberRole"].data, "data")
+    declined = await _post(api, "decline-invitation", {"invitationId": made[1]["id"]})
+    check(declined.body["data"], BY_NAME["resendInvitation"].data, "data")
+    added = await _post(api, "add-member", {"email": "c@x.example", "role": None})
+    assert added.body["data"]["member"]["organizationRole"] is None
+    policy = await _post(api, "create-governance-policy", {"name": "New"})
+    assert policy.body["data"]["governancePolicy"]["controls"] == []
+    plan = await _post(api, "change-plan", {"plan": "FREE"})
+    assert plan.body["data"]["organization"]["plan"] == "FREE"
+    reset = await _post(api, "reset", {})
+    assert reset.body["data"]["organization"]["plan"] == "TEAM"
+    assert (await api.ok("listMembers"))["total"] == 4
+
+
+@pytest.mark.parametrize(
+    ("verb", "body", "status"),
+    [
+        ("no-such-verb", {}, 404),
+        ("", {}, 404),
+        ("reset/", {}, 404),
+        ("change-plan", {"plan": "GOLD"}, 400),
+        ("change-plan", {}, 400),
+        ("change-plan", {"plan": "FREE", "x": 1}, 400),
+        ("change-plan", [], 400),
+        ("reset", {"x": 1}, 400),
+        ("accept-invitation", {"invitationId": True}, 400),
+        ("accept-invitation", {"invitationId": 1}, 404),
+    ],
+)
+async def test_a_wrong_verb_or_body_is_refused(api: Api, verb: str, body: object, status: int) -> None:
+    """Verbs are checked as strictly as the API's operations, and a refused one changes nothing."""
+    before = api.state()
+    assert (await _post(api, verb, body)).status == status
+    assert api.state() == before
+
+
+async def test_verbs_are_posted_as_json(api: Api) -> None:
+    """Another method is 405 with `Allow`; a body not declared as JSON, which a web page could send, is 400."""
+    answer = await api.send("GET", "/_emulator/reset")
+    assert (answer.status, answer.headers["Allow"]) == (405, "POST")
+    plain = await api.send("POST", "/_emulator/reset", data=b"{}", headers={"Content-Type": "text/plain"})
+    assert plain.status == 400
+    assert (await api.send("POST", "/_emulator/reset?x=1", data=b"{}")).status == 400
