@@ -1,0 +1,298 @@
+"""The demo: what it tells, what it keeps to itself, and that it notices what did not happen."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+import attrs
+import pytest
+
+from confidentai_admin import ConflictError, demo
+from confidentai_admin._async.api_keys import AsyncOrganizationApiKeys, AsyncProjectApiKeys
+from confidentai_admin._async.governance import AsyncGovernancePolicies
+from confidentai_admin._async.invitations import AsyncOrganizationInvitations, AsyncProjectInvitations
+from confidentai_admin._async.members import AsyncOrganizationMembers, AsyncProjectMembers
+from confidentai_admin._async.policies import AsyncOrganizationPolicies, AsyncProjectPolicies
+from confidentai_admin._async.projects import AsyncProjects
+from confidentai_admin._async.roles import AsyncOrganizationRoles, AsyncProjectRoles
+from confidentai_admin.emulator import Emulator
+from confidentai_admin.emulator.ids import Ids
+from confidentai_admin.models import GovernancePolicyAssignmentResult, NamedRef
+
+CHAPTERS = (
+    "Projects",
+    "Policy and role",
+    "Invitations",
+    "Change of role",
+    "Governance",
+    "Key rotation",
+    "Members",
+    "Refusal",
+)
+SHOWN = 6  # characters of a key that may be seen
+KEYS_CREATED = 10
+
+AsyncMethod = Callable[..., Awaitable[Any]]
+
+
+@pytest.fixture
+def key_values(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The full value of every key that an emulator makes from now on."""
+    values: set[str] = set()
+    key_value = Ids.key_value
+
+    def recorded(ids: Ids, scope: str) -> str:
+        value = key_value(ids, scope)
+        values.add(value)
+        return value
+
+    monkeypatch.setattr(Ids, "key_value", recorded)
+    return values
+
+
+def told() -> tuple[int, str]:
+    """Run the demo here; its exit status, and what it says."""
+    out = io.StringIO()
+    status = demo.main(out)
+    return status, out.getvalue()
+
+
+def leaked(text: str, key_values: Iterable[str]) -> set[str]:
+    """All pieces of keys in the text that are longer than what may be seen."""
+    found = set()
+    for value in key_values:
+        secret = value.rpartition("_")[2]
+        pieces = {secret[start : start + SHOWN + 1] for start in range(len(secret) - SHOWN)}
+        found |= {piece for piece in pieces if piece in text}
+    return found
+
+
+def in_a_subprocess() -> subprocess.CompletedProcess[str]:
+    """Run the demo as its readers do, with all warnings as errors."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("CONFIDENT_")}
+    return subprocess.run(
+        [sys.executable, "-X", "dev", "-W", "error", "-m", "confidentai_admin.demo"],
+        env={**environment, "PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=30,
+        check=False,
+    )
+
+
+# What it tells --------------------------------------------------------------------------------------------------------
+
+
+def test_it_runs_as_a_program_and_shows_no_secret(key_values: set[str]) -> None:
+    """It exits with 0 and an empty stderr, its lines fit a terminal, and no more of a key than its tail is shown."""
+    ran = in_a_subprocess()
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert max(map(len, ran.stdout.splitlines())) <= 100
+    assert ran.stdout.isascii()
+
+    # The emulator's keys are the same each time, so that those of a run in here are those of the program.
+    told()
+    assert len(key_values) == 1 + KEYS_CREATED
+    assert all(f"***{value[-SHOWN:]}" in ran.stdout for value in key_values)
+    assert leaked(ran.stdout, key_values) == set()
+
+
+def test_it_goes_through_every_chapter_with_both_clients() -> None:
+    """All chapters are told, in their order, in the morning and for each of the tenants."""
+    status, text = told()
+    assert status == 0
+    morning, afternoon = text.split("\nAfternoon: ")
+    assert [line for line in morning.splitlines() if line in CHAPTERS] == list(CHAPTERS)
+    for tenant in demo.TENANTS:
+        lines = [line.split("|")[0].removeprefix(tenant) for line in afternoon.splitlines() if line.startswith(tenant)]
+        assert list(dict.fromkeys(line.strip() for line in lines)) == list(CHAPTERS)
+
+
+def test_the_tenants_are_worked_on_at_the_same_time() -> None:
+    """Each tenant's first line comes before any tenant's last one."""
+    lines = told()[1].split("\nAfternoon: ")[1].splitlines()
+    of_tenants = [[number for number, line in enumerate(lines) if line.startswith(name)] for name in demo.TENANTS]
+    assert max(numbers[0] for numbers in of_tenants) < min(numbers[-1] for numbers in of_tenants)
+
+
+def test_it_tells_of_the_partial_success_the_pages_and_the_error() -> None:
+    """What newcomers should see is there: the id without a project, several pages, the error's attributes."""
+    _, text = told()
+    for expected in (
+        f"No such project: {demo.UNKNOWN_PROJECT_ID}\n",
+        "Page 3: 15 of 65\n",
+        "ConflictError, with status = 409\n",
+        "message = The organization already has a project named 'Product search'.\n",
+        "operation = createProject\n",
+        "outcome_unknown = False",
+    ):
+        assert expected in text
+
+
+def test_it_ends_with_a_summary() -> None:
+    """The summary counts what was made, and as many checks as were told in the morning and more."""
+    _, text = told()
+    story, summary = text.split("\nSummary\n=======\n")
+    counts = {line.split(maxsplit=1)[1]: int(line.split()[0]) for line in summary.splitlines()[:-1]}
+    checks = counts.pop("checks of what the server said afterwards: every effect was read back")
+    assert counts == {
+        "projects created": 5,
+        "API keys created": KEYS_CREATED,
+        "policies created": 4,
+        "roles created": 4,
+        "invitations created": 8,
+    }
+    in_the_afternoon = checks - story.count("[ok]")
+    assert in_the_afternoon >= len(CHAPTERS) * len(demo.TENANTS)
+    assert in_the_afternoon % len(demo.TENANTS) == 0
+
+
+# What it keeps to itself ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("masked", [str, lambda key: key[-SHOWN - 1 :], lambda key: key[:28] + "..."])
+def test_a_leak_would_be_noticed(
+    monkeypatch: pytest.MonkeyPatch, key_values: set[str], masked: Callable[[str], str]
+) -> None:
+    """With a mask that shows too much, in full, at the end or at the beginning, every single key is found."""
+    monkeypatch.setattr(demo, "masked", masked)
+    _, text = told()
+    assert len(key_values) == 1 + KEYS_CREATED
+    assert all(leaked(text, [value]) for value in key_values)
+
+
+# What it notices ------------------------------------------------------------------------------------------------------
+
+
+def does_nothing(_: AsyncMethod) -> AsyncMethod:
+    """A method that answers and has no effect."""
+
+    async def method(*_: object, **__: object) -> None:
+        pass
+
+    return method
+
+
+def without(argument: str) -> Callable[[AsyncMethod], AsyncMethod]:
+    """A method that forgets what is in one of its lists."""
+
+    def replacing(original: AsyncMethod) -> AsyncMethod:
+        async def method(*args: object, **kwargs: Any) -> object:
+            return await original(*args, **{**kwargs, argument: []})
+
+        return method
+
+    return replacing
+
+
+def invites_all_but_one(original: AsyncMethod) -> AsyncMethod:
+    """An invitation that the last address does not get."""
+
+    async def method(self: object, emails: list[str], **kwargs: Any) -> object:
+        return await original(self, [email for email in emails if email[:4] not in ("noel", "ivan")], **kwargs)
+
+    return method
+
+
+def only_claims_to_assign(_: AsyncMethod) -> AsyncMethod:
+    """A governance policy that says yes to everything."""
+
+    async def method(_: object, policy_id: str, *, project_ids: list[str]) -> GovernancePolicyAssignmentResult:
+        return GovernancePolicyAssignmentResult(NamedRef(policy_id, "?"), project_ids, [], len(project_ids))
+
+    return method
+
+
+def refuses_nothing(original: AsyncMethod) -> AsyncMethod:
+    """A server that takes a name twice, or at least says so."""
+
+    async def method(*args: object, **kwargs: Any) -> object:
+        try:
+            return await original(*args, **kwargs)
+        except ConflictError:
+            return None
+
+    return method
+
+
+@attrs.frozen
+class Sabotage:
+    """A method of the client that does not do its work, and the chapter that must notice."""
+
+    owner: type
+    method: str
+    replacing: Callable[[AsyncMethod], AsyncMethod]
+    chapter: str
+
+
+@pytest.mark.parametrize(
+    "sabotage",
+    [
+        Sabotage(AsyncOrganizationPolicies, "create", without("permission_ids"), "Policy and role"),
+        Sabotage(AsyncOrganizationRoles, "create", without("policy_ids"), "Policy and role"),
+        Sabotage(AsyncOrganizationInvitations, "create", invites_all_but_one, "Invitations"),
+        Sabotage(AsyncOrganizationMembers, "update_role", does_nothing, "Change of role"),
+        Sabotage(AsyncGovernancePolicies, "assign", only_claims_to_assign, "Governance"),
+        Sabotage(AsyncOrganizationApiKeys, "update", does_nothing, "Key rotation"),
+        Sabotage(AsyncOrganizationApiKeys, "delete", does_nothing, "Key rotation"),
+        Sabotage(AsyncProjectPolicies, "create", without("permission_ids"), "Policy and role"),
+        Sabotage(AsyncProjectRoles, "create", without("policy_ids"), "Policy and role"),
+        Sabotage(AsyncProjectInvitations, "create", invites_all_but_one, "Invitations"),
+        Sabotage(AsyncProjectMembers, "update_role", does_nothing, "Change of role"),
+        Sabotage(AsyncProjectApiKeys, "update", does_nothing, "Key rotation"),
+        Sabotage(AsyncProjectApiKeys, "delete", does_nothing, "Key rotation"),
+    ],
+    ids=lambda sabotage: f"{sabotage.owner.__name__}.{sabotage.method}",
+)
+def test_an_effect_that_does_not_read_back_ends_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], sabotage: Sabotage
+) -> None:
+    """Whichever step has no effect: exit status 1, one line that says which step and what is missing, no summary."""
+    method = getattr(sabotage.owner, sabotage.method)
+    monkeypatch.setattr(sabotage.owner, sabotage.method, sabotage.replacing(method))
+    status, text = told()
+    assert status == 1
+    assert "Summary" not in text
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("The demo has failed. NotReadBackError: (")
+    assert f"{sabotage.chapter}) the server does not say that " in line
+    is_of_a_tenant = any(f"({tenant}, " in line for tenant in demo.TENANTS)
+    assert is_of_a_tenant == sabotage.owner.__name__.startswith("AsyncProject")
+
+
+@pytest.mark.parametrize("owner", [AsyncProjects, AsyncProjectRoles])
+def test_a_refusal_that_does_not_come_ends_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], owner: type
+) -> None:
+    """A duplicate that is not refused is a failure as well."""
+    monkeypatch.setattr(owner, "create", refuses_nothing(getattr(owner, "create")))  # noqa: B009  (`owner` is any type)
+    assert told()[0] == 1
+    assert "was not refused" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("method", ["accept_invitation", "add_member"])
+def test_what_does_not_happen_in_the_product_ends_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], method: str
+) -> None:
+    """If nobody accepts or joins, the demo notices."""
+    monkeypatch.setattr(Emulator, method, lambda *_, **__: {})
+    assert told()[0] == 1
+    assert "the server does not say that" in capsys.readouterr().err
+
+
+def test_an_error_of_the_client_ends_it(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A call that fails where it should not: exit status 1 and the error's own words, and no traceback."""
+    monkeypatch.setattr(AsyncProjectApiKeys, "get", refused_by_the_server)
+    assert told()[0] == 1
+    [line] = capsys.readouterr().err.splitlines()
+    assert line == "The demo has failed. ConflictError: getProjectApiKey: somebody else is at it [409]"
+
+
+async def refused_by_the_server(*_: object) -> None:
+    """A call that fails."""
+    raise ConflictError("somebody else is at it", status=409, operation="getProjectApiKey")
