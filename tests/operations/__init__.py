@@ -1,0 +1,1 @@
+"""The operations of both faces: what they send, what they give, and what they do."""

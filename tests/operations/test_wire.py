@@ -1,0 +1,134 @@
+"""Every operation on the wire: what is sent, and what becomes of the answer."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp.payload import Payload
+from aioresponses import aioresponses
+from yarl import URL
+
+from confidentai_admin import ConfidentAI, ConflictError, __version__
+from confidentai_admin.emulator.contract import BY_NAME
+
+from .cases import CASES
+from .cases.case import NO_BODY, Case
+from .cases.samples import ORGANIZATION, ORGANIZATION_JSON
+from .faces import assert_same, done, opened
+from .serving import Recorder, serving
+
+KEY = "confident_us_org_" + "k" * 43
+BASE_URL = "https://confident.example/behind/a/proxy"
+
+each_case = pytest.mark.parametrize("case", CASES, ids=str)
+
+
+def envelope(data: object) -> dict[str, object]:
+    return {"success": True, "data": data, "deprecated": False}
+
+
+def assert_identified(headers: Any) -> None:
+    assert headers["CONFIDENT_API_KEY"] == KEY
+    assert headers["X-Confident-SDK-Version"] == f"confidentai-admin-python/{__version__}"
+    assert headers["User-Agent"] == f"confidentai-admin-python/{__version__} aiohttp/{aiohttp.__version__}"
+    assert "Authorization" not in headers
+
+
+@each_case
+async def test_sends_exactly_this_and_gives_exactly_that(case: Case, face: type[ConfidentAI]) -> None:
+    """A call sends one request, exactly as the case says, and gives the answer as exactly the model of the case."""
+    with aioresponses() as server:
+        server.add(URL(BASE_URL + case.target, encoded=True), case.method, payload=envelope(case.data))
+        async with opened(face(KEY, base_url=BASE_URL)) as client:
+            result = await done(case.call(client))
+        ((method, url), (call,)) = next(iter(server.requests.items()))
+        assert len(server.requests) == 1
+    assert method == case.method
+    assert str(url) == BASE_URL + case.target
+    assert_identified(call.kwargs["headers"])
+    assert call.kwargs["allow_redirects"] is False
+    assert "params" not in call.kwargs
+    assert "json" not in call.kwargs
+    data = call.kwargs["data"]
+    if case.body is NO_BODY:
+        assert data is None
+        assert "Content-Type" not in call.kwargs["headers"]
+    else:
+        assert isinstance(data, Payload)
+        assert data.content_type == "application/json"
+        assert_same_json(data.decode(), case.body)
+    assert_same(result, case.result)
+
+
+@each_case
+async def test_arrives_exactly_so_at_a_server(case: Case, face: type[ConfidentAI]) -> None:
+    """Over a real socket nothing is added to a case or decoded on the way, and an empty body has no Content-Type."""
+    recorder = Recorder(envelope(case.data))
+    with serving(recorder) as url:
+        async with opened(face(KEY, base_url=url)) as client:
+            assert_same(await done(case.call(client)), case.result)
+    (received,) = recorder.received
+    assert received.method == case.method
+    assert received.target == case.target
+    assert_identified(received.headers)
+    if case.body is NO_BODY:
+        assert received.body == b""
+        assert "Content-Type" not in received.headers
+        assert received.headers.get("Content-Length", "0") == "0"
+    else:
+        assert received.headers["Content-Type"] == "application/json"
+        assert received.headers["Content-Length"] == str(len(received.body))
+        assert_same_json(received.body.decode(), case.body)
+
+
+@each_case
+async def test_a_refusal_names_the_operation(case: Case, face: type[ConfidentAI]) -> None:
+    """An error says which operation was refused, under the contract's name, and what was sent for it."""
+    assert case.operation in BY_NAME
+    refusal = {"success": False, "error": "Not now.", "link": "https://docs.example/not-now", "deprecated": False}
+    with aioresponses() as server:
+        server.add(URL(BASE_URL + case.target, encoded=True), case.method, status=409, payload=refusal)
+        async with opened(face(KEY, base_url=BASE_URL)) as client:
+            with pytest.raises(ConflictError) as caught:
+                await done(case.call(client))
+    error = caught.value
+    assert (error.operation, error.method, error.path) == (case.operation, case.method, case.path)
+    assert (error.status, error.message, error.link) == (409, "Not now.", "https://docs.example/not-now")
+    assert error.outcome_unknown is False
+
+
+async def test_whoami_asks_for_the_organization(face: type[ConfidentAI]) -> None:
+    """`whoami` is the organization of the key, under the same operation."""
+    with aioresponses() as server:
+        server.get(f"{BASE_URL}/v1/organization", payload=envelope({"organization": ORGANIZATION_JSON}))
+        server.get(f"{BASE_URL}/v1/organization", status=409, payload={"success": False, "error": "Not now."})
+        async with opened(face(KEY, base_url=BASE_URL)) as client:
+            assert_same(await done(client.whoami()), ORGANIZATION)
+            with pytest.raises(ConflictError) as caught:
+                await done(client.whoami())
+    assert caught.value.operation == "getOrganization"
+
+
+async def test_request_sends_what_it_is_given(face: type[ConfidentAI]) -> None:
+    """`request` takes any operation: its query, its body, and the answer's data as JSON has it."""
+    recorder = Recorder(envelope({"anything": [1, None]}))
+    with serving(recorder) as url:
+        async with opened(face(KEY, base_url=url)) as client:
+            given = await done(
+                client.request(
+                    "post", "/v2/new%2Fthings", params={"deep": True, "of": [1, "a b"], "no": None}, json=[1]
+                )
+            )
+    assert given == {"anything": [1, None]}
+    (received,) = recorder.received
+    assert (received.method, received.target) == ("POST", "/v2/new%2Fthings?deep=true&of=1&of=a+b")
+    assert_identified(received.headers)
+    assert json.loads(received.body) == [1]
+
+
+def assert_same_json(text: str, expected: object) -> None:
+    """Compare texts and not values, to which True and 1 are the same."""
+    assert json.dumps(json.loads(text), sort_keys=True) == json.dumps(expected, sort_keys=True)
