@@ -43,9 +43,12 @@ class Api:
         data: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Send anything at all; `path` goes out exactly as it is. The answer must be JSON in the envelope."""
-        sent = {"CONFIDENT_API_KEY": self.emu.api_key, "Content-Type": "application/json"}
-        sent.update(headers or {})
+        """Send anything at all; `path` goes out exactly as it is. The answer must be JSON in the envelope.
+
+        The emulator's key and the JSON type go along unless `headers` has others, or "" to leave one out.
+        """
+        usual = {"CONFIDENT_API_KEY": self.emu.api_key, "Content-Type": "application/json"}
+        sent = {name: value for name, value in {**usual, **(headers or {})}.items() if value}
         if json_body is not None:
             data = json.dumps(json_body).encode()
         url = URL(self.emu.url + path, encoded=True)

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+from unittest import mock
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -187,6 +188,35 @@ def test_an_emulator_can_be_entered_again_but_not_twice_at_once() -> None:
     with emu:
         assert get(emu) == 200
         assert emu.change_plan("FREE")["plan"] == "FREE"
+
+
+async def test_leaving_without_having_entered_does_nothing() -> None:
+    """Neither face minds being left when it was not entered."""
+    emu = Emulator()
+    emu.__exit__(None, None, None)
+    await emu.__aexit__(None, None, None)
+    async with emu:
+        assert await asyncio.to_thread(get, emu) == 200
+
+
+def test_an_interruption_while_starting_leaves_no_thread() -> None:
+    """Ctrl-C that comes while the thread is starting goes on to the user, and the thread ends."""
+    before = threading.active_count()
+    emu = Emulator()
+    wait = threading.Event.wait
+    interruptions = iter([KeyboardInterrupt()])
+
+    def interrupted(event: threading.Event, timeout: float | None = None) -> bool:
+        # Starting a thread waits as well; what is interrupted is the wait of the code under test.
+        if sys._getframe(1).f_code.co_name == "start_and_wait":
+            raise next(interruptions)
+        return wait(event, timeout)
+
+    with mock.patch.object(threading.Event, "wait", interrupted), pytest.raises(KeyboardInterrupt):
+        emu.__enter__()
+    assert threading.active_count() == before
+    with emu:
+        assert get(emu) == 200
 
 
 def test_the_url_is_known_only_while_it_runs() -> None:

@@ -44,6 +44,7 @@ async def test_a_missing_key_is_401(api: Api) -> None:
     """A request without the key's header is 401."""
     answer = await api.send("GET", "/v1/organization", headers={"CONFIDENT_API_KEY": ""})
     assert answer.status == 401
+    assert "missing" in answer.body["error"]
 
 
 async def test_an_unknown_key_is_401_and_not_repeated_in_the_message(api: Api) -> None:

@@ -62,6 +62,25 @@ async def test_what_cannot_happen_is_refused(api: Api, act: Callable[[Emulator],
     assert api.state() == before
 
 
+async def test_nobody_joins_a_project_twice(api: Api) -> None:
+    """Who is in the project already cannot be added again, nor given another role in passing."""
+    project = await api.project(email="mia@acme.example")
+    before = api.state()
+    for role in (None, "Manager"):
+        with pytest.raises(Refused) as caught:
+            api.emu.add_member("mia@acme.example", project_id=project, project_role=role)
+        assert caught.value.status == 409
+    assert api.state() == before
+
+
+async def test_who_is_in_the_organization_is_not_given_another_role_in_passing(api: Api) -> None:
+    """Adding a member to a project does not take a role for the organization."""
+    project = await api.project()
+    with pytest.raises(Refused) as caught:
+        api.emu.add_member("mia@acme.example", role="Admin", project_id=project)
+    assert caught.value.status == 409
+
+
 async def test_a_refused_member_is_not_half_added(api: Api) -> None:
     """A member with a wrong project role does not join the organization either."""
     project = await api.project()
