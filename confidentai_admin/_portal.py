@@ -22,6 +22,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _GRACE = 1.0  # seconds that a cancelled call has to be gone
+_LAST_WORDS = 0.05  # seconds that calls have to end by themselves when the client is closed
 _EXIT_GRACE = 0.5  # seconds that connections have to be closed when the program ends
 
 
@@ -103,6 +104,7 @@ class _LoopThread:
         self._thread: threading.Thread | None = None
         self._calls: set[_Call[Any]] = set()
         self._is_stopping = False
+        self._has_ended = False
 
     def _started(self) -> asyncio.AbstractEventLoop:
         with self._starting:
@@ -119,11 +121,17 @@ class _LoopThread:
         asyncio.set_event_loop(loop)
         try:
             loop.run_forever()
+            self._has_ended = True
+            left = asyncio.all_tasks(loop)
+            for task in left:
+                task.cancel()
+            if left:
+                loop.run_until_complete(asyncio.wait(left))
             loop.run_until_complete(loop.shutdown_asyncgens())
         finally:
             asyncio.set_event_loop(None)
             loop.close()
-            # What came in between the last step of the loop and its close.
+            # What came in after the last step of the loop is never begun.
             for call in list(self._calls):
                 call.fail(asyncio.CancelledError())
             _running.discard(self)
@@ -138,7 +146,7 @@ class _LoopThread:
         call = _Call(function)
         self._calls.add(call)
         try:
-            if not _submit(loop, call.start):
+            if not _submit(loop, lambda: self._begin(call)):
                 raise ConfigurationError("This client is closed: make a new one.")
             call.wait()
         except BaseException:
@@ -149,6 +157,12 @@ class _LoopThread:
         finally:
             self._calls.discard(call)
         return call.result()
+
+    def _begin(self, call: _Call[Any]) -> None:
+        if self._has_ended:
+            call.fail(asyncio.CancelledError())
+        else:
+            call.start()
 
     def begin_stop(self) -> None:
         """Have the loop end, without waiting for it."""
@@ -166,13 +180,10 @@ class _LoopThread:
     async def _shut_down(self, loop: asyncio.AbstractEventLoop) -> None:
         try:
             await self._close()
-            others = asyncio.all_tasks() - {asyncio.current_task()}
-            if others:
-                # Calls whose connection is gone know best what that means; those that wait for something else are told.
-                _, others = await asyncio.wait(others, timeout=0.05)
-                for task in others:
-                    task.cancel()
-                await asyncio.gather(*others, return_exceptions=True)
+            # Calls whose connection is gone know best what that means. Those that wait for something else are
+            # cancelled after that.
+            if others := asyncio.all_tasks() - {asyncio.current_task()}:
+                await asyncio.wait(others, timeout=_LAST_WORDS)
         finally:
             loop.stop()
 

@@ -1,0 +1,52 @@
+"""Running a program of its own, with a time limit, where a test is about a whole process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from dataclasses import dataclass
+
+LIMIT = 20.0  # seconds, for a machine that is busy
+
+# Python 3.12 and later warn of every fork in a process that has threads.
+_FORK = "ignore:This process:DeprecationWarning"
+
+
+@dataclass
+class Finished:
+    """A program that ended."""
+
+    status: int
+    output: str
+    errors: str
+
+
+class Program:
+    """A Python program under way, strict about warnings. It finds its arguments in ``sys.argv``."""
+
+    def __init__(self, source: str, *arguments: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-X", "dev", "-W", "error", "-W", _FORK, "-c", textwrap.dedent(source), *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
+
+    def finish(self, text: str = "") -> Finished:
+        """Give it ``text`` to read and wait for its end."""
+        try:
+            output, errors = self.process.communicate(text, timeout=LIMIT)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            output, errors = self.process.communicate()
+            raise AssertionError(f"the program did not end\n{output}\n{errors}") from None
+        return Finished(self.process.returncode, output, errors)
+
+
+def run(source: str, *arguments: str) -> Finished:
+    """Run a program to its end."""
+    return Program(source, *arguments).finish()

@@ -1,0 +1,247 @@
+"""The blocking client inside one process: threads, loops, interrupts of its calls, and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import gc
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import aiohttp
+import pytest
+
+from confidentai_admin import APIConnectionError, ConfidentAI, ConfigurationError, Timeout
+from confidentai_admin._portal import Portal
+from confidentai_admin.emulator import Emulator
+
+from .scripted_server import answer, scripted_server
+
+KEY = "an-organization-key"
+ORGANIZATION = {"organization": {"id": "o", "name": "n", "plan": "TEAM", "created_at": "2026-01-01T00:00:00.000Z"}}
+
+
+def _loop_threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "confidentai-admin"]
+
+
+def test_a_client_that_is_not_used_starts_nothing() -> None:
+    """The thread starts at the first call, and a client that made none can be closed."""
+    before = _loop_threads()
+    with ConfidentAI(KEY, base_url="http://127.0.0.1:9"):
+        assert _loop_threads() == before
+
+
+def test_closing_ends_the_thread_and_the_client(emulator: Emulator) -> None:
+    """After close there is no thread, closing again is fine, and a call says that the client is closed."""
+    before = _loop_threads()
+    client = ConfidentAI(emulator.api_key, base_url=emulator.url)
+    client.whoami()
+    assert len(_loop_threads()) == len(before) + 1
+    client.close()
+    client.close()
+    assert _loop_threads() == before
+    with pytest.raises(ConfigurationError, match="closed"):
+        client.whoami()
+    with pytest.raises(ConfigurationError, match="closed"):
+        client.projects.list()
+
+
+def test_an_error_of_the_users_own_passes_through_with(emulator: Emulator) -> None:
+    """What is raised in the with block is what comes out of it."""
+    mine = KeyError("mine")
+
+    def work() -> None:
+        with ConfidentAI(emulator.api_key, base_url=emulator.url) as client:
+            client.whoami()
+            raise mine
+
+    with pytest.raises(KeyError) as caught:
+        work()
+    assert caught.value is mine
+
+
+def test_a_forgotten_client_ends_its_thread(emulator: Emulator) -> None:
+    """A client that nobody holds any more leaves no thread and no connection behind."""
+    client = ConfidentAI(emulator.api_key, base_url=emulator.url)
+    client.whoami()
+    (thread,) = _loop_threads()
+    del client
+    gc.collect()
+    thread.join(5)
+    assert not thread.is_alive()
+
+
+def test_a_resource_keeps_its_client_alive(emulator: Emulator) -> None:
+    """A resource works on when the client that it came from is held by nobody else."""
+    projects = ConfidentAI(emulator.api_key, base_url=emulator.url).projects
+    gc.collect()
+    assert projects.list() == []
+
+
+async def test_it_works_inside_a_running_loop(client: ConfidentAI) -> None:
+    """A blocking call in a coroutine (a notebook's cell) blocks, and works."""
+    assert asyncio.get_running_loop().is_running()
+    assert client.whoami().name == "Acme Inc."
+
+
+def test_many_threads_share_one_client(client: ConfidentAI) -> None:
+    """32 threads that start together each get their own answers, over at most 20 connections."""
+    start = threading.Barrier(32)
+
+    def work(number: int) -> tuple[str, str]:
+        start.wait()
+        created = client.projects.create(f"project {number}")
+        return created.project.name, client.project(created.project.id).get().name
+
+    with ThreadPoolExecutor(32) as threads:
+        results = list(threads.map(work, range(32)))
+    assert results == [(f"project {number}",) * 2 for number in range(32)]
+    assert len(client.projects.list()) == 32
+
+
+def test_threads_that_make_the_first_call_together_start_one_loop(emulator: Emulator) -> None:
+    """The first call of many threads at the same time starts one thread."""
+    before = len(_loop_threads())
+    start = threading.Barrier(16)
+    with ConfidentAI(emulator.api_key, base_url=emulator.url) as client, ThreadPoolExecutor(16) as threads:
+
+        def work(_: int) -> None:
+            start.wait()
+            client.whoami()
+
+        list(threads.map(work, range(16)))
+        assert len(_loop_threads()) == before + 1
+
+
+def test_a_call_from_its_own_thread_is_a_clear_error() -> None:
+    """A session factory that calls the blocking client is told so, instead of waiting for itself."""
+    errors: list[BaseException] = []
+
+    def factory() -> aiohttp.ClientSession:
+        try:
+            client.whoami()
+        except ConfigurationError as error:
+            errors.append(error)
+        return aiohttp.ClientSession()
+
+    with (
+        scripted_server(answer(ORGANIZATION)) as server,
+        ConfidentAI(KEY, base_url=server.url, session_factory=factory) as client,
+    ):
+        client.whoami()
+    assert "own event loop" in str(errors[0])
+
+
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, GeneratorExit, RuntimeError])
+def test_whatever_a_hook_raises_reaches_the_caller(kind: type[BaseException]) -> None:
+    """An exception in the loop, one that would end a program included, is raised by the call, and the loop goes on."""
+    hooks = [kind("from the hook")]
+
+    def factory() -> aiohttp.ClientSession:
+        if hooks:
+            raise hooks.pop()
+        return aiohttp.ClientSession()
+
+    with (
+        scripted_server(answer(ORGANIZATION)) as server,
+        ConfidentAI(KEY, base_url=server.url, session_factory=factory) as client,
+    ):
+        with pytest.raises(kind, match="from the hook"):
+            client.whoami()
+        assert client.whoami().id == "o"
+
+
+def test_closing_ends_the_calls_that_are_under_way() -> None:
+    """A call in another thread whose client is closed ends at once, with an error whose outcome is unknown."""
+    with scripted_server() as server, ThreadPoolExecutor(1) as threads:
+        server.otherwise = server.hang
+        client = ConfidentAI(KEY, base_url=server.url)
+        call = threads.submit(client.projects.create, "n")
+        assert server.arrived.acquire(timeout=5)
+        client.close()
+        with pytest.raises(APIConnectionError) as caught:
+            call.result(5)
+    assert caught.value.outcome_unknown
+    assert len(server.requests) == 1
+
+
+def test_closing_ends_a_call_that_waits_to_be_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call that is between two attempts when its client is closed ends as well."""
+    waits = threading.Event()
+
+    async def sleep(seconds: float) -> None:
+        waits.set()
+        await asyncio.get_running_loop().create_future()
+
+    monkeypatch.setattr("anyio.sleep", sleep)
+    with scripted_server() as server, ThreadPoolExecutor(1) as threads:
+        server.otherwise = answer(status=500, body=b"")
+        client = ConfidentAI(KEY, base_url=server.url)
+        call = threads.submit(client.projects.list)
+        assert waits.wait(5)
+        client.close()
+        with pytest.raises(APIConnectionError, match="closed"):
+            call.result(5)
+
+
+def test_a_view_shares_the_connections_and_closes_nothing() -> None:
+    """with_options gives other limits on the same connection; closing it leaves the client open."""
+    with scripted_server(*[answer(ORGANIZATION)] * 3) as server, ConfidentAI(KEY, base_url=server.url) as client:
+        client.whoami()
+        with client.with_options(timeout=5, max_retries=0) as view:
+            view.whoami()
+        client.with_options(timeout=Timeout(total=3)).whoami()
+        assert client.base_url == view.base_url == server.url
+    assert server.connections == 1
+
+
+def test_context_variables_reach_the_loop() -> None:
+    """Hooks that run in the loop see the context variables of the caller, as tracing needs."""
+    variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="unset")
+    seen = []
+
+    async def on_start(*_: object) -> None:
+        seen.append(variable.get())
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_start.append(on_start)
+    variable.set("the caller's")
+    with (
+        scripted_server(answer(ORGANIZATION)) as server,
+        ConfidentAI(KEY, base_url=server.url, trace_configs=[trace]) as client,
+    ):
+        client.whoami()
+    assert seen == ["the caller's"]
+
+
+def test_a_call_that_comes_as_the_loop_ends_is_not_left_waiting() -> None:
+    """A call submitted after the loop's last step ends with an error, instead of waiting for ever."""
+    submitted = threading.Event()
+    last_step = threading.Event()
+
+    def hold() -> None:
+        last_step.set()
+        assert submitted.wait(5)
+
+    async def close() -> None:
+        asyncio.get_running_loop().call_soon(hold)
+
+    async def wait() -> None:
+        await asyncio.get_running_loop().create_future()
+
+    portal = Portal(close)
+    portal.call(asyncio.sleep, 0)
+    with ThreadPoolExecutor(2) as threads:
+        closing = threads.submit(portal.close)
+        assert last_step.wait(5)
+        (thread,) = portal._threads.values()
+        calls = [threads.submit(thread.call, wait)]
+        while not thread._calls:
+            pass
+        submitted.set()
+        closing.result(5)
+        with pytest.raises((APIConnectionError, ConfigurationError), match="closed"):
+            calls[0].result(5)
+    with pytest.raises(ConfigurationError, match="closed"):
+        thread.call(wait)
