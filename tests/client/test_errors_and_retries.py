@@ -1,0 +1,1014 @@
+"""What goes wrong, how it is told, and what is tried again after which pause."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import email.utils
+import gzip
+import json
+import math
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import aiohttp
+import anyio
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from confidentai_admin import (
+    APIConnectionError,
+    APIResponseValidationError,
+    APIStatusError,
+    APITimeoutError,
+    AsyncConfidentAI,
+    AuthenticationError,
+    BadRequestError,
+    ConfidentAI,
+    ConfidentAIError,
+    ConfidentApiError,
+    ConfigurationError,
+    ConflictError,
+    InternalServerError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitError,
+    Timeout,
+    UnprocessableEntityError,
+    _retry,
+    _transport,
+)
+
+from .scripted_server import Action, answer, close, refuse, reset, scripted_server, send_and_close
+
+KEY = "an-organization-key"
+ORGANIZATION = {"organization": {"id": "o", "name": "n", "plan": "TEAM", "created_at": "2026-01-01T00:00:00.000Z"}}
+PROJECT = {"project": {"id": "p", "name": "n"}}
+
+Send = Callable[[AsyncConfidentAI], Awaitable[Any]]
+
+
+@pytest.fixture(autouse=True)
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses that were asked for. Nothing waits, and a pause without a Retry-After takes no time."""
+    asked: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        asked.append(seconds)
+        await asyncio.sleep(0)
+
+    monkeypatch.setattr(_retry, "backoff", lambda retries: 0.0)
+    monkeypatch.setattr(anyio, "sleep", sleep)
+    return asked
+
+
+# What an error says ---------------------------------------------------------------------------------------------------
+
+STATUSES: dict[int, type[APIStatusError]] = {
+    400: BadRequestError,
+    401: AuthenticationError,
+    402: APIStatusError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    405: APIStatusError,
+    408: APIStatusError,
+    409: ConflictError,
+    410: APIStatusError,
+    413: APIStatusError,
+    418: APIStatusError,
+    422: UnprocessableEntityError,
+    429: RateLimitError,
+    451: APIStatusError,
+    499: APIStatusError,
+    500: InternalServerError,
+    501: InternalServerError,
+    502: InternalServerError,
+    503: InternalServerError,
+    504: InternalServerError,
+    520: InternalServerError,
+    599: InternalServerError,
+}
+
+
+@pytest.mark.parametrize("status", STATUSES)
+async def test_a_refusal_says_all_that_the_api_said(status: int) -> None:
+    """Each status is its class, with message, link, operation, method, path, request id and Retry-After on it."""
+    body = {"success": False, "error": "That will not do.", "link": "https://docs.example/why", "deprecated": False}
+    headers = {"X-Request-Id": "req-1", "Retry-After": "7"}
+    with scripted_server(answer(status=status, body=json.dumps(body).encode(), headers=headers)) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url, max_retries=0) as client:
+            with pytest.raises(APIStatusError) as caught:
+                await client.project("p/1").get()
+    error = caught.value
+    assert type(error) is STATUSES[status]
+    assert error.status == status
+    assert error.message == "That will not do."
+    assert error.link == "https://docs.example/why"
+    assert error.operation == "getProject"
+    assert error.method == "GET"
+    assert error.path == "/v1/projects/p%2F1"
+    assert error.request_id == "req-1"
+    assert error.retry_after == 7
+    assert error.body is not None
+    assert json.loads(error.body) == body
+    assert not error.outcome_unknown
+    for part in ("getProject", "That will not do.", str(status), "https://docs.example/why"):
+        assert part in str(error)
+
+
+def test_the_blocking_face_raises_the_same() -> None:
+    """The error of the blocking face is the core's, attributes and all."""
+    with (
+        scripted_server(refuse(409, "taken", X_Request_Id="req-2")) as server,
+        ConfidentAI(KEY, base_url=server.url) as client,
+        pytest.raises(ConflictError) as caught,
+    ):
+        client.projects.create("n")
+    error = caught.value
+    assert (error.status, error.message, error.operation) == (409, "taken", "createProject")
+    assert (error.method, error.path, error.request_id) == ("POST", "/v1/projects", "req-2")
+
+
+@pytest.mark.parametrize("status", [400, 404, 429, 500, 503])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html><h1>Bad Gateway</h1></html>",
+        b'{"message": "no route"}',
+        b'{"success": false}',
+        b'{"success": false, "error": null, "link": 5}',
+        b'{"success": false, "error": {"a": 1}, "link": []}',
+        b'{"success": true, "data": {"project": {"id": "p", "name": "n"}}}',
+        b"[]",
+        b"null",
+        b'{"success": fal',
+        b"\xff\xfe\x00",
+    ],
+)
+async def test_a_refusal_without_words_has_its_class_too(status: int, body: bytes) -> None:
+    """The status decides, whatever the body is: a message is found for it, and a link only if there is one."""
+    with scripted_server(answer(status=status, body=body)) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url, max_retries=0) as client:
+            with pytest.raises(STATUSES[status]) as caught:
+                await client.project("p").get()
+    assert caught.value.message
+    assert caught.value.link is None
+    assert caught.value.request_id is None
+    assert caught.value.retry_after is None
+    assert caught.value.body == body
+
+
+def test_the_classes_are_those_that_users_know() -> None:
+    """One class is above all, timeouts are connection errors, and the vendor's name is an alias."""
+    assert issubclass(APITimeoutError, APIConnectionError)
+    assert ConfidentApiError is APIStatusError
+    for kind in (*STATUSES.values(), APIConnectionError, APIResponseValidationError, ConfigurationError):
+        assert issubclass(kind, ConfidentAIError)
+    assert not issubclass(APIConnectionError, APIStatusError)
+
+
+@pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 305, 307, 308])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_redirect_is_not_followed(status: int, method: str) -> None:
+    """The key never reaches the address that a redirect names: it is an error that says so."""
+    with scripted_server(answer(ORGANIZATION)) as other:
+        location = {"Location": f"{other.url}/v1/projects"}
+        with scripted_server(answer(status=status, body=b"", headers=location, close=True)) as server:
+            async with AsyncConfidentAI(KEY, base_url=server.url) as client:
+                with pytest.raises(APIStatusError, match="redirect") as caught:
+                    await (client.projects.list() if method == "GET" else client.projects.create("n"))
+    assert other.connections == 0
+    assert server.methods == [method]
+    assert caught.value.status == status
+    assert caught.value.outcome_unknown is (method == "POST")
+
+
+async def test_a_redirect_to_the_same_server_is_not_followed_either() -> None:
+    """A redirect is an error wherever it leads."""
+    with scripted_server(answer(status=307, body=b"", headers={"Location": "/v2/projects"})) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url) as client:
+            with pytest.raises(APIStatusError):
+                await client.projects.list()
+    assert len(server.requests) == 1
+
+
+# A 2xx that is no success ---------------------------------------------------------------------------------------------
+
+UNREADABLE = {
+    "empty": b"",
+    "HTML": b"<!doctype html><title>Sign in</title>",
+    "a gateway's JSON": b'{"status": "ok"}',
+    "truncated JSON": b'{"success": true, "data": {"projects": [{"id": "p", "na',
+    "no JSON at all": b"\x00\xff\xfe",
+    "a list": b"[]",
+    "null": b"null",
+    "a number": b"1",
+    "success left out": b'{"data": {"projects": []}}',
+    "success of another type": b'{"success": "true", "data": {"projects": []}}',
+    "success as a number": b'{"success": 1, "data": {"projects": []}}',
+    "no data": b'{"success": true}',
+    "data is null": b'{"success": true, "data": null}',
+    "data is a list": b'{"success": true, "data": []}',
+    "another key": b'{"success": true, "data": {"items": []}}',
+    "null for a list": b'{"success": true, "data": {"projects": null}}',
+    "an object for a list": b'{"success": true, "data": {"projects": {}}}',
+    "a text for a list": b'{"success": true, "data": {"projects": ""}}',
+    "an item of another type": b'{"success": true, "data": {"projects": [null]}}',
+    "an item without id": b'{"success": true, "data": {"projects": [{"name": "n"}]}}',
+    "two documents": b'{"success": true, "data": {"projects": []}}{"success": true}',
+    "endless brackets": b"[" * 100_000,
+    "deep objects": b'{"a":' * 100_000,
+    "a byte order mark": b"\xef\xbb\xbf<html>",
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+async def test_an_answer_that_cannot_be_read_is_an_error(name: str) -> None:
+    """A 2xx that is not what the API promises is a typed error with the body, and never an empty list."""
+    body = UNREADABLE[name]
+    with scripted_server(answer(body=body, headers={"X-Request-Id": "req-3"})) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url) as client:
+            with pytest.raises(APIResponseValidationError) as caught:
+                await client.projects.list()
+    error = caught.value
+    assert (error.status, error.body, error.request_id) == (200, body, "req-3")
+    assert (error.operation, error.method, error.path) == ("listProjects", "GET", "/v1/projects")
+    assert not error.outcome_unknown
+    assert error.__cause__ is None
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("status", [201, 202, 203, 206, 299])
+async def test_any_2xx_is_a_success(status: int) -> None:
+    """The API answers 200, but another 2xx with a good envelope is as good."""
+    with scripted_server(answer(PROJECT, status=status)) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url) as client:
+            assert (await client.projects.create("n")).project.id == "p"
+
+
+@pytest.mark.parametrize("status", [204, 205])
+async def test_a_success_without_content_is_an_error(status: int) -> None:
+    """A 204 holds no envelope: what it means is not known."""
+    with scripted_server(answer(status=status, body=b"", close=True)) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url) as client:
+            with pytest.raises(APIResponseValidationError) as caught:
+                await client.projects.create("n")
+    assert caught.value.outcome_unknown
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("status", [200, 201])
+@pytest.mark.parametrize("name", ["a read", "a replacement", "a creation"])
+async def test_a_2xx_that_says_no_is_a_refusal(status: int, name: str) -> None:
+    """success: false in a 2xx is an APIStatusError with the API's message, and nothing was done."""
+    body = b'{"success": false, "error": "No such luck.", "link": "https://docs.example"}'
+    with scripted_server(answer(status=status, body=body)) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url) as client:
+            with pytest.raises(APIStatusError) as caught:
+                await CALLS[name](client)
+    error = caught.value
+    assert (error.status, error.message, error.link) == (status, "No such luck.", "https://docs.example")
+    assert not error.outcome_unknown
+    assert len(server.requests) == 1
+
+
+# Which failure, which effect ------------------------------------------------------------------------------------------
+
+CALLS: dict[str, Send] = {
+    "a read": lambda client: client.project("p").get(),
+    "a replacement": lambda client: client.project("p").update(name="n"),
+    "a deletion": lambda client: client.project("p").delete(),
+    "an assignment": lambda client: client.organization().governance.policies.assign("g", project_ids=["p"]),
+    "an unassignment": lambda client: client.organization().governance.policies.unassign("g", project_ids=["p"]),
+    "a creation": lambda client: client.projects.create("n"),
+    "an invitation": lambda client: client.project("p").invitations.create(["a@b.c"]),
+    "a resent invitation": lambda client: client.project("p").invitations.resend(1),
+}
+ONCE = ("a creation", "an invitation", "a resent invitation")
+
+
+def _html(status: int) -> Action:
+    return answer(status=status, body=b"<html>gateway</html>", headers={"Content-Type": "text/html"})
+
+
+#: A failure: what the server does, what is raised, which calls are repeated after it (all, those that may be done
+#: twice, or none), and whether a write's outcome is unknown.
+FAILURES: dict[str, tuple[Action, type[ConfidentAIError], str, bool]] = {
+    "429": (refuse(429), RateLimitError, "all", False),
+    "gateway 429": (_html(429), RateLimitError, "all", False),
+    "enveloped 503": (refuse(503), InternalServerError, "all", False),
+    "gateway 503": (_html(503), InternalServerError, "repeatable", True),
+    "gateway 503 in JSON": (answer(status=503, body=b'{"error": "x"}'), InternalServerError, "repeatable", True),
+    "500": (refuse(500), InternalServerError, "repeatable", True),
+    "502": (_html(502), InternalServerError, "repeatable", True),
+    "enveloped 502": (refuse(502), InternalServerError, "repeatable", True),
+    "504": (_html(504), InternalServerError, "repeatable", True),
+    "a lost answer": (close, APIConnectionError, "repeatable", True),
+    "a reset": (reset, APIConnectionError, "repeatable", True),
+    "half an answer": (
+        send_and_close(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"),
+        APIConnectionError,
+        "repeatable",
+        True,
+    ),
+    "half a head": (send_and_close(b"HTTP/1.1 200 OK\r\nContent-"), APIConnectionError, "repeatable", True),
+    "no HTTP": (send_and_close(b"SSH-2.0-OpenSSH_9.9\r\n\r\n"), APIConnectionError, "repeatable", True),
+    "an unreadable 2xx": (answer(body=b"<html>"), APIResponseValidationError, "none", True),
+    "an empty 2xx": (answer(body=b""), APIResponseValidationError, "none", True),
+    "a 2xx without data": (answer(body=b'{"success": true}'), APIResponseValidationError, "none", True),
+    "a redirect": (answer(status=302, body=b"", headers={"Location": "/x"}), APIStatusError, "none", True),
+    "400": (refuse(400), BadRequestError, "none", False),
+    "401": (refuse(401), AuthenticationError, "none", False),
+    "403": (refuse(403), PermissionDeniedError, "none", False),
+    "404": (refuse(404), NotFoundError, "none", False),
+    "gateway 404": (_html(404), NotFoundError, "none", False),
+    "409": (refuse(409), ConflictError, "none", False),
+    "422": (refuse(422), UnprocessableEntityError, "none", False),
+    "a 2xx that says no": (answer(body=b'{"success": false, "error": "no"}'), APIStatusError, "none", False),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("failure", FAILURES)
+async def test_what_is_tried_again_and_what_is_known(failure: str, call: str, pauses: list[float]) -> None:
+    """Only what cannot do harm is repeated, and outcome_unknown says if a write may have happened."""
+    action, kind, repeated, unknown = FAILURES[failure]
+    with scripted_server() as server:
+        server.otherwise = action
+        async with AsyncConfidentAI(KEY, base_url=server.url, max_retries=2) as client:
+            with pytest.raises(kind) as caught:
+                await CALLS[call](client)
+    is_repeated = repeated == "all" or (repeated == "repeatable" and call not in ONCE)
+    assert len(server.requests) == (3 if is_repeated else 1)
+    assert len(pauses) == len(server.requests) - 1
+    assert caught.value.outcome_unknown is (unknown and call != "a read")
+    assert ("outcome is unknown" in str(caught.value)) is caught.value.outcome_unknown
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+    return port
+
+
+@pytest.mark.parametrize("call", CALLS)
+async def test_a_connection_that_was_never_made(call: str, pauses: list[float]) -> None:
+    """Where nobody listens nothing was sent: every call is repeated, and its outcome is known."""
+    async with AsyncConfidentAI(KEY, base_url=f"http://127.0.0.1:{_free_port()}", max_retries=2) as client:
+        with pytest.raises(APIConnectionError) as caught:
+            await CALLS[call](client)
+    assert len(pauses) == 2
+    assert not caught.value.outcome_unknown
+    assert not isinstance(caught.value, APITimeoutError)
+
+
+@pytest.mark.parametrize("call", ["a read", "a replacement", "a deletion", "a creation", "a resent invitation"])
+async def test_a_connection_that_takes_too_long(
+    call: str, pauses: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connect timeout is an APITimeoutError after which nothing was sent: every call is repeated."""
+    attempts = []
+
+    async def never(*_: Any, **__: Any) -> socket.socket:
+        attempts.append(1)
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    monkeypatch.setattr("aiohttp.connector.aiohappyeyeballs.start_connection", never)
+    async with AsyncConfidentAI(KEY, base_url="http://127.0.0.1:9", timeout=Timeout(connect=0.02)) as client:
+        with pytest.raises(APITimeoutError, match=r"0\.02 s") as caught:
+            await CALLS[call](client)
+    assert len(attempts) == 3
+    assert len(pauses) == 2
+    assert not caught.value.outcome_unknown
+
+
+@pytest.mark.parametrize("begun", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"], ids=["head", "body"])
+@pytest.mark.parametrize("call", ["a read", "a replacement", "a deletion", "a creation", "a resent invitation"])
+async def test_a_server_that_falls_silent(call: str, begun: bytes) -> None:
+    """A read timeout, before the answer or within, loses the answer: what may be done twice is repeated."""
+    with scripted_server() as server:
+
+        def hang(connection: socket.socket) -> bool:
+            connection.sendall(begun)
+            return server.hang(connection)
+
+        server.otherwise = hang
+        timeout = Timeout(read=0.05)
+        async with AsyncConfidentAI(KEY, base_url=server.url, max_retries=1, timeout=timeout) as client:
+            with pytest.raises(APITimeoutError, match=r"0\.05 s") as caught:
+                await CALLS[call](client)
+    assert len(server.requests) == (1 if call in ONCE else 2)
+    assert caught.value.outcome_unknown is (call != "a read")
+
+
+@pytest.mark.parametrize("call", ["a read", "a replacement", "a deletion", "a creation", "a resent invitation"])
+async def test_the_total_is_the_end(call: str) -> None:
+    """When the total is over there is no further attempt, and a write that was sent has an unknown outcome."""
+    with scripted_server() as server:
+        server.otherwise = server.hang
+        async with AsyncConfidentAI(KEY, base_url=server.url, timeout=0.1) as client:
+            began = time.monotonic()
+            with pytest.raises(APITimeoutError, match=r"0\.1 s") as caught:
+                await CALLS[call](client)
+    assert 0.09 < time.monotonic() - began < 5
+    assert len(server.requests) == 1
+    assert caught.value.outcome_unknown is (call != "a read")
+
+
+async def test_the_total_is_shared_by_all_attempts() -> None:
+    """An attempt after a failed one has only the time that is left, and a trickling answer does not stretch it."""
+    with scripted_server(refuse(500)) as server:
+
+        def trickle(connection: socket.socket) -> bool:
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n")
+            while True:  # until the client goes away
+                connection.sendall(b" ")
+                time.sleep(0.01)
+
+        server.otherwise = trickle
+        async with AsyncConfidentAI(KEY, base_url=server.url, timeout=Timeout(read=5, total=0.15)) as client:
+            began = time.monotonic()
+            with pytest.raises(APITimeoutError):
+                await client.projects.list()
+            assert time.monotonic() - began < 4
+    assert len(server.requests) == 2
+
+
+async def test_a_pause_that_the_total_does_not_hold_is_not_begun(
+    pauses: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the pause before the next attempt would outlast the total, the last error is raised at once."""
+    monkeypatch.setattr(_retry, "backoff", lambda retries: 5.0)
+    with scripted_server(refuse(500), answer(ORGANIZATION)) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url, timeout=4) as client:
+            with pytest.raises(InternalServerError):
+                await client.whoami()
+    assert pauses == []
+    assert len(server.requests) == 1
+
+
+async def test_a_call_that_waited_for_a_connection_was_not_sent() -> None:
+    """The total covers waiting for a free connection; a creation that only waited has a known outcome."""
+    with scripted_server() as server:
+        server.otherwise = server.hang
+        async with AsyncConfidentAI(KEY, base_url=server.url, max_connections=1) as client:
+            first = asyncio.create_task(client.whoami())
+            await asyncio.to_thread(server.arrived.acquire, timeout=5)
+            with pytest.raises(APITimeoutError) as caught:
+                await client.with_options(timeout=0.1).projects.create("n")
+            assert not caught.value.outcome_unknown
+            first.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await first
+    assert server.methods == ["GET"]
+    assert server.connections == 1
+
+
+async def test_max_connections_is_the_limit() -> None:
+    """No more connections are open than the caller allows, and all calls are made."""
+    with scripted_server() as server:
+        server.otherwise = answer(ORGANIZATION)
+        async with AsyncConfidentAI(KEY, base_url=server.url, max_connections=2) as client:
+            organizations = await asyncio.gather(*(client.whoami() for _ in range(20)))
+    assert len(organizations) == 20
+    assert server.connections == 2
+
+
+@pytest.mark.parametrize("failure", ["429", "enveloped 503", "500", "a lost answer"])
+async def test_no_retries(failure: str, pauses: list[float]) -> None:
+    """max_retries=0 sends everything once."""
+    with scripted_server(FAILURES[failure][0], answer(ORGANIZATION)) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url, max_retries=0) as client:
+            with pytest.raises(FAILURES[failure][1]):
+                await client.whoami()
+    assert len(server.requests) == 1
+    assert pauses == []
+
+
+@pytest.mark.parametrize("retries", [1, 2, 5])
+async def test_as_many_retries_as_allowed(retries: int) -> None:
+    """max_retries is the number of repeats, and the answer of the last attempt is the result."""
+    with scripted_server(*[refuse(500)] * retries, answer(ORGANIZATION)) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url, max_retries=retries) as client:
+            assert (await client.whoami()).id == "o"
+    assert len(server.requests) == retries + 1
+    with scripted_server(*[refuse(500)] * (retries + 1), answer(ORGANIZATION)) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url, max_retries=retries) as client:
+            with pytest.raises(InternalServerError):
+                await client.whoami()
+    assert len(server.requests) == retries + 1
+
+
+async def test_a_creation_that_was_turned_away_succeeds_later() -> None:
+    """429 and the API's own 503 say that nothing was done: a creation is sent again, with the same body."""
+    with scripted_server(refuse(429), refuse(503), answer(PROJECT)) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url) as client:
+            assert (await client.projects.create("n")).project.id == "p"
+    assert [request.json for request in server.requests] == [{"name": "n"}] * 3
+
+
+async def test_a_creation_is_unknown_once_an_attempt_was() -> None:
+    """A creation that was turned away and then lost is not sent a third time, and its outcome is unknown."""
+    with scripted_server(refuse(429), close, answer(PROJECT)) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url) as client:
+            with pytest.raises(APIConnectionError) as caught:
+                await client.projects.create("n")
+    assert caught.value.outcome_unknown
+    assert len(server.requests) == 2
+
+
+# Pauses and the budget ------------------------------------------------------------------------------------------------
+
+
+def test_pauses_grow_and_differ(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pause is exponential with full jitter: anything from nothing to a bound that doubles, up to 8 seconds."""
+    monkeypatch.undo()
+    bounds = [max(_retry.backoff(retries) for _ in range(2000)) for retries in range(10)]
+    for bound, limit in zip(bounds, [0.5, 1, 2, 4, 8, 8, 8, 8, 8, 8], strict=True):
+        assert 0.9 * limit < bound <= limit
+    assert min(_retry.backoff(5) for _ in range(2000)) < 0.1
+    assert 0 <= _retry.backoff(1000) <= 8
+
+
+async def test_a_retry_after_is_obeyed(pauses: list[float]) -> None:
+    """Retry-After in seconds is the pause, for a refusal for now as for a failure."""
+    script = (refuse(429, Retry_After="3"), refuse(503, Retry_After="2.5"), answer(ORGANIZATION))
+    with scripted_server(*script) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url) as client:
+            await client.whoami()
+    assert pauses == [3, 2.5]
+
+
+async def test_a_retry_after_shortens_no_pause(pauses: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Retry-After of nothing, or of a time that is over, leaves the back-off as it is."""
+    monkeypatch.setattr(_retry, "backoff", lambda retries: 0.25)
+    past = "Wed, 21 Oct 2015 07:28:00 GMT"
+    with scripted_server(refuse(429, Retry_After="0"), refuse(429, Retry_After=past), answer(ORGANIZATION)) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url) as client:
+            await client.whoami()
+    assert pauses == [0.25, 0.25]
+
+
+def _in(seconds: float) -> str:
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return email.utils.format_datetime(now + datetime.timedelta(seconds=seconds), usegmt=True)
+
+
+async def test_a_retry_after_may_be_a_date(pauses: list[float]) -> None:
+    """Retry-After as an HTTP date is the pause until then."""
+    with scripted_server(refuse(429, Retry_After=_in(30)), answer(ORGANIZATION)) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url) as client:
+            await client.whoami()
+    (pause,) = pauses
+    assert 25 < pause <= 30
+
+
+@pytest.mark.parametrize("form", ["seconds", "date"])
+@pytest.mark.parametrize(("seconds", "total"), [(61, 600), (3600, 600), (10, 5), (60, 60)])
+async def test_a_retry_after_that_is_too_long_is_not_waited_for(
+    form: str, seconds: int, total: int, pauses: list[float]
+) -> None:
+    """Beyond 60 seconds or beyond what is left of the total, the error is raised at once with retry_after on it."""
+    ahead = seconds if form == "seconds" else seconds + 3
+    value = str(ahead) if form == "seconds" else _in(ahead)
+    with scripted_server(refuse(429, "slow down", Retry_After=value), answer(ORGANIZATION)) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url, timeout=total) as client:
+            with pytest.raises(RateLimitError) as caught:
+                await client.whoami()
+    assert pauses == []
+    assert len(server.requests) == 1
+    assert caught.value.retry_after is not None
+    assert seconds <= caught.value.retry_after <= ahead
+
+
+async def test_the_longest_retry_after_is_a_minute(pauses: list[float]) -> None:
+    """60 seconds are waited for, if the total allows it."""
+    with scripted_server(refuse(429, Retry_After="60"), answer(ORGANIZATION)) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url, timeout=61) as client:
+            await client.whoami()
+    assert pauses == [60]
+
+
+GARBAGE = ["", " ", "soon", "-5", "nan", "inf", "1e3", "0x10", "5 seconds", "5,5", "9" * 400, "Mon", "\u0665", "1;2"]
+
+
+@pytest.mark.parametrize("value", [text for text in GARBAGE if text.isascii()])
+async def test_a_retry_after_that_says_nothing_is_ignored(value: str, pauses: list[float]) -> None:
+    """Garbage in Retry-After is as good as none."""
+    with scripted_server(refuse(429, Retry_After=value), answer(ORGANIZATION)) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url) as client:
+            await client.whoami()
+    assert pauses == [0]
+
+
+_dates = st.builds(
+    "{}, {} {} {} {}:{}:{} {}".format,
+    st.sampled_from(["Mon", "Sun", "X"]),
+    st.integers(-1, 40),
+    st.sampled_from(["Jan", "Feb", "Dec", "Xxx", "13"]),
+    st.integers(-1, 100_000),
+    st.integers(-1, 30),
+    st.integers(-1, 70),
+    st.integers(-1, 70),
+    st.sampled_from(["GMT", "+0000", "-9999", "+2359", "EST", "", "+99999999"]),
+)
+
+
+@given(text=st.text() | _dates | st.text(alphabet="0123456789.-+eE: ") | st.sampled_from(GARBAGE))
+@example(text="Mon, 01 Jan 0001 00:00:00 +2359")
+@example(text="Fri, 31 Dec 9999 23:59:59 -2359")
+def test_any_retry_after_is_a_pause_or_nothing(text: str) -> None:
+    """No Retry-After breaks the client: it is a finite number of seconds from nothing up, or None."""
+    seconds = _retry.parse_retry_after(text)
+    assert seconds is None or (math.isfinite(seconds) and seconds >= 0)
+
+
+@pytest.mark.parametrize("failure", ["429", "500", "a lost answer"])
+async def test_an_outage_is_not_multiplied(failure: str) -> None:
+    """However many calls fail, the extra requests are ten, and a tenth of the calls."""
+    calls = 200
+    with scripted_server() as server:
+        server.otherwise = FAILURES[failure][0]
+        async with AsyncConfidentAI(KEY, base_url=server.url, max_retries=5) as client:
+            for _ in range(calls):
+                with pytest.raises(ConfidentAIError):
+                    await client.whoami()
+    extra = len(server.requests) - calls
+    assert 10 <= extra <= 10 + calls / 10
+
+
+async def test_views_share_the_budget() -> None:
+    """The budget is the client's: views and tasks have none of their own."""
+    calls = 60
+    with scripted_server() as server:
+        server.otherwise = refuse(500)
+        async with AsyncConfidentAI(KEY, base_url=server.url) as client:
+
+            async def call() -> None:
+                with pytest.raises(InternalServerError):
+                    await client.with_options(max_retries=9).project("p").get()
+
+            await asyncio.gather(*(call() for _ in range(calls)))
+    assert len(server.requests) - calls <= 10 + calls / 10
+
+
+async def test_the_budget_recovers() -> None:
+    """When calls succeed again, repeats are earned again."""
+    with scripted_server() as server:
+        server.otherwise = refuse(500)
+        async with AsyncConfidentAI(KEY, base_url=server.url, max_retries=9) as client:
+            for _ in range(20):
+                with pytest.raises(InternalServerError):
+                    await client.whoami()
+            server.otherwise = answer(ORGANIZATION)
+            for _ in range(20):
+                await client.whoami()
+            before = len(server.requests)
+            server.script.append(refuse(500))
+            await client.whoami()
+            assert len(server.requests) == before + 2
+
+
+# Bodies that are too long ---------------------------------------------------------------------------------------------
+
+
+def _chunked(size: int) -> Action:
+    body = b"%x\r\n%s\r\n0\r\n\r\n" % (size, b" " * size)
+    return send_and_close(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + body)
+
+
+@pytest.mark.parametrize("action", [answer(body=b" " * 1001), _chunked(1001), answer(status=404, body=b"x" * 5000)])
+async def test_an_answer_beyond_all_measure_is_an_error(action: Action, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A body longer than the limit is not read to its end: a typed error, not repeated, and the client works on."""
+    monkeypatch.setattr(_transport, "LONGEST_BODY", 1000)
+    with scripted_server(action, action, answer(ORGANIZATION)) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url) as client:
+            with pytest.raises(ConfidentAIError, match="longer than 1000 bytes") as caught:
+                await client.projects.list()
+            assert not caught.value.outcome_unknown
+            with pytest.raises(ConfidentAIError) as caught:
+                await client.projects.create("n")
+            assert caught.value.outcome_unknown
+            assert (await client.whoami()).id == "o"
+    assert len(server.requests) == 3
+
+
+async def test_an_answer_of_just_the_longest_size_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit itself is allowed."""
+    body = json.dumps({"success": True, "data": ORGANIZATION}).encode()
+    monkeypatch.setattr(_transport, "LONGEST_BODY", len(body))
+    with scripted_server(answer(body=body)) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url) as client:
+            assert (await client.whoami()).id == "o"
+
+
+async def test_a_packed_answer_is_measured_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small answer that unpacks to a huge one is stopped as well."""
+    monkeypatch.setattr(_transport, "LONGEST_BODY", 100_000)
+    packed = gzip.compress(b" " * 10_000_000)
+    with scripted_server(answer(body=packed, headers={"Content-Encoding": "gzip"})) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url, max_retries=0) as client:
+            with pytest.raises(ConfidentAIError, match="longer than"):
+                await client.projects.list()
+
+
+# TLS ------------------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _listener(serve: Callable[[socket.socket], None]) -> Iterator[tuple[int, list[int]]]:
+    """A port on which ``serve`` gets each connection, and the connections so far."""
+    connections: list[int] = []
+
+    def accept() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            connections.append(1)
+            with connection:
+                serve(connection)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=accept, daemon=True).start()
+        yield listener.getsockname()[1], connections
+
+
+async def test_a_server_without_tls(pauses: list[float]) -> None:
+    """https to a server that speaks none is a connection error at once: it would be no better a second time."""
+
+    def plain(connection: socket.socket) -> None:
+        connection.recv(4096)
+        connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+
+    with _listener(plain) as (port, connections):
+        async with AsyncConfidentAI(KEY, base_url=f"https://127.0.0.1:{port}") as client:
+            with pytest.raises(APIConnectionError) as caught:
+                await client.projects.create("n")
+    assert len(connections) == 1
+    assert pauses == []
+    assert not caught.value.outcome_unknown
+
+
+async def test_the_callers_ssl_context_is_used() -> None:
+    """ssl_context= is what connections are made with."""
+    used: list[str] = []
+
+    class Context(ssl.SSLContext):
+        def wrap_bio(self, *args: Any, **kwargs: Any) -> ssl.SSLObject:
+            used.append("wrap_bio")
+            return super().wrap_bio(*args, **kwargs)
+
+    with _listener(lambda connection: connection.close()) as (port, _):
+        context = Context(ssl.PROTOCOL_TLS_CLIENT)
+        url = f"https://127.0.0.1:{port}"
+        async with AsyncConfidentAI(KEY, base_url=url, ssl_context=context, max_retries=0) as client:
+            with pytest.raises(APIConnectionError) as caught:
+                await client.projects.create("n")
+    assert used == ["wrap_bio"]
+    assert not caught.value.outcome_unknown
+
+
+# Proxies, traces, sessions --------------------------------------------------------------------------------------------
+
+PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in PROXY_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+async def test_the_proxy_is_used() -> None:
+    """proxy= gets the requests, with the whole URL in them."""
+    with scripted_server(answer(ORGANIZATION)) as proxy:
+        async with AsyncConfidentAI(
+            KEY, base_url="http://own.invalid/prefix", allow_insecure_http=True, proxy=proxy.url
+        ) as client:
+            assert (await client.whoami()).id == "o"
+    assert proxy.requests[0].target == "http://own.invalid/prefix/v1/organization"
+
+
+def test_the_proxy_is_used_by_the_blocking_face() -> None:
+    """proxy= works on both faces."""
+    with (
+        scripted_server(answer(ORGANIZATION)) as proxy,
+        ConfidentAI(KEY, base_url="http://own.invalid", allow_insecure_http=True, proxy=proxy.url) as client,
+    ):
+        assert client.whoami().id == "o"
+    assert proxy.requests[0].target == "http://own.invalid/v1/organization"
+
+
+@pytest.mark.parametrize("call", ["a read", "a creation"])
+async def test_a_proxy_that_refuses(call: str) -> None:
+    """https through a proxy that refuses to connect is a connection error; the key did not reach the proxy."""
+    with scripted_server() as proxy:
+        proxy.otherwise = answer(status=407, body=b"", close=True)
+        url = "https://own.invalid"
+        async with AsyncConfidentAI(KEY, base_url=url, proxy=proxy.url, max_retries=0) as client:
+            with pytest.raises(APIConnectionError, match="proxy") as caught:
+                await CALLS[call](client)
+    assert not caught.value.outcome_unknown
+    assert [request.method for request in proxy.requests] == ["CONNECT"]
+    assert KEY not in str(proxy.requests[0])
+
+
+async def test_the_environments_proxy_is_used_only_if_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """HTTP_PROXY is ignored unless trust_env=True."""
+    with scripted_server(answer(ORGANIZATION)) as proxy, scripted_server(answer(ORGANIZATION)) as server:
+        for name in PROXY_VARIABLES[:3]:
+            monkeypatch.setenv(name, proxy.url)
+            monkeypatch.setenv(name.lower(), proxy.url)
+        async with AsyncConfidentAI(KEY, base_url=server.url) as client:
+            await client.whoami()
+        assert (len(proxy.requests), len(server.requests)) == (0, 1)
+        options: dict[str, Any] = {"base_url": "http://own.invalid", "allow_insecure_http": True}
+        async with AsyncConfidentAI(KEY, trust_env=True, **options) as client:
+            await client.whoami()
+        assert (len(proxy.requests), len(server.requests)) == (1, 1)
+
+
+def _trace(seen: list[str]) -> aiohttp.TraceConfig:
+    config = aiohttp.TraceConfig()
+
+    async def on_start(_: Any, __: Any, params: aiohttp.TraceRequestStartParams) -> None:
+        seen.append(f"start {params.method} {params.url.path}")
+
+    async def on_end(_: Any, __: Any, params: aiohttp.TraceRequestEndParams) -> None:
+        seen.append(f"end {params.response.status}")
+
+    config.on_request_start.append(on_start)
+    config.on_request_end.append(on_end)
+    return config
+
+
+async def test_traces_are_called() -> None:
+    """trace_configs= hear of every attempt."""
+    seen: list[str] = []
+    with scripted_server(refuse(500), answer(ORGANIZATION)) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url, trace_configs=[_trace(seen)]) as client:
+            await client.whoami()
+    assert seen == ["start GET /v1/organization", "end 500", "start GET /v1/organization", "end 200"]
+
+
+def test_traces_are_called_by_the_blocking_face() -> None:
+    """trace_configs= work on both faces."""
+    seen: list[str] = []
+    with (
+        scripted_server(answer(ORGANIZATION)) as server,
+        ConfidentAI(KEY, base_url=server.url, trace_configs=[_trace(seen)]) as client,
+    ):
+        client.whoami()
+    assert seen == ["start GET /v1/organization", "end 200"]
+
+
+async def test_the_callers_session_is_used() -> None:
+    """session_factory= makes the session: its middlewares and traces hold, its redirects and statuses do not."""
+    seen: list[str] = []
+
+    async def middleware(request: aiohttp.ClientRequest, handler: Any) -> aiohttp.ClientResponse:
+        seen.append(f"middleware {request.method}")
+        response: aiohttp.ClientResponse = await handler(request)
+        return response
+
+    def factory() -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            trace_configs=[_trace(seen)], middlewares=(middleware,), raise_for_status=True, cookies={"a": "b"}
+        )
+
+    with scripted_server(refuse(404), answer(status=307, body=b"", headers={"Location": "/x"})) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url, session_factory=factory) as client:
+            with pytest.raises(NotFoundError):
+                await client.whoami()
+            with pytest.raises(APIStatusError):
+                await client.whoami()
+    assert seen.count("middleware GET") == 2
+    assert "end 404" in seen
+    assert len(server.requests) == 2
+
+
+async def test_no_cookie_is_kept() -> None:
+    """A gateway's cookies are not sent back: each call stands for itself."""
+    with scripted_server(answer(ORGANIZATION, headers={"Set-Cookie": "a=b"}), answer(ORGANIZATION)) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url.replace("127.0.0.1", "localhost")) as client:
+            await client.whoami()
+            await client.whoami()
+    assert "cookie" not in server.requests[1].headers
+
+
+# Views and closing ----------------------------------------------------------------------------------------------------
+
+
+async def test_a_view_has_other_limits_on_the_same_connections() -> None:
+    """with_options changes what it names, for its calls only, and shares the connections."""
+    with scripted_server(answer(ORGANIZATION), refuse(500), refuse(500), answer(ORGANIZATION)) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url) as client:
+            view = client.with_options(max_retries=0)
+            assert view.base_url == client.base_url
+            await client.whoami()
+            with pytest.raises(InternalServerError):
+                await view.whoami()
+            await client.whoami()
+    assert server.connections == 1
+    assert len(server.requests) == 4
+
+
+async def test_a_view_of_a_view_keeps_what_it_does_not_name() -> None:
+    """Options add up, and None leaves one as it is."""
+    with scripted_server() as server:
+        server.otherwise = server.hang
+        async with AsyncConfidentAI(KEY, base_url=server.url) as client:
+            view = client.with_options(max_retries=0).with_options(timeout=Timeout(read=0.05)).with_options()
+            with pytest.raises(APITimeoutError):
+                await view.project("p").get()
+    assert len(server.requests) == 1
+
+
+async def test_closing_a_view_closes_nothing() -> None:
+    """The client that a view came from is the one to close, also when the view was used in an async with."""
+    with scripted_server() as server:
+        server.otherwise = answer(ORGANIZATION)
+        async with AsyncConfidentAI(KEY, base_url=server.url) as client:
+            async with client.with_options(timeout=5) as view:
+                await view.whoami()
+            await view.close()
+            await view.whoami()
+            await client.whoami()
+        with pytest.raises(ConfigurationError, match="closed"):
+            await view.whoami()
+    assert server.connections == 1
+
+
+def test_closing_a_view_of_the_blocking_face_closes_nothing() -> None:
+    """The same on the blocking face."""
+    with scripted_server() as server:
+        server.otherwise = answer(ORGANIZATION)
+        with ConfidentAI(KEY, base_url=server.url) as client:
+            with client.with_options(timeout=5) as view:
+                view.whoami()
+            view.close()
+            view.whoami()
+            client.whoami()
+        with pytest.raises(ConfigurationError, match="closed"):
+            view.whoami()
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize("before", [0, 1], ids=["never used", "used"])
+async def test_a_closed_client_says_so(before: int) -> None:
+    """Every call after close is a ConfigurationError and no request; closing twice is fine."""
+    with scripted_server(*[answer(ORGANIZATION)] * before) as server:
+        client = AsyncConfidentAI(KEY, base_url=server.url)
+        organization, iterator = client.organization(), client.organization().members.iter()
+        for _ in range(before):
+            await client.whoami()
+        await client.close()
+        await client.close()
+        for send in (client.whoami, client.projects.list, organization.get, iterator.__anext__):
+            with pytest.raises(ConfigurationError, match="closed"):
+                await send()
+        with pytest.raises(ConfigurationError, match="closed"):
+            await client.request("POST", "/v1/new")
+    assert len(server.requests) == before
+
+
+@pytest.mark.parametrize("before", [0, 1], ids=["never used", "used"])
+def test_a_closed_blocking_client_says_so(before: int) -> None:
+    """The same on the blocking face."""
+    with scripted_server(*[answer(ORGANIZATION)] * before) as server:
+        client = ConfidentAI(KEY, base_url=server.url)
+        organization, iterator = client.organization(), client.organization().members.iter()
+        for _ in range(before):
+            client.whoami()
+        client.close()
+        client.close()
+        sends: list[Callable[[], object]] = [client.whoami, client.projects.list, organization.get, iterator.__next__]
+        for send in sends:
+            with pytest.raises(ConfigurationError, match="closed"):
+                send()
+    assert len(server.requests) == before
+
+
+async def test_a_call_under_way_fails_when_the_client_is_closed() -> None:
+    """Closing ends the calls under way: a write's outcome is then unknown, and nothing is repeated."""
+    with scripted_server() as server:
+        server.otherwise = server.hang
+        client = AsyncConfidentAI(KEY, base_url=server.url)
+        call = asyncio.create_task(client.project("p").update(name="n"))
+        await asyncio.to_thread(server.arrived.acquire, timeout=5)
+        await client.close()
+        with pytest.raises(APIConnectionError) as caught:
+            await call
+    assert caught.value.outcome_unknown
+    assert len(server.requests) == 1
