@@ -28,7 +28,7 @@ class Program:
 
     def __init__(self, source: str, *arguments: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-X", "dev", "-W", "error", "-W", _FORK, "-c", textwrap.dedent(source), *arguments],
+            [sys.executable, "-W", "error", "-W", _FORK, "-c", textwrap.dedent(source), *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -1,0 +1,85 @@
+"""The project's chores: ``nox --list`` names them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+
+import nox
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+
+# The lower bounds of pyproject.toml.
+LOWEST = ["aiohttp==3.12.0", "anyio==4.5.0", "attrs==23.2.0", "cattrs==24.1.0"]
+
+nox.needs_version = ">=2025.2.9"
+nox.options.error_on_missing_interpreters = False  # run on those that there are
+
+if shutil.which("pyenv"):
+    # pyenv's shims run only the versions that are switched on: switch on all that it has, the present one first.
+    said = [
+        subprocess.run(["pyenv", *words], capture_output=True, text=True, check=False).stdout.replace(":", " ").split()
+        for words in (["version-name"], ["versions", "--bare"])
+    ]
+    os.environ["PYENV_VERSION"] = ":".join(dict.fromkeys([*said[0], *said[1]]))
+
+
+def install(session: nox.Session, group: str, *others: str) -> None:
+    """Install the project as it is here, a dependency group, and what else is named."""
+    session.install("--editable", ".", *nox.project.dependency_groups(PYPROJECT, group), *others)
+
+
+@nox.session
+@nox.parametrize(
+    ("python", "versions"),
+    [("3.10", "newest"), ("3.11", "newest"), ("3.12", "newest"), ("3.13", "newest"), ("3.10", "lowest")],
+)
+def tests(session: nox.Session, versions: str) -> None:
+    """Run the tests and measure what they cover: on every Python, and once with the oldest dependencies allowed."""
+    install(session, "test", *(LOWEST if versions == "lowest" else []))
+    # The plugin of the oldest anyio warns under the newest pytest, and the tests do not use it.
+    options = ["-p", "no:anyio"] if versions == "lowest" else []
+    environment = {"COVERAGE_FILE": os.path.join(session.create_tmp(), "coverage")}
+    session.run("coverage", "erase", env=environment)
+    session.run("coverage", "run", "-m", "pytest", *options, *session.posargs, env=environment)
+    session.run("coverage", "combine", "--quiet", env=environment)
+    if not session.posargs:
+        session.run("coverage", "report", env=environment)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and formatting."""
+    session.install(*nox.project.dependency_groups(PYPROJECT, "lint"))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types of the package, of the tests, and of samples of users' code."""
+    install(session, "types")
+    session.run("mypy")
+    session.run("pyright")
+
+
+@nox.session
+def generate(session: nox.Session) -> None:
+    """Write the blocking facade from the core; with ``-- --check``, only see that it is current."""
+    install(session, "lint")
+    session.run("python", "-m", "confidentai_admin._codegen", *session.posargs)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Run the demo."""
+    session.install(".")
+    session.run("python", "-m", "confidentai_admin.demo")
+
+
+@nox.session
+def vendor(session: nox.Session) -> None:
+    """Drive the emulator with the vendor's own client, in an environment of its own."""
+    install(session, "vendor")
+    session.run("pytest", "-p", "no:cacheprovider", "tests/vendor", *session.posargs)
