@@ -129,7 +129,8 @@ async def _read(request: web.BaseRequest) -> bytes:
             body += chunk
             if len(body) > MAX_BODY:
                 raise Refused(TOO_LARGE, f"The request's body has more than {MAX_BODY} bytes.")
-    except web.RequestPayloadError:
+    except (web.RequestPayloadError, ConnectionError):
+        # A client that went away in the middle is no failure of the emulator; nobody will read this.
         raise Refused(MALFORMED, "The request's body cannot be read as its headers say.") from None
     return bytes(body)
 

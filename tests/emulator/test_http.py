@@ -7,6 +7,8 @@ import json
 from typing import TYPE_CHECKING
 from unittest import mock
 
+import anyio
+import anyio.lowlevel
 import pytest
 
 from confidentai_admin.emulator import operations
@@ -100,14 +102,27 @@ async def test_unknown_ids_come_before_rules(api: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    "data",
-    [b"{", b"", b"\xff{}", b'{"name": NaN}', b"[" * 100_000, b"9" * 5_000, b"[]", b'"name"', b"null", b"7"],
-    ids=["cut", "missing", "not-utf-8", "nan", "deep", "long-number", "list", "string", "null", "number"],
+    ("data", "says"),
+    [
+        (b"", "is missing"),
+        (b"{", "is not JSON"),
+        (b"\xff{}", "is not JSON"),
+        (b'{"name": "P", "permissionIds": [], "description": NaN}', "is not JSON"),
+        (b"[" * 100_000, "is not JSON"),
+        (b"9" * 5_000, "is not JSON"),
+        (b"[]", "object, not a list"),
+        (b'"name"', "object, not a string"),
+        (b"null", "object, not null"),
+        (b"7", "object, not a number"),
+    ],
+    ids=["missing", "cut", "not-utf-8", "nan", "deep", "long-number", "list", "string", "null", "number"],
 )
-async def test_a_malformed_body_is_400(api: Api, data: bytes) -> None:
-    """A body that is not JSON, or no object, is 400 and changes nothing."""
+async def test_a_malformed_body_is_400(api: Api, data: bytes, says: str) -> None:
+    """A body that is not JSON, or no object, is 400, says which, and changes nothing."""
     before = api.state()
-    assert (await api.send("PUT", "/v1/organization", data=data)).status == 400
+    answer = await api.send("POST", "/v1/organization/policies", data=data)
+    assert answer.status == 400
+    assert says in answer.body["error"]
     assert api.state() == before
 
 
@@ -140,6 +155,32 @@ async def test_a_body_that_is_not_compressed_as_declared_is_400(api: Api) -> Non
     """A body that cannot be decoded as its headers say is the client's mistake."""
     answer = await api.send("PUT", "/v1/organization", data=b"not gzip at all", headers={"Content-Encoding": "gzip"})
     assert answer.status == 400
+    assert "as its headers say" in answer.body["error"]
+
+
+async def test_a_client_that_goes_away_in_the_middle_is_no_failure(api: Api, caplog: pytest.LogCaptureFixture) -> None:
+    """A connection that ends within a body changes nothing and is not logged as an error; the next is served."""
+    before = api.state()
+    runner = api.emu._runner
+    assert runner is not None
+    server = runner.server
+    assert server is not None
+    port = int(api.emu.url.rpartition(":")[2])
+    for length in (b"Content-Length: 100", b"Transfer-Encoding: chunked"):
+        arrived = server.requests_count + 1
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        head = [b"PUT /v1/organization HTTP/1.1", b"Host: x", b"CONFIDENT_API_KEY: " + api.emu.api_key.encode(), length]
+        writer.write(b"\r\n".join([*head, b"Content-Type: application/json", b"", b""]) + b'50\r\n{"name"')
+        with anyio.fail_after(10):
+            while server.requests_count < arrived:
+                await anyio.lowlevel.checkpoint()
+            writer.close()
+            await writer.wait_closed()
+            while server.connections:
+                await anyio.lowlevel.checkpoint()
+    await api.ok("getOrganization")
+    assert api.state() == before
+    assert "failed to answer" not in caplog.text
 
 
 async def test_an_unexpected_failure_is_500_in_the_envelope(api: Api, caplog: pytest.LogCaptureFixture) -> None:

@@ -61,11 +61,11 @@ async def test_the_limits_of_a_page_are_allowed(api: Api) -> None:
 
 
 async def test_a_members_role_can_be_changed(api: Api) -> None:
-    """The new role is answered and kept."""
+    """The new role is answered and kept, and nobody else's changes."""
     mia, admin = await api.user_id("mia@acme.example"), await api.role_id("Admin")
     member = (await api.ok("updateMemberRole", mia, body={"roleId": admin}))["member"]
     assert member["organizationRole"] == {"id": admin, "name": "Admin"}
-    assert (await _roles_by_email(api))["mia"] == "Admin"
+    assert await _roles_by_email(api) == {"olivia": "Owner", "adam": "Admin", "mia": "Admin", "max": "Member"}
 
 
 async def test_a_new_owner_of_the_organization_makes_the_old_one_admin(api: Api) -> None:
@@ -153,15 +153,18 @@ async def test_who_owns_a_project_cannot_leave_the_organization(api: Api) -> Non
 
 
 async def test_leaving_the_organization_is_leaving_everything(api: Api) -> None:
-    """Removal detaches from every project and clears pending invitations everywhere, and nobody else's."""
-    one, two = await api.project("One"), await api.project("Two")
+    """Removal detaches from every project and clears pending invitations everywhere, not others' or declined ones."""
+    one, two, three = await api.project("One"), await api.project("Two"), await api.project("Three")
     api.emu.add_member("mia@acme.example", project_id=one)
+    [declined] = (await api.ok("createProjectInvitations", three, body={"emails": ["mia@acme.example"]}))["invitations"]
+    api.emu.decline_invitation(declined["id"])
     await api.ok("createProjectInvitations", two, body={"emails": ["MIA@acme.example", "max@acme.example"]})
     await api.ok("removeMember", await api.user_id("mia@acme.example"))
     assert "mia" not in await _roles_by_email(api)
     assert await _roles_by_email(api, one) == {}
     left = (await api.ok("listProjectInvitations", two))["invitations"]
     assert [invitation["email"] for invitation in left] == ["max@acme.example"]
+    assert len((await api.ok("listProjectInvitations", three))["invitations"]) == 1
 
 
 async def test_leaving_a_project_is_leaving_only_that(api: Api) -> None:
@@ -174,6 +177,18 @@ async def test_leaving_a_project_is_leaving_only_that(api: Api) -> None:
     assert await _roles_by_email(api, one) == {}
     assert await _roles_by_email(api, two) == {"mia": "Member"}
     assert (await _roles_by_email(api))["mia"] == "Member"
+
+
+async def test_leaving_a_project_clears_its_pending_invitations(api: Api) -> None:
+    """Who was invited and then added is not invited any more after leaving; other projects' invitations stay."""
+    one, two = await api.project("One"), await api.project("Two")
+    for project in (one, two):
+        await api.ok("createProjectInvitations", project, body={"emails": ["mia@acme.example", "max@acme.example"]})
+    api.emu.add_member("mia@acme.example", project_id=one)
+    await api.ok("removeProjectMember", one, await api.user_id("mia@acme.example"))
+    left = (await api.ok("listProjectInvitations", one))["invitations"]
+    assert [invitation["email"] for invitation in left] == ["max@acme.example"]
+    assert len((await api.ok("listProjectInvitations", two))["invitations"]) == 2
 
 
 async def test_only_new_people_are_invited(api: Api) -> None:

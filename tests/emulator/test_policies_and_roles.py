@@ -228,6 +228,20 @@ async def test_a_role_that_a_pending_invitation_names_cannot_be_deleted(api: Api
     assert left[field] is None
 
 
+@SCOPES
+async def test_deleting_a_role_leaves_other_invitations_alone(api: Api, scope: str) -> None:
+    """A declined or pending invitation that names another role, or none, is no reason and keeps what it names."""
+    where = await _where(api, scope)
+    field = "projectRoleId" if scope else "organizationRoleId"
+    role = (await api.ok(f"create{scope}Role", *where, body={"name": "R", "policyIds": []}))["role"]["id"]
+    member = await api.role_id("Member", *where)
+    await api.ok(f"create{scope}Invitations", *where, body={"emails": ["a@x.example"], field: member})
+    await api.ok(f"create{scope}Invitations", *where, body={"emails": ["b@x.example"]})
+    before = await api.ok(f"list{scope}Invitations", *where)
+    await api.ok(f"delete{scope}Role", *where, role)
+    assert await api.ok(f"list{scope}Invitations", *where) == before
+
+
 @pytest.mark.parametrize(
     "body",
     [

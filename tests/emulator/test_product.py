@@ -62,6 +62,14 @@ async def test_what_cannot_happen_is_refused(api: Api, act: Callable[[Emulator],
     assert api.state() == before
 
 
+async def test_who_was_removed_can_be_added_again(api: Api) -> None:
+    """A former member who is added again is the same user, with the role that is named now."""
+    mia = await api.user_id("mia@acme.example")
+    await api.ok("removeMember", mia)
+    member = api.emu.add_member("mia@acme.example", role="Admin")
+    assert (member["id"], member["organizationRole"]["name"]) == (mia, "Admin")
+
+
 async def test_nobody_joins_a_project_twice(api: Api) -> None:
     """Who is in the project already cannot be added again, nor given another role in passing."""
     project = await api.project(email="mia@acme.example")
@@ -178,6 +186,7 @@ async def test_the_verbs_do_what_the_methods_do(api: Api) -> None:
         ("change-plan", {"plan": "FREE", "x": 1}, 400),
         ("change-plan", [], 400),
         ("reset", {"x": 1}, 400),
+        ("reset", [], 400),
         ("accept-invitation", {"invitationId": True}, 400),
         ("accept-invitation", {"invitationId": 1}, 404),
     ],
