@@ -1,0 +1,201 @@
+"""The asynchronous client and its event loops: one at a time, one after the other, and never two at once."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+import aiohttp
+import anyio
+import pytest
+
+from confidentai_admin import AsyncConfidentAI, ConfigurationError
+from confidentai_admin.emulator import Emulator
+
+from .scripted_server import answer, scripted_server
+from .subprocess_program import run
+
+KEY = "an-organization-key"
+ORGANIZATION = {"organization": {"id": "o", "name": "n", "plan": "TEAM", "created_at": "2026-01-01T00:00:00.000Z"}}
+
+START = """
+import asyncio, gc, os, sys, threading
+from confidentai_admin import AsyncConfidentAI
+url, key = sys.argv[1:3]
+client = AsyncConfidentAI(key, base_url=url)
+async def call():
+    return (await client.whoami()).name
+"""
+
+
+async def test_many_tasks_share_one_client(emulator: Emulator, async_client: AsyncConfidentAI) -> None:
+    """200 tasks at the same time each get their own answer."""
+    names = [f"project {number}" for number in range(200)]
+    created = await asyncio.gather(*(async_client.projects.create(name) for name in names))
+    assert [one.project.name for one in created] == names
+    assert sorted(project.name for project in await async_client.projects.list()) == sorted(names)
+
+
+async def test_there_are_never_more_connections_than_allowed() -> None:
+    """max_connections bounds the connections, however many tasks call."""
+    with scripted_server() as server:
+        server.otherwise = answer(ORGANIZATION)
+        async with AsyncConfidentAI(KEY, base_url=server.url, max_connections=3) as client:
+            await asyncio.gather(*(client.whoami() for _ in range(30)))
+    assert len(server.requests) == 30
+    assert server.connections <= 3
+
+
+def test_one_loop_after_the_other_works_without_a_word(emulator: Emulator) -> None:
+    """A client that is used in asyncio.run three times, and never closed, works each time and says nothing."""
+    done = run(
+        f"{START}\nfor _ in range(3):\n    print(asyncio.run(call()))\ngc.collect()", emulator.url, emulator.api_key
+    )
+    assert (done.status, done.output, done.errors) == (0, "Acme Inc.\n" * 3, "")
+
+
+def test_the_connections_of_a_loop_end_with_it() -> None:
+    """When asyncio.run is over, the connection of a client that nobody closed is closed."""
+    with scripted_server(answer(ORGANIZATION)) as server:
+        client = AsyncConfidentAI(KEY, base_url=server.url)
+        asyncio.run(_whoami(client))
+        assert server.closed.acquire(timeout=5)
+
+
+def test_a_loop_that_was_closed_carelessly_is_left_behind() -> None:
+    """A loop that is closed without ending its generators first does not keep the client from the next loop."""
+    with scripted_server() as server:
+        server.otherwise = answer(ORGANIZATION, headers={"Connection": "close"})
+        client = AsyncConfidentAI(KEY, base_url=server.url)
+        careless = asyncio.new_event_loop()
+        assert careless.run_until_complete(_whoami(client)) == "n"
+        careless.close()
+        assert asyncio.run(_whoami(client)) == "n"
+
+
+def test_two_loops_at_once_are_a_clear_error(emulator: Emulator) -> None:
+    """A second loop that is alive at the same time is told to have a client of its own, and the first one goes on."""
+    client = AsyncConfidentAI(emulator.api_key, base_url=emulator.url)
+
+    async def main() -> None:
+        await client.whoami()
+
+        def elsewhere() -> None:
+            with pytest.raises(ConfigurationError, match="another event loop"):
+                asyncio.run(_whoami(client))
+
+        await anyio.to_thread.run_sync(elsewhere)
+        await client.whoami()
+        await client.close()
+
+    asyncio.run(main())
+
+
+def test_a_dropped_client_closes_its_connection() -> None:
+    """A client that nobody holds any more leaves no connection behind, while its loop goes on."""
+
+    async def main() -> None:
+        await AsyncConfidentAI(KEY, base_url=server.url).whoami()
+        closed = await anyio.to_thread.run_sync(lambda: server.closed.acquire(timeout=5))
+        assert closed
+
+    with scripted_server(answer(ORGANIZATION)) as server:
+        asyncio.run(main())
+
+
+async def test_close_is_final_and_can_be_repeated(emulator: Emulator) -> None:
+    """After close, closing again is fine, and a call says that the client is closed."""
+    client = AsyncConfidentAI(emulator.api_key, base_url=emulator.url)
+    await client.whoami()
+    await client.close()
+    await client.close()
+    with pytest.raises(ConfigurationError, match="closed"):
+        await client.whoami()
+
+
+async def test_a_client_that_made_no_call_can_be_closed() -> None:
+    """Closing before the first call opens nothing."""
+    async with AsyncConfidentAI(KEY, base_url="http://127.0.0.1:9"):
+        pass
+
+
+async def test_a_session_of_the_callers_own_is_used_and_closed() -> None:
+    """session_factory's session carries the calls, with its own middlewares, and close closes it."""
+    sessions = []
+    seen = []
+
+    async def middleware(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        seen.append(request.method)
+        return await handler(request)
+
+    def factory() -> aiohttp.ClientSession:
+        sessions.append(aiohttp.ClientSession(middlewares=(middleware,), raise_for_status=True))
+        return sessions[0]
+
+    with scripted_server(answer(ORGANIZATION)) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url, session_factory=factory) as client:
+            await client.whoami()
+            states = [session.closed for session in sessions]
+        states += [session.closed for session in sessions]
+    assert states == [False, True]
+    assert seen == ["GET"]
+
+
+async def test_a_cancelled_call_leaves_the_client_usable() -> None:
+    """Cancelling a call that waits for its answer closes that connection, and the next call works."""
+    with scripted_server() as server:
+        server.script = [server.hang, answer(ORGANIZATION)]
+        async with AsyncConfidentAI(KEY, base_url=server.url, max_connections=1) as client:
+            call = asyncio.create_task(client.whoami())
+            await anyio.to_thread.run_sync(lambda: server.arrived.acquire(timeout=5))
+            call.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await call
+            assert (await client.whoami()).name == "n"
+    assert server.connections == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_both_processes_go_on_after_a_fork(emulator: Emulator) -> None:
+    """After a fork outside of a loop, parent and child each use the client in loops of their own."""
+    source = f"""{START}
+print(asyncio.run(call()))
+child = os.fork()
+if child == 0:
+    asyncio.run(call())
+    sys.exit(5)
+print(asyncio.run(call()))
+_, status = os.waitpid(child, 0)
+print(os.waitstatus_to_exitcode(status))
+"""
+    done = run(source, emulator.url, emulator.api_key)
+    assert (done.status, done.output, done.errors) == (0, "Acme Inc.\nAcme Inc.\n5\n", "")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_child_leaves_the_connection_of_the_parents_loop_alone() -> None:
+    """A child that is forked while the parent's loop is alive, as multiprocessing does, takes no connection from it."""
+    with scripted_server() as server:
+        server.otherwise = answer(ORGANIZATION)
+        source = f"""{START}
+loop = asyncio.new_event_loop()
+loop.run_until_complete(call())
+child = os.fork()
+if child == 0:
+    asyncio.run(call())
+    gc.collect()
+    os._exit(0)
+_, status = os.waitpid(child, 0)
+assert status == 0
+for _ in range(2):
+    loop.run_until_complete(call())
+loop.run_until_complete(client.close())
+loop.close()
+"""
+        done = run(source, server.url, "key")
+    assert (done.status, done.errors) == (0, "")
+    assert [request.number for request in server.requests if request.connection == 1] == [1, 2, 3]
+
+
+async def _whoami(client: AsyncConfidentAI) -> str:
+    return (await client.whoami()).name
