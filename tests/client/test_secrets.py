@@ -1,0 +1,649 @@
+"""Keys are shown nowhere: not by the client, not in logs, not by errors or their tracebacks."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import json
+import logging
+import multiprocessing
+import pickle
+import pprint
+import socket
+import traceback
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import aiohttp
+import pytest
+
+from confidentai_admin import (
+    APIConnectionError,
+    ApiKey,
+    APIResponseValidationError,
+    APIStatusError,
+    APITimeoutError,
+    AsyncConfidentAI,
+    AuthenticationError,
+    BadRequestError,
+    ConfidentAI,
+    ConfidentAIError,
+    ConfigurationError,
+    ConflictError,
+    CreatedProject,
+    InternalServerError,
+    NotFoundError,
+    PermissionDeniedError,
+    Project,
+    RateLimitError,
+    Timeout,
+    UnprocessableEntityError,
+    _retry,
+)
+from confidentai_admin.errors import ResponseBody
+
+from .revealing import files_in, shown_by
+from .scripted_server import Action, answer, close, refuse, scripted_server
+
+#: The organization key: no text of this file, so that no quoted line of it holds the key.
+KEY = "confident_us_org_" + "Zq7" * 8
+#: What of it must not be found: not all of it, and no larger part.
+PART = KEY[17:29]
+#: A key that a creation answers.
+NEW_KEY = "confident_us_proj_" + "Xw5" * 8
+NEW_PART = NEW_KEY[18:30]
+
+ORGANIZATION = {"organization": {"id": "o", "name": "n", "plan": "TEAM", "created_at": "2026-01-01T00:00:00.000Z"}}
+API_KEY = {
+    "id": 7,
+    "name": "Default Key",
+    "valid": True,
+    "value": NEW_KEY,
+    "created_at": "2026-01-01T00:00:00.000Z",
+    "lastUsed": None,
+}
+CREATED = {"project": {"id": "p", "name": "n"}, "apiKey": API_KEY}
+
+FACES = pytest.mark.parametrize("face", [AsyncConfidentAI, ConfidentAI])
+
+
+@pytest.fixture(autouse=True)
+def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_retry, "backoff", lambda retries: 0)
+
+
+# The client -----------------------------------------------------------------------------------------------------------
+
+
+def _insides(value: object, depth: int = 6) -> list[object]:
+    """An object of ours and what is in it, in its slots too."""
+    found = [value]
+    if depth and type(value).__module__.startswith("confidentai_admin") and not isinstance(value, str):
+        names = [*getattr(value, "__dict__", ()), *(n for kind in type(value).__mro__ for n in _slots(kind))]
+        for name in names:
+            found += _insides(getattr(value, name, None), depth - 1)
+    return found
+
+
+def _slots(kind: type) -> tuple[str, ...]:
+    slots = vars(kind).get("__slots__", ())
+    return (slots,) if isinstance(slots, str) else tuple(slots)
+
+
+def _texts(value: object) -> str:
+    texts = [repr(value), pprint.pformat(value), f"{value!r}", "%r" % (value,), f"{[value]}", f"{ {'key': value} }"]  # noqa: UP031
+    # The key itself is a text, and says what it is when it is asked for its text: it must, on the wire.
+    if not isinstance(value, str):
+        texts += [str(value), f"{value}", f"{value!s}", "%s" % (value,)]  # noqa: UP031
+    if hasattr(value, "__dict__"):
+        texts += [repr(vars(value)), pprint.pformat(vars(value))]
+    return "\n".join(texts)
+
+
+@FACES
+@pytest.mark.parametrize("way", ["argument", "environment"])
+def test_nothing_of_a_client_shows_the_key(face: Callable[..., Any], way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """repr, str, format, vars and pprint of the client and of everything in it hold no part of the key."""
+    monkeypatch.setenv("CONFIDENT_ORG_API_KEY", KEY)
+    client = face(KEY if way == "argument" else None)
+    project = client.project("p")
+    organization = client.organization()
+    resources = [
+        client,
+        client.with_options(timeout=5),
+        client.projects,
+        project,
+        project.api_keys,
+        project.members,
+        project.members.iter(),
+        project.invitations,
+        project.iam,
+        project.iam.roles,
+        organization,
+        organization.api_keys,
+        organization.governance.policies,
+        organization.governance.policies.iter_projects("g"),
+    ]
+    seen: list[object] = [inside for resource in resources for inside in _insides(resource)]
+    assert any(value == KEY for value in seen), "the search did not come to the key"
+    for value in seen:
+        assert PART not in _texts(value), type(value)
+
+
+@FACES
+def test_a_client_can_be_recognized(face: Callable[..., Any]) -> None:
+    """The repr says which client it is and where it goes."""
+    assert repr(face(KEY, base_url="https://own.example")) == f"{face.__name__}(base_url='https://own.example')"
+
+
+@FACES
+@pytest.mark.parametrize("make", [copy.copy, copy.deepcopy])
+def test_a_copy_of_a_client_does_not_show_the_key(face: Callable[..., Any], make: Callable[[Any], Any]) -> None:
+    """A copy shows no more of the key than the client itself."""
+    client = face(KEY)
+    for value in _insides(make(client)):
+        assert PART not in _texts(value), type(value)
+
+
+@FACES
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_a_client_is_not_pickled(face: Callable[..., Any], protocol: int) -> None:
+    """Pickling a client, or a part of one that has the key, is a TypeError that says why and does not hold the key."""
+    client = face(KEY)
+    for part in (client, client.projects, client.organization(), client.project("p").api_keys, client.with_options()):
+        with pytest.raises(TypeError, match="API key") as caught:
+            pickle.dumps(part, protocol)
+        assert PART not in shown_by(caught.value, but_for=__file__)
+
+
+async def test_a_client_in_use_is_not_pickled() -> None:
+    """After calls there is more in a client, and it is refused all the same."""
+    with scripted_server(answer(ORGANIZATION)) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url) as client:
+            await client.whoami()
+            with pytest.raises(TypeError, match="pickle"):
+                pickle.dumps(client)
+
+
+def test_a_blocking_client_in_use_is_not_pickled() -> None:
+    """The same on the blocking face."""
+    with scripted_server(answer(ORGANIZATION)) as server, ConfidentAI(KEY, base_url=server.url) as client:
+        client.whoami()
+        with pytest.raises(TypeError, match="pickle"):
+            pickle.dumps(client)
+
+
+# Calls: errors, tracebacks and logs -----------------------------------------------------------------------------------
+
+
+def _hang(connection: socket.socket) -> bool:
+    connection.recv(1)
+    return False
+
+
+OUTCOMES: dict[str, tuple[Action, type[ConfidentAIError] | None]] = {
+    "success": (answer(CREATED), None),
+    "refusal": (refuse(403), PermissionDeniedError),
+    "401": (refuse(401), AuthenticationError),
+    "failure": (refuse(500), InternalServerError),
+    "lost connection": (close, APIConnectionError),
+    "timeout": (_hang, APITimeoutError),
+    "unreadable": (answer(body=b"<html>"), APIResponseValidationError),
+    "redirect": (answer(status=302, body=b"", headers={"Location": "http://other.invalid"}), APIStatusError),
+}
+
+
+def _record_all_logs(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    for name, logger in logging.root.manager.loggerDict.items():
+        if isinstance(logger, logging.Logger):
+            caplog.set_level(logging.DEBUG, logger=name)
+
+
+def _logged(caplog: pytest.LogCaptureFixture) -> str:
+    formatter = logging.Formatter()
+    return "\n".join(
+        text for record in caplog.records for text in (formatter.format(record), repr(record.args), repr(vars(record)))
+    )
+
+
+@pytest.mark.parametrize("name", OUTCOMES)
+async def test_no_call_shows_the_key(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever comes of a call: no part of the key in logs at DEBUG, in the error, or in its tracebacks' locals."""
+    action, kind = OUTCOMES[name]
+    _record_all_logs(caplog)
+    asyncio.get_running_loop().set_debug(True)  # its warnings quote what runs
+    with scripted_server() as server:
+        server.otherwise = action
+        async with AsyncConfidentAI(KEY, base_url=server.url, timeout=Timeout(read=0.05)) as client:
+            if kind is None:
+                await client.projects.create("n")
+            else:
+                for call in (lambda: client.projects.create("n"), client.project("p").get):
+                    with pytest.raises(kind) as caught:
+                        await call()
+                    assert PART not in shown_by(caught.value, but_for=__file__)
+    assert server.requests[0].headers["confident_api_key"] == KEY
+    assert any(record.name == "confidentai_admin" for record in caplog.records)
+    assert PART not in _logged(caplog)
+    assert NEW_PART not in _logged(caplog)
+
+
+@pytest.mark.parametrize("name", OUTCOMES)
+def test_no_call_of_the_blocking_face_shows_the_key(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    """The same on the blocking face, whose errors come from another thread."""
+    action, kind = OUTCOMES[name]
+    _record_all_logs(caplog)
+    with (
+        scripted_server() as server,
+        ConfidentAI(KEY, base_url=server.url, max_retries=0, timeout=Timeout(read=0.05)) as client,
+    ):
+        server.otherwise = action
+        if kind is None:
+            client.projects.create("n")
+        else:
+            with pytest.raises(kind) as caught:
+                client.projects.create("n")
+            assert "_portal" in files_in(caught.value)
+            assert PART not in shown_by(caught.value, but_for=__file__)
+    assert PART not in _logged(caplog)
+    assert NEW_PART not in _logged(caplog)
+
+
+async def test_no_connection_shows_no_key(caplog: pytest.LogCaptureFixture) -> None:
+    """Where nobody listens, the error of aiohttp under ours shows no key either."""
+    _record_all_logs(caplog)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    for scheme in ("http", "https"):
+        async with AsyncConfidentAI(KEY, base_url=f"{scheme}://127.0.0.1:{port}") as client:
+            with pytest.raises(APIConnectionError) as caught:
+                await client.projects.create("n")
+        assert PART not in shown_by(caught.value, but_for=__file__)
+    assert PART not in _logged(caplog)
+
+
+async def test_no_request_that_cannot_be_built_shows_the_key() -> None:
+    """Plain misuse raises through the SDK's frames, in which no key is to be seen."""
+    client: Any = AsyncConfidentAI(KEY)
+    calls: list[Callable[[], Any]] = [
+        lambda: client.projects.create(object()),
+        lambda: client.request("POST", "/v1/new", json={"a": float("nan")}),
+        lambda: client.request("GET", "/v1/new", params={"a": object()}),
+        lambda: client.request("TRACE", "/v1/new"),
+        lambda: client.organization().members.remove(""),
+        lambda: client.organization().iam.roles.create("n", policy_ids="abc"),
+    ]
+    for call in calls:
+        with pytest.raises((TypeError, ValueError)) as caught:
+            await call()
+        assert "confidentai_admin" in files_in(caught.value)
+        assert PART not in shown_by(caught.value, but_for=__file__)
+
+
+async def test_a_cancelled_call_shows_no_key() -> None:
+    """A cancelled call unwinds through aiohttp's frames, which hold the headers: the key in them is masked."""
+    with scripted_server() as server:
+        server.otherwise = _hang
+        async with AsyncConfidentAI(KEY, base_url=server.url) as client:
+            task = asyncio.create_task(client.projects.create("n"))
+            await asyncio.to_thread(server.arrived.acquire, timeout=5)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError) as caught:
+                await task
+    assert "aiohttp" in files_in(caught.value)
+    shown = shown_by(caught.value, but_for=__file__)
+    assert "CONFIDENT_API_KEY" in shown
+    assert PART not in shown
+
+
+HOOKS = [
+    "on_request_start",
+    "on_request_headers_sent",
+    "on_request_chunk_sent",
+    "on_request_end",
+    "on_connection_create_start",
+    "on_connection_create_end",
+]
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+async def test_a_trace_hook_that_fails_shows_no_key(hook: str) -> None:
+    """A hook's own error comes through aiohttp's innermost frames, and no key with it."""
+
+    async def fail(*_: Any) -> None:
+        raise KeyError("from the hook")
+
+    config = aiohttp.TraceConfig()
+    getattr(config, hook).append(fail)
+    with scripted_server(answer(CREATED)) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url, trace_configs=[config]) as client:
+            # aiohttp makes a lost connection of what fails while it writes.
+            with pytest.raises((KeyError, APIConnectionError)) as caught:
+                await client.projects.create("n")
+    assert hook == "on_request_chunk_sent" or isinstance(caught.value, KeyError)
+    assert hook == "on_request_chunk_sent" or "aiohttp" in files_in(caught.value)
+    assert PART not in shown_by(caught.value, but_for=__file__)
+    traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+
+
+async def test_a_middleware_that_fails_shows_no_key() -> None:
+    """The same for a middleware of a session that the caller made."""
+
+    async def fail(request: aiohttp.ClientRequest, handler: Any) -> aiohttp.ClientResponse:
+        assert request.headers["CONFIDENT_API_KEY"] == KEY
+        raise KeyError("from the middleware")
+
+    def factory() -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(middlewares=(fail,))
+
+    async with AsyncConfidentAI(KEY, base_url="http://127.0.0.1:9", session_factory=factory) as client:
+        with pytest.raises(KeyError) as caught:
+            await client.whoami()
+    assert PART not in shown_by(caught.value, but_for=__file__)
+
+
+async def test_a_host_that_no_resolver_takes_shows_no_key() -> None:
+    """An error that neither aiohttp nor the SDK expects, deep in the resolver, shows no key on its way up."""
+    async with AsyncConfidentAI(KEY, base_url="http://a..localhost:1", max_retries=0) as client:
+        with pytest.raises((ConfidentAIError, ValueError)) as caught:
+            await client.whoami()
+    assert PART not in shown_by(caught.value, but_for=__file__)
+
+
+PROXIES = {
+    "nobody listens": "http://user:{password}@127.0.0.1:9",
+    "a port beyond all ports": "http://user:{password}@proxy.invalid:99999",
+    "no scheme": "user:{password}@127.0.0.1:9",
+    "only slashes": "//user:{password}@127.0.0.1:9",
+    "another scheme": "ftp://user:{password}@127.0.0.1:9",
+    "a refusal": "{server}",
+}
+
+
+@FACES
+@pytest.mark.parametrize("name", PROXIES)
+async def test_a_proxys_password_is_not_shown(
+    face: Callable[..., Any], name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A proxy that does not work, or that is none, is an error of the SDK's own that does not hold its password."""
+    _record_all_logs(caplog)
+    password = PART[::-1]
+    with scripted_server() as server:
+        server.otherwise = answer(status=407, body=b"", close=True)
+        proxy = PROXIES[name].format(password=password, server=server.url.replace("//", f"//user:{password}@"))
+        for url in ("http://127.0.0.1:9", "https://127.0.0.1:9"):
+            with pytest.raises((ConfidentAIError, ValueError)) as caught:
+                await _whoami(face, base_url=url, proxy=proxy, max_retries=0)
+            error = caught.value
+            assert password not in "".join((str(error), repr(error), repr(error.args), repr(vars(error))))
+    assert password not in _logged(caplog)
+
+
+async def _whoami(face: Callable[..., Any], **options: Any) -> None:
+    client = face(KEY, **options)
+    if isinstance(client, AsyncConfidentAI):
+        async with client:
+            await client.whoami()
+    else:
+        with client:
+            client.whoami()
+
+
+# Keys that are created ------------------------------------------------------------------------------------------------
+
+
+async def test_a_created_keys_repr_is_masked() -> None:
+    """The value is there for a vault to be given, and the repr of the key, and of all around it, masks it."""
+    with scripted_server(answer(CREATED), answer({"apiKey": API_KEY})) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url) as client:
+            created = await client.projects.create("n")
+            api_key = await client.organization().api_keys.create("k")
+    assert created.api_key is not None
+    assert created.api_key.value == api_key.value == NEW_KEY
+    assert type(api_key.value) is str
+    for thing in (created, api_key, [api_key], {"key": created}):
+        for text in (repr(thing), str(thing), f"{thing}", pprint.pformat(thing)):
+            assert NEW_PART not in text
+            assert NEW_KEY[:-6] not in text
+            assert NEW_KEY[-6:] in text
+    assert f"{'*' * 15}{NEW_KEY[-6:]}" in repr(api_key)
+
+
+@pytest.mark.parametrize("length", range(20))
+def test_a_short_value_is_not_shown_by_its_end(length: int) -> None:
+    """Of a value so short that its last six characters are the half of it, nothing is shown."""
+    value = "ABCDEFGHIJKLMNOPQRST"[:length]
+    api_key = ApiKey(id=1, valid=True, value=value, created_at=None)  # type: ignore[arg-type]
+    for start in range(length):
+        for end in range(start + 4, length + 1):
+            if not (length > 12 and start >= length - 6):
+                assert value[start:end] not in repr(api_key)
+
+
+def test_a_created_key_survives_pickle() -> None:
+    """The models are values: a created project can be handed to another process, key included, and stays masked."""
+    created = CreatedProject(
+        project=Project(id="p", name="n"),
+        api_key=ApiKey(id=1, valid=True, value=NEW_KEY, created_at=None),  # type: ignore[arg-type]
+    )
+    twin = pickle.loads(pickle.dumps(created))
+    assert twin == created
+    assert NEW_PART not in repr(twin)
+
+
+def _broken(change: Callable[[dict[str, Any]], object]) -> bytes:
+    data = copy.deepcopy(CREATED)
+    change(data)
+    return json.dumps({"success": True, "data": data}).encode()
+
+
+UNREADABLE_CREATIONS: dict[str, bytes] = {
+    "no envelope": json.dumps(CREATED).encode(),
+    "truncated": json.dumps({"success": True, "data": CREATED}).encode()[:-3],
+    "project missing": _broken(lambda data: data.pop("project")),
+    "project name missing": _broken(lambda data: data["project"].pop("name")),
+    "project id of another type": _broken(lambda data: data["project"].update(id=5)),
+    "key id of another type": _broken(lambda data: data["apiKey"].update(id="7")),
+    "key time unreadable": _broken(lambda data: data["apiKey"].update(created_at=NEW_KEY)),
+    "key value in a list": _broken(lambda data: data["apiKey"].update(value=[NEW_KEY])),
+    "key value as a key": _broken(lambda data: data["apiKey"].update(value={NEW_KEY: NEW_KEY})),
+    "key as a text": _broken(lambda data: data.update(apiKey=NEW_KEY)),
+    "valid is the key": _broken(lambda data: data["apiKey"].update(valid=NEW_KEY)),
+    "a text around it": b"OK! " + json.dumps(CREATED).encode(),
+    "broken UTF-8": json.dumps({"success": True, "data": CREATED}).encode() + b"\xff",
+}
+
+
+def _holds_nothing_new(error: ConfidentAIError) -> None:
+    shown = shown_by(error, but_for=__file__)
+    assert NEW_PART not in shown
+    assert PART not in shown
+
+
+@pytest.mark.parametrize("name", UNREADABLE_CREATIONS)
+async def test_an_unreadable_creation_keeps_its_answer(name: str) -> None:
+    """The bytes are on the error, id and key in them, and neither the error nor its traceback shows the key."""
+    body = UNREADABLE_CREATIONS[name]
+    with scripted_server(answer(body=body)) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url) as client:
+            with pytest.raises(APIResponseValidationError) as caught:
+                await client.projects.create("n")
+    error = caught.value
+    assert error.outcome_unknown
+    assert error.body is not None
+    assert bytes(error.body) == body
+    assert NEW_KEY in error.body.decode(errors="replace")
+    _holds_nothing_new(error)
+
+
+def test_an_unreadable_creation_keeps_its_answer_on_the_blocking_face() -> None:
+    """The same through the portal's frames."""
+    body = UNREADABLE_CREATIONS["key id of another type"]
+    with scripted_server(answer(body=body)) as server, ConfidentAI(KEY, base_url=server.url) as client:
+        with pytest.raises(APIResponseValidationError) as caught:
+            client.projects.create("n")
+        assert caught.value.field == "apiKey.id"
+        assert caught.value.body == body
+        _holds_nothing_new(caught.value)
+
+
+@pytest.mark.parametrize("status", [200, 202, 302, 409, 500, 503])
+async def test_a_key_in_a_refusal_is_kept_and_not_shown(status: int) -> None:
+    """A gateway may answer with a failure's status and the creation's body: it is kept the same way."""
+    body = json.dumps({"success": False, "data": CREATED}).encode()
+    with scripted_server(answer(status=status, body=body)) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url, max_retries=0) as client:
+            with pytest.raises(APIStatusError) as caught:
+                await client.projects.create("n")
+    assert caught.value.body == body
+    _holds_nothing_new(caught.value)
+
+
+async def test_a_key_in_a_deprecated_answer_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """The warning about a deprecated operation quotes the link, and nothing of the data; the key is not lost."""
+    _record_all_logs(caplog)
+    body = json.dumps({"success": True, "data": CREATED, "deprecated": True, "link": "https://docs.example"}).encode()
+    with scripted_server(answer(body=body)) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url) as client:
+            created = await client.projects.create("n")
+    assert created.api_key is not None
+    assert created.api_key.value == NEW_KEY
+    assert "https://docs.example" in caplog.text
+    assert NEW_PART not in _logged(caplog)
+
+
+def test_a_body_is_bytes_that_show_nothing() -> None:
+    """The raw body is bytes in every respect but how it is shown."""
+    body = ResponseBody(NEW_KEY.encode())
+    assert body == NEW_KEY.encode()
+    assert isinstance(body, bytes)
+    for text in (
+        repr(body),
+        str(body),
+        f"{body}",
+        f"{body!r}",
+        f"{body!s}",
+        f"{body!a}",
+        "{}".format(body),  # noqa: UP032
+        repr([body]),
+        pprint.pformat({"body": body}),
+        pprint.pformat([body] * 20),
+    ):
+        assert NEW_PART not in text
+        assert str(len(NEW_KEY)) in text
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+        twin = pickle.loads(pickle.dumps(body, protocol))
+        assert type(twin) is ResponseBody
+        assert twin == body
+    for twin in (copy.copy(body), copy.deepcopy(body)):
+        assert (type(twin), twin) == (ResponseBody, body)
+
+
+# Errors in other processes --------------------------------------------------------------------------------------------
+
+STATUS_DETAILS: dict[str, Any] = {
+    "status": 409,
+    "link": "https://docs.example",
+    "request_id": "req-1",
+    "retry_after": 2.5,
+    "body": ResponseBody(b"body"),
+    "operation": "createProject",
+    "method": "POST",
+    "path": "/v1/projects",
+    "outcome_unknown": True,
+}
+DETAILS: dict[type[ConfidentAIError], dict[str, Any]] = {
+    ConfidentAIError: {"operation": "createProject"},
+    ConfigurationError: {},
+    APIConnectionError: {"operation": "createProject", "method": "POST", "path": "/v1", "outcome_unknown": True},
+    APITimeoutError: {"operation": "createProject", "method": "POST", "path": "/v1", "outcome_unknown": True},
+    APIResponseValidationError: {
+        "status": 200,
+        "field": "apiKey.id",
+        "body": ResponseBody(b"body"),
+        "request_id": "req-1",
+        "operation": "createProject",
+        "outcome_unknown": True,
+    },
+    **dict.fromkeys(
+        (
+            APIStatusError,
+            BadRequestError,
+            AuthenticationError,
+            PermissionDeniedError,
+            NotFoundError,
+            ConflictError,
+            UnprocessableEntityError,
+            RateLimitError,
+            InternalServerError,
+        ),
+        STATUS_DETAILS,
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", DETAILS)
+def test_errors_survive_pickle_and_copy(kind: type[ConfidentAIError]) -> None:
+    """An error that was pickled or copied has its class, its text and all its attributes."""
+    error = kind("What happened.", **DETAILS[kind])
+    error.note = "of the user's own"  # type: ignore[attr-defined]
+    twins = [pickle.loads(pickle.dumps(error, protocol)) for protocol in range(pickle.HIGHEST_PROTOCOL + 1)]
+    for twin in (*twins, copy.copy(error), copy.deepcopy(error)):
+        assert type(twin) is kind
+        assert str(twin) == str(error)
+        assert twin.args == error.args
+        assert vars(twin) == vars(error)
+        for name, value in DETAILS[kind].items():
+            assert getattr(twin, name) == value
+        if "body" in DETAILS[kind]:
+            assert type(vars(twin)["body"]) is ResponseBody
+
+
+@pytest.mark.parametrize("name", [name for name, (_, kind) in OUTCOMES.items() if kind is not None])
+async def test_errors_of_calls_survive_pickle(name: str) -> None:
+    """What a call raises can be pickled, and holds no key when it is."""
+    with scripted_server() as server:
+        server.otherwise = OUTCOMES[name][0]
+        async with AsyncConfidentAI(KEY, base_url=server.url, max_retries=0, timeout=Timeout(read=0.05)) as client:
+            with pytest.raises(ConfidentAIError) as caught:
+                await client.projects.create("n")
+    pickled = pickle.dumps(caught.value)
+    assert PART.encode() not in pickled
+    twin = pickle.loads(pickled)
+    assert (type(twin), str(twin), vars(twin)) == (type(caught.value), str(caught.value), vars(caught.value))
+
+
+def test_an_error_comes_out_of_another_process() -> None:
+    """multiprocessing hands an error of ours to the parent as what it is."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool, pytest.raises(ConfigurationError) as caught:
+        pool.apply(ConfidentAI, ("left\nright",))
+    assert "character" in caught.value.message
+    assert caught.value.outcome_unknown is False
+
+
+# A hold on the search itself ------------------------------------------------------------------------------------------
+
+
+async def test_the_search_finds_what_is_there() -> None:
+    """The search that these tests rest on finds a key in a message, an attribute, a cause, and a frame's locals."""
+
+    async def hidden(send: Callable[[], Awaitable[Any]]) -> None:
+        key = "".join(KEY)
+        await send()
+        del key
+
+    async def fail(error: Exception) -> None:
+        raise error
+
+    by_cause = ValueError("harmless")
+    by_cause.__context__ = KeyError(KEY)
+    by_attribute = ConfidentAIError("harmless")
+    by_attribute.path = KEY
+    for error in (ValueError(KEY), by_cause, by_attribute):
+        assert PART in shown_by(error, but_for="")
+    harmless = ValueError("harmless")
+    with pytest.raises(ValueError, match="harmless"):
+        await hidden(lambda: fail(harmless))
+    assert PART in shown_by(harmless, but_for="")
+    assert PART not in shown_by(harmless, but_for=__file__)
