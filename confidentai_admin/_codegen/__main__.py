@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from .facade import write_facade
 from .source import RefusedError, read_core
 
 PACKAGE = Path(__file__).parent.parent
+_CONFIGURATION = str(PACKAGE.parent / "pyproject.toml")
 
 
 def generate(core: Path) -> dict[str, str]:
@@ -19,7 +21,7 @@ def generate(core: Path) -> dict[str, str]:
     Raises:
         RefusedError: There is something in the core that has no rule.
     """
-    return {name: _formatted(text, name) for name, text in write_facade(read_core(core)).items()}
+    return _formatted(write_facade(read_core(core)))
 
 
 def differences(files: dict[str, str], folder: Path) -> list[str]:
@@ -36,19 +38,21 @@ def differences(files: dict[str, str], folder: Path) -> list[str]:
     return sorted(lines)
 
 
-def _formatted(text: str, name: str) -> str:
-    for arguments in (["check", "--select", "I", "--fix-only", "--quiet"], ["format", "--quiet"]):
-        done = subprocess.run(  # noqa: S603  (its own interpreter, and no word from outside)
-            [sys.executable, "-m", "ruff", *arguments, "--stdin-filename", str(PACKAGE / "_sync" / name), "-"],
-            input=text.encode("utf-8"),
-            capture_output=True,
-            cwd=PACKAGE.parent,
-            check=False,
-        )
-        if done.returncode != 0:
-            raise RuntimeError(f"ruff cannot format {name}: {done.stderr.decode('utf-8', 'replace').strip()}")
-        text = done.stdout.decode("utf-8")
-    return text
+def _formatted(files: dict[str, str]) -> dict[str, str]:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for file, text in files.items():
+            (folder / file).write_bytes(text.encode("utf-8"))
+        for arguments in (["check", "--select", "I", "--fix-only"], ["format"]):
+            done = subprocess.run(  # noqa: S603  (its own interpreter, and no word from outside)
+                [sys.executable, "-m", "ruff", *arguments, "--no-cache", "--config", _CONFIGURATION, name],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            if done.returncode != 0:
+                raise RuntimeError(f"ruff cannot format the facade: {done.stderr.strip()}")
+        return {file: (folder / file).read_bytes().decode("utf-8") for file in files}
 
 
 def main(arguments: list[str] | None = None) -> int:
