@@ -173,5 +173,5 @@ def test_a_file_that_is_no_seed_is_refused(tmp_path: Path, content: bytes) -> No
     with pytest.raises(SeedError, match="cannot be read"):
         Emulator(seed=path)
     path.write_bytes(content)
-    with pytest.raises(SeedError):
+    with pytest.raises(SeedError, match="JSON"):
         Emulator(seed=path)
