@@ -1,0 +1,87 @@
+"""A user's service, for the type checkers: what they see is what users get. It is not run."""
+
+# pyright: reportUnnecessaryTypeIgnoreComment=true
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+from typing_extensions import assert_type
+
+from confidentai_admin import (
+    ApiKey,
+    AsyncConfidentAI,
+    AsyncOrganizationClient,
+    AsyncPageIterator,
+    AsyncProjectClient,
+    ConfidentAIError,
+    CreatedProject,
+    GovernancePolicyUnassignmentResult,
+    NamedRef,
+    OrganizationMember,
+    Page,
+    Project,
+    ProjectInvitation,
+    ProjectMember,
+    Timeout,
+)
+
+
+@asynccontextmanager
+async def lifespan() -> AsyncIterator[AsyncConfidentAI]:
+    async with AsyncConfidentAI(
+        base_url="https://eval.example.com/prefix",
+        timeout=Timeout(connect=2, read=10, total=30),
+        max_connections=50,
+        trace_configs=[aiohttp.TraceConfig()],
+    ) as client:
+        yield client
+
+
+def own_session() -> AsyncConfidentAI:
+    return AsyncConfidentAI(session_factory=lambda: aiohttp.ClientSession())
+
+
+async def provision(client: AsyncConfidentAI, tenant: str) -> str:
+    created = await client.projects.create(tenant)
+    assert_type(created, CreatedProject)
+    project = client.project(created.project.id)
+    assert_type(project, AsyncProjectClient)
+    key = created.api_key or await project.api_keys.create("service")
+    assert_type(key, ApiKey)
+    assert_type(await project.get(), Project)
+    assert_type(await project.invitations.create(["a@example.com"]), list[ProjectInvitation])
+    assert_type(project.members.iter(), AsyncPageIterator[ProjectMember])
+    return key.value
+
+
+async def members(client: AsyncConfidentAI) -> list[OrganizationMember]:
+    organization = client.organization()
+    assert_type(organization, AsyncOrganizationClient)
+    assert_type(await organization.members.list(), Page[OrganizationMember])
+    return [member async for member in organization.members.iter()]
+
+
+async def release(client: AsyncConfidentAI, policy_id: str) -> None:
+    policies = client.organization().governance.policies
+    ids = [governed.id async for governed in policies.iter_projects(policy_id)]
+    try:
+        result = await policies.unassign(policy_id, project_ids=ids)
+    except ConfidentAIError as error:
+        assert_type(error.outcome_unknown, bool)
+        assert_type(error.operation, str | None)
+        raise
+    assert_type(result, GovernancePolicyUnassignmentResult)
+    assert_type(result.governance_policy, NamedRef)
+    await client.close()
+
+
+async def mistakes(client: AsyncConfidentAI) -> None:
+    # What users must be told of: each line is wrong, and a checker that is silent fails on the unused comment.
+    client.whoami().name  # type: ignore[attr-defined]  # noqa: B018
+    for _ in client.organization().members.iter():  # type: ignore[attr-defined]
+        pass
+    with client:  # type: ignore[attr-defined]
+        pass

@@ -1,0 +1,118 @@
+"""A user's script, for the type checkers: what they see is what users get. It is not run."""
+
+# pyright: reportUnnecessaryTypeIgnoreComment=true
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from typing import Any
+
+from typing_extensions import assert_type
+
+from confidentai_admin import (
+    NOT_GIVEN,
+    ApiKey,
+    APIStatusError,
+    ConfidentAI,
+    ConfidentApiError,
+    CreatedProject,
+    DeletionResult,
+    GovernancePolicy,
+    GovernancePolicyAssignmentResult,
+    InvitationStatus,
+    Member,
+    NamedRef,
+    NotGiven,
+    Organization,
+    OrganizationClient,
+    OrganizationInvitation,
+    OrganizationMember,
+    OrganizationRole,
+    Page,
+    PageIterator,
+    Permission,
+    Plan,
+    Policy,
+    Project,
+    ProjectClient,
+    ProjectMember,
+    ProjectRole,
+    RemovalResult,
+    Timeout,
+)
+
+
+def names(members: Sequence[Member]) -> list[str]:
+    return [member.email for member in members]
+
+
+def rename(client: ConfidentAI, role: OrganizationRole, description: str | NotGiven | None = NOT_GIVEN) -> None:
+    policies = [policy.id for policy in role.policies or []]
+    client.organization().iam.roles.update(role.id, name="new", policy_ids=policies, description=description)
+
+
+def main() -> None:
+    with ConfidentAI("key", region="EU", timeout=30) as client:
+        assert_type(client, ConfidentAI)
+        assert_type(client.base_url, str)
+        assert_type(client.whoami(), Organization)
+        assert_type(client.whoami().plan, Plan | str)
+        assert_type(client.whoami().created_at, datetime.datetime)
+        assert_type(client.projects.list(), list[Project])
+
+        created = client.projects.create("name", description="words", email="a@example.com")
+        assert_type(created, CreatedProject)
+        assert_type(created.api_key, ApiKey | None)
+        assert_type(created.project.governance_policy, NamedRef | None)
+
+        project = client.project(created.project.id)
+        assert_type(project, ProjectClient)
+        assert_type(project.id, str)
+        assert_type(project.update(name="x"), Project)
+        assert_type(project.delete(), DeletionResult)
+        assert_type(project.api_keys.create("ci").value, str)
+        assert_type(project.api_keys.update(7, valid=False).last_used, datetime.datetime | None)
+        assert_type(project.iam.roles.list(), list[ProjectRole])
+        assert_type(project.members.list(page=2), Page[ProjectMember])
+        assert_type(project.members.iter(), PageIterator[ProjectMember])
+
+        organization = client.organization()
+        assert_type(organization, OrganizationClient)
+        page = organization.members.list(page_size=100)
+        assert_type(page, Page[OrganizationMember])
+        assert_type(page[0], OrganizationMember)
+        assert_type(page[:2], list[OrganizationMember])
+        assert_type(page.has_next, bool)
+        names(page)
+        for member in organization.members.iter(page_size=50):
+            assert_type(member, OrganizationMember)
+            assert_type(member.organization_role, NamedRef | None)
+        assert_type(organization.members.remove("id"), RemovalResult)
+        invitations = organization.invitations.create(("a@example.com",), role_id="id")
+        assert_type(invitations, list[OrganizationInvitation])
+        assert_type(invitations[0].status, InvitationStatus | str)
+        assert_type(organization.iam.permissions.list(), list[Permission])
+        assert_type(organization.iam.policies.list(), list[Policy])
+        assert_type(organization.governance.policies.list(), list[GovernancePolicy])
+        for governed in organization.governance.policies.iter_projects("id"):
+            assert_type(governed, NamedRef)
+        result = organization.governance.policies.assign("id", project_ids={"a", "b"})
+        assert_type(result, GovernancePolicyAssignmentResult)
+
+        data: dict[str, Any] = client.request("GET", "/v1/new", params={"deep": True})
+        assert_type(data, dict[str, Any])
+        assert_type(client.with_options(timeout=Timeout(total=5), max_retries=0), ConfidentAI)
+        try:
+            client.whoami()
+        except ConfidentApiError as error:
+            assert_type(error, APIStatusError)
+            assert_type(error.retry_after, float | None)
+
+        # What users must be told of: each line is wrong, and a checker that is silent fails on the unused comment.
+        client.projects.create()  # type: ignore[call-arg]
+        client.projects.create("n", "words")  # type: ignore[call-arg]
+        client.project(7)  # type: ignore[arg-type]
+        created.project.name = "x"  # type: ignore[misc]
+        created.api_key.value  # type: ignore[union-attr]  # noqa: B018
+        project.update(description=NOT_GIVEN)  # type: ignore[arg-type]
