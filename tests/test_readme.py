@@ -1,0 +1,108 @@
+"""The README does what it says."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from confidentai_admin import ConfidentAI
+from confidentai_admin.emulator import Emulator
+
+ROOT = Path(__file__).parent.parent
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"^```python\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def environment() -> Iterator[dict[str, str]]:
+    """What the README has set before its examples."""
+    with Emulator() as emulator:
+        yield {
+            **os.environ,
+            "CONFIDENT_BASE_URL": emulator.url,
+            "CONFIDENT_ORG_API_KEY": emulator.api_key,
+            "PYTHONIOENCODING": "utf-8",
+        }
+
+
+@pytest.mark.parametrize("number", range(len(EXAMPLES)))
+def test_every_example_runs_as_it_is(number: int, environment: dict[str, str]) -> None:
+    """An example that is pasted into a file runs to its end without a warning."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", EXAMPLES[number]],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_there_are_examples_of_both_faces() -> None:
+    """There is a first program for scripts and one for services."""
+    assert any("with ConfidentAI()" in example for example in EXAMPLES)
+    assert any("async with AsyncConfidentAI(" in example for example in EXAMPLES)
+
+
+@pytest.mark.parametrize("name", ["demo", "test"])
+def test_the_two_commands_are_one_line_each(name: str) -> None:
+    """The commands that newcomers and CI run can be found, and need only Python."""
+    (command,) = re.findall(rf"<!-- {name} command -->\n```sh\n(.*)\n```\n", TEXT)
+    assert command.startswith("python3 -m venv .venv && .venv/bin/pip install ")
+
+
+def _signature(method: Any) -> str:
+    parameters = list(inspect.signature(method).parameters.values())
+    names = [parameter.name for parameter in parameters if parameter.kind is parameter.POSITIONAL_OR_KEYWORD]
+    options = [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
+    return ", ".join([*names, *(["*", *options] if options else [])])
+
+
+def _calls(resource: Any, path: str) -> Iterator[str]:
+    for name in dir(resource):
+        if name.startswith("_"):
+            continue
+        value = getattr(resource, name)
+        if inspect.ismethod(value):
+            yield f"{path}.{name}({_signature(value)})"
+        elif type(value).__module__.startswith("confidentai_admin._sync"):
+            yield from _calls(value, f"{path}.{name}")
+
+
+def test_the_table_is_the_whole_surface() -> None:
+    """Every call with its arguments is a row of the table, and every row is a call."""
+    client = ConfidentAI("key")
+    organization = set(_calls(client.organization(), "scope"))
+    project = set(_calls(client.project("id"), "scope"))
+    own = {"scope.get()", "scope.update(*, name)"}
+    expected = {call for call in organization & project if call not in own}
+    expected |= {call.replace("scope", "organization", 1) for call in organization - expected}
+    expected |= {call.replace("scope", "project", 1) for call in project - expected}
+    expected |= set(_calls(client, "client"))
+    expected -= {"client.organization()", "client.project(project_id)", "client.close()"}
+    table = TEXT.partition("| call | gives | operation |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"^\| `(.*?)` \|", table, re.MULTILINE)) == expected
+
+
+def test_the_variables_are_those_that_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment variables in the README are the ones that the client reads."""
+    monkeypatch.setenv("CONFIDENT_ORG_API_KEY", "key")
+    monkeypatch.setenv("CONFIDENT_REGION", "AU")
+    assert ConfidentAI().base_url == "https://au.api.confident-ai.com"
+    monkeypatch.setenv("CONFIDENT_BASE_URL", "https://eval.example.com/prefix/")
+    assert ConfidentAI().base_url == "https://eval.example.com/prefix"
+    assert set(re.findall(r"`(CONFIDENT_\w+)`", TEXT)) == {
+        "CONFIDENT_ORG_API_KEY",
+        "CONFIDENT_BASE_URL",
+        "CONFIDENT_REGION",
+        "CONFIDENT_API_KEY",
+    }
