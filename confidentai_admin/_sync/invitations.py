@@ -45,7 +45,8 @@ class OrganizationInvitations:
             The invitations that were made, which may be fewer than the addresses.
 
         Raises:
-            BadRequestError: An address is none, or the role is ``Owner`` or unknown.
+            BadRequestError: An address is none, or the role is ``Owner``.
+            NotFoundError: There is no such role.
             PermissionDeniedError: The plan has no invitations.
             TypeError: ``emails`` is one string.
             ValueError: ``emails`` is empty.
@@ -124,8 +125,8 @@ class ProjectInvitations:
             The invitations that were made, which may be fewer than the addresses.
 
         Raises:
-            BadRequestError: An address is none, or the role is ``Owner`` or unknown.
-            NotFoundError: There is no such project.
+            BadRequestError: An address is none, or the role is ``Owner``.
+            NotFoundError: There is no such project, or no such role in it.
             PermissionDeniedError: The plan has no invitations.
             TypeError: ``emails`` is one string.
             ValueError: ``emails`` is empty.

@@ -17,9 +17,9 @@ key; answers come in the API's envelope:
 | `reset` | `{}` |
 """
 
-from confidentai_admin.emulator.contract import OPERATIONS, Operation
-from confidentai_admin.emulator.refusal import Refused
-from confidentai_admin.emulator.seed import SeedError
-from confidentai_admin.emulator.server import Emulator
+from .contract import OPERATIONS, Operation
+from .refusal import Refused
+from .seed import SeedError
+from .server import Emulator
 
 __all__ = ["OPERATIONS", "Emulator", "Operation", "Refused", "SeedError"]

@@ -8,8 +8,8 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from confidentai_admin.emulator.contract import PLANS
-from confidentai_admin.emulator.server import Emulator
+from .contract import PLANS
+from .server import Emulator
 
 _WRONG_USE = 2
 

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from confidentai_admin.emulator.clock import timestamp
-from confidentai_admin.emulator.refusal import BAD_KEY, PROJECT_KEY, UNKNOWN_ID, Refused
-from confidentai_admin.emulator.world import ApiKey, Scope, World
+from .clock import timestamp
+from .refusal import BAD_KEY, PROJECT_KEY, UNKNOWN_ID, Refused
+from .world import ApiKey, Scope, World
 
 DEFAULT_KEY_NAME = "Default Key"
 _KEY_WORD = {"organization": "org", "project": "proj"}

@@ -9,10 +9,10 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from confidentai_admin.emulator import api_keys, organization, routes
-from confidentai_admin.emulator.operations import WORK, Call
-from confidentai_admin.emulator.product import RESET, VERBS
-from confidentai_admin.emulator.refusal import (
+from . import api_keys, organization, routes
+from .operations import WORK, Call
+from .product import RESET, VERBS
+from .refusal import (
     MALFORMED,
     TOO_LARGE,
     UNKNOWN_FIELD,
@@ -20,9 +20,9 @@ from confidentai_admin.emulator.refusal import (
     WRONG_METHOD,
     Refused,
 )
-from confidentai_admin.emulator.shapes import Record
-from confidentai_admin.emulator.validation import read_body, read_query
-from confidentai_admin.emulator.world import World
+from .shapes import Record
+from .validation import read_body, read_query
+from .world import World
 
 logger = logging.getLogger("confidentai_admin.emulator")
 

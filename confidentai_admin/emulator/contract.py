@@ -9,7 +9,7 @@ from typing import Final, Literal, TypeAlias
 
 import attrs
 
-from confidentai_admin.emulator.shapes import Field, ListOf, Record, Shape, Text, Truth, Whole
+from .shapes import Field, ListOf, Record, Shape, Text, Truth, Whole
 
 Method: TypeAlias = Literal["GET", "POST", "PUT", "DELETE"]
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from confidentai_admin.emulator import pages
-from confidentai_admin.emulator.refusal import UNKNOWN_ID, Refused
-from confidentai_admin.emulator.world import GovernanceControl, GovernancePolicy, Project, World
+from . import pages
+from .refusal import UNKNOWN_ID, Refused
+from .world import GovernanceControl, GovernancePolicy, Project, World
 
 
 def listing(world: World) -> dict[str, Any]:

@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 from typing import Any
 
-from confidentai_admin.emulator import roles
-from confidentai_admin.emulator.clock import timestamp
-from confidentai_admin.emulator.refusal import (
+from . import roles
+from .clock import timestamp
+from .refusal import (
     NO_INVITED_OWNER,
     NOT_PENDING,
     PLAN_WITHOUT_INVITATIONS,
     UNKNOWN_ID,
     Refused,
 )
-from confidentai_admin.emulator.world import Invitation, Scope, World
+from .world import Invitation, Scope, World
 
 
 def listing(scope: Scope) -> dict[str, Any]:

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from confidentai_admin.emulator import pages, roles
-from confidentai_admin.emulator.refusal import OWNER_KEEPS_ROLE, OWNER_STAYS, OWNS_A_PROJECT, UNKNOWN_ID, Refused
-from confidentai_admin.emulator.scopes import FORMER_OWNER
-from confidentai_admin.emulator.world import Scope, World, same_email
+from . import pages, roles
+from .refusal import OWNER_KEEPS_ROLE, OWNER_STAYS, OWNS_A_PROJECT, UNKNOWN_ID, Refused
+from .scopes import FORMER_OWNER
+from .world import Scope, World, same_email
 
 
 def listing(world: World, scope: Scope, *, page: int, page_size: int) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
-from confidentai_admin.emulator import (
+from . import (
     api_keys,
     governance,
     invitations,
@@ -15,8 +15,8 @@ from confidentai_admin.emulator import (
     projects,
     roles,
 )
-from confidentai_admin.emulator.refusal import UNKNOWN_ID, Refused
-from confidentai_admin.emulator.world import Project, Scope, World
+from .refusal import UNKNOWN_ID, Refused
+from .world import Project, Scope, World
 
 
 @attrs.frozen

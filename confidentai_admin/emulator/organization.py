@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from confidentai_admin.emulator.clock import timestamp
-from confidentai_admin.emulator.world import World
+from .clock import timestamp
+from .world import World
 
 
 def get(world: World) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from confidentai_admin.emulator.refusal import (
+from .refusal import (
     BUILT_IN,
     POLICY_IN_USE,
     POLICY_NAME_TAKEN,
@@ -11,7 +11,7 @@ from confidentai_admin.emulator.refusal import (
     UNKNOWN_PERMISSION,
     Refused,
 )
-from confidentai_admin.emulator.world import Policy, Scope, World
+from .world import Policy, Scope, World
 
 
 def list_permissions(scope: Scope) -> dict[str, Any]:

@@ -9,19 +9,19 @@ from typing import Any, Final
 
 import attrs
 
-from confidentai_admin.emulator import governance, invitations, members, organization
-from confidentai_admin.emulator.contract import CONTROL_TYPES, PLANS
-from confidentai_admin.emulator.refusal import (
+from . import governance, invitations, members, organization
+from .contract import CONTROL_TYPES, PLANS
+from .refusal import (
     ALREADY_MEMBER,
     ALREADY_OWNED,
     NOT_PENDING,
     UNKNOWN_ID,
-    UNKNOWN_ROLE,
+    UNKNOWN_ROLE_NAME,
     Refused,
 )
-from confidentai_admin.emulator.scopes import DEFAULT_ROLE
-from confidentai_admin.emulator.shapes import Field, ListOf, Record, Shape, Text, Whole
-from confidentai_admin.emulator.world import Invitation, Scope, User, World
+from .scopes import DEFAULT_ROLE
+from .shapes import Field, ListOf, Record, Shape, Text, Whole
+from .world import Invitation, Scope, User, World
 
 
 @attrs.frozen
@@ -66,7 +66,7 @@ def add_member(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
     if project is not None and user is not None and user.id in project.scope.members:
         raise Refused(ALREADY_MEMBER, "This address is a member of the project already.")
     if project is None and "projectRole" in body:
-        raise Refused(UNKNOWN_ROLE, "projectRole needs a projectId.")
+        raise Refused(UNKNOWN_ROLE_NAME, "projectRole needs a projectId.")
     role_id = _role_by_name(world.scope, body.get("role", DEFAULT_ROLE), "role") if joins_organization else None
     project_role_id = (
         None if project is None else _role_by_name(project.scope, body.get("projectRole", DEFAULT_ROLE), "projectRole")
@@ -114,7 +114,7 @@ def _role_by_name(scope: Scope, name: str | None, field: str) -> str | None:
         return None
     role = next((role for role in scope.roles.values() if role.name == name), None)
     if role is None:
-        raise Refused(UNKNOWN_ROLE, f"{field} is not the name of a role of this {scope.kind}.")
+        raise Refused(UNKNOWN_ROLE_NAME, f"{field} is not the name of a role of this {scope.kind}.")
     if role is scope.system_role("Owner") and scope.owner_id() is not None:
         raise Refused(ALREADY_OWNED, f"The {scope.kind} has an Owner; ownership is transferred through the API.")
     return role.id

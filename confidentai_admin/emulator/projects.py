@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from confidentai_admin.emulator import api_keys
-from confidentai_admin.emulator.clock import timestamp
-from confidentai_admin.emulator.refusal import NAME_TAKEN, UNKNOWN_EMAIL, Refused
-from confidentai_admin.emulator.scopes import new_scope
-from confidentai_admin.emulator.world import Project, World
+from . import api_keys
+from .clock import timestamp
+from .refusal import NAME_TAKEN, UNKNOWN_EMAIL, Refused
+from .scopes import new_scope
+from .world import Project, World
 
 
 def listing(world: World) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import asyncio
 
 from aiohttp import web
 
-from confidentai_admin.emulator.app import failure
+from .app import failure
 
 
 class EnvelopeProtocol(web.RequestHandler):

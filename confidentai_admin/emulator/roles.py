@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from confidentai_admin.emulator.refusal import (
+from .refusal import (
     BUILT_IN,
     NAME_TAKEN,
     ROLE_IN_USE,
@@ -13,7 +13,7 @@ from confidentai_admin.emulator.refusal import (
     UNKNOWN_ROLE,
     Refused,
 )
-from confidentai_admin.emulator.world import Role, Scope, World
+from .world import Role, Scope, World
 
 
 def listing(scope: Scope) -> dict[str, Any]:

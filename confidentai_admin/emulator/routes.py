@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 import attrs
 
-from confidentai_admin.emulator.contract import OPERATIONS, Operation
+from .contract import OPERATIONS, Operation
 
 
 @attrs.frozen

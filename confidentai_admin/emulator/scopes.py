@@ -5,8 +5,8 @@ from functools import cache
 from importlib import resources
 from typing import Any, Final
 
-from confidentai_admin.emulator.ids import Ids
-from confidentai_admin.emulator.world import Permission, Policy, Role, Scope, ScopeKind
+from .ids import Ids
+from .world import Permission, Policy, Role, Scope, ScopeKind
 
 # Who the Owner becomes when somebody else is made Owner.
 FORMER_OWNER: Final[dict[ScopeKind, str]] = {"organization": "Admin", "project": "Manager"}

@@ -38,16 +38,16 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Final
 
-from confidentai_admin.emulator import api_keys, governance, invitations, projects
-from confidentai_admin.emulator.clock import Clock
-from confidentai_admin.emulator.contract import PLANS
-from confidentai_admin.emulator.ids import Ids
-from confidentai_admin.emulator.product import CONTROL
-from confidentai_admin.emulator.refusal import Refused
-from confidentai_admin.emulator.scopes import DEFAULT_ROLE, new_scope
-from confidentai_admin.emulator.shapes import Field, ListOf, Record, Shape, Text, Truth, Whole
-from confidentai_admin.emulator.validation import check
-from confidentai_admin.emulator.world import Policy, Role, Scope, User, World
+from . import api_keys, governance, invitations, projects
+from .clock import Clock
+from .contract import PLANS
+from .ids import Ids
+from .product import CONTROL
+from .refusal import Refused
+from .scopes import DEFAULT_ROLE, new_scope
+from .shapes import Field, ListOf, Record, Shape, Text, Truth, Whole
+from .validation import check
+from .world import Policy, Role, Scope, User, World
 
 
 class SeedError(ValueError):

@@ -12,13 +12,13 @@ import anyio
 import anyio.lowlevel
 from aiohttp import web
 
-from confidentai_admin.emulator import seed as seeds
-from confidentai_admin.emulator.app import App
-from confidentai_admin.emulator.clock import Clock
-from confidentai_admin.emulator.contract import PLANS
-from confidentai_admin.emulator.product import RESET
-from confidentai_admin.emulator.protocol import EnvelopeServer
-from confidentai_admin.emulator.world import World
+from . import seed as seeds
+from .app import App
+from .clock import Clock
+from .contract import PLANS
+from .product import RESET
+from .protocol import EnvelopeServer
+from .world import World
 
 # Requests are answered without waiting, so what is still there after this long is a client that stopped half-way.
 _GRACE_SECONDS: Final = 0.1

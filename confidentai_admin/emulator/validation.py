@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from confidentai_admin.emulator.refusal import MALFORMED, UNKNOWN_FIELD, WRONG_SHAPE, Refused
-from confidentai_admin.emulator.shapes import Field, ListOf, Record, Shape, Text, Truth, Whole
+from .refusal import MALFORMED, UNKNOWN_FIELD, WRONG_SHAPE, Refused
+from .shapes import Field, ListOf, Record, Shape, Text, Truth, Whole
 
 _EMAIL: Final = re.compile(
     r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,}"

@@ -5,9 +5,9 @@ from typing import Literal, TypeAlias
 
 import attrs
 
-from confidentai_admin.emulator.clock import Clock
-from confidentai_admin.emulator.ids import Ids
-from confidentai_admin.emulator.refusal import UNKNOWN_ID, Refused
+from .clock import Clock
+from .ids import Ids
+from .refusal import UNKNOWN_ID, Refused
 
 ScopeKind: TypeAlias = Literal["organization", "project"]
 

@@ -107,14 +107,14 @@ async def test_the_owners_role_cannot_just_be_changed(api: Api) -> None:
     await api.refused(403, "updateProjectMemberRole", project, mia, body=body)
 
 
-async def test_a_role_of_another_scope_is_400(api: Api) -> None:
+async def test_a_role_of_another_scope_is_404(api: Api) -> None:
     """A role id that is unknown, of the organization in a project, or of another project, is refused."""
     one, two = await api.project("One", email="max@acme.example"), await api.project("Two")
     api.emu.add_member("mia@acme.example", project_id=one)
     mia = await api.user_id("mia@acme.example")
     for role in ("none", await api.role_id("Member"), await api.role_id("Member", two)):
-        await api.refused(400, "updateProjectMemberRole", one, mia, body={"roleId": role})
-    await api.refused(400, "updateMemberRole", mia, body={"roleId": await api.role_id("Member", one)})
+        await api.refused(404, "updateProjectMemberRole", one, mia, body={"roleId": role})
+    await api.refused(404, "updateMemberRole", mia, body={"roleId": await api.role_id("Member", one)})
 
 
 @pytest.mark.parametrize("role_id", [None, 7, ["x"]])
@@ -231,14 +231,14 @@ async def test_nobody_is_invited_as_owner(api: Api) -> None:
 
 
 async def test_an_invitations_role_is_of_its_scope(api: Api) -> None:
-    """An unknown role, one of another scope, no UUID, or the other scope's field is 400."""
+    """A role that is unknown, or of another scope, is 404; no UUID, or the other scope's field, is 400."""
     project = await api.project()
     of_project, of_organization = await api.role_id("Member", project), await api.role_id("Member")
     body = {"emails": ["a@x.example"]}
-    await api.refused(400, "createInvitations", body={**body, "organizationRoleId": of_project})
+    await api.refused(404, "createInvitations", body={**body, "organizationRoleId": of_project})
     await api.refused(400, "createInvitations", body={**body, "organizationRoleId": "Member"})
     await api.refused(400, "createInvitations", body={**body, "projectRoleId": of_organization})
-    await api.refused(400, "createProjectInvitations", project, body={**body, "projectRoleId": of_organization})
+    await api.refused(404, "createProjectInvitations", project, body={**body, "projectRoleId": of_organization})
 
 
 @pytest.mark.parametrize(
