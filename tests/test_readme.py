@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import os
 import re
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 
 from confidentai_admin import ConfidentAI
 from confidentai_admin.emulator import Emulator
+from confidentai_admin.emulator.product import RESET, VERBS
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -45,6 +47,32 @@ def test_every_example_runs_as_it_is(number: int, environment: dict[str, str]) -
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_seed_is_one() -> None:
+    """The example of a seed makes the world it describes, and has everything that a seed can have."""
+    (text,) = re.findall(r"^```json\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
+    seed = json.loads(text)
+    with Emulator(seed=seed) as emulator, ConfidentAI(emulator.api_key, base_url=emulator.url) as client:
+        assert client.whoami().name == "Example Ltd"
+        assert client.organization().members.list().total == 3
+        (project,) = client.projects.list()
+        assert project.governance_policy is not None
+        assert project.governance_policy.name == "Baseline"
+        (invitation,) = client.organization().invitations.list()
+        assert invitation.status == "DECLINED"
+    with pytest.raises(ValueError, match="unheard"):
+        Emulator(seed={**seed, "unheard": 1})
+
+
+def test_the_verbs_are_those_there_are() -> None:
+    """The README's table of what happens in the product names every method and every verb, with its arguments."""
+    rows = re.findall(r"^\| `(\w+)\((.*?)\)` \| `/_emulator/([\w-]+)` \|", TEXT, re.MULTILINE)
+    assert {verb for _, _, verb in rows} == {*(verb.name for verb in VERBS), RESET}
+    for name, arguments, _ in rows:
+        assert arguments.replace("id", "invitation_id", 1 if name.endswith("invitation") else 0) == _signature(
+            getattr(Emulator(), name)
+        )
 
 
 def test_there_are_examples_of_both_faces() -> None:

@@ -62,7 +62,7 @@ class AsyncGovernancePolicies:
     async def list_projects(
         self, policy_id: str, *, page: int | None = None, page_size: int | None = None
     ) -> Page[NamedRef]:
-        """List one page of the projects on a governance policy.
+        """List one page of the projects on a governance policy; ``iter_projects`` walks all of them.
 
         Endpoint: ``GET /v1/organization/governance-policies/{policyId}/projects``.
 

@@ -34,7 +34,7 @@ class AsyncOrganizationMembers:
         self._path = "/v1/organization/members"
 
     async def list(self, *, page: int | None = None, page_size: int | None = None) -> Page[OrganizationMember]:
-        """List one page of the members.
+        """List one page of the members; ``iter`` walks all of them.
 
         Endpoint: ``GET /v1/organization/members``.
 
@@ -121,7 +121,7 @@ class AsyncProjectMembers:
         self._path = f"{project_path}/members"
 
     async def list(self, *, page: int | None = None, page_size: int | None = None) -> Page[ProjectMember]:
-        """List one page of the members.
+        """List one page of the members; ``iter`` walks all of them.
 
         Endpoint: ``GET /v1/projects/{projectId}/members``.
 

@@ -82,6 +82,9 @@ class AsyncProjectClient:
         self.invitations = AsyncProjectInvitations(transport, self._path)
         self.iam = AsyncProjectIam(transport, self._path)
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(id={self.id!r})"
+
     @property
     def id(self) -> str:
         """The id of the project."""

@@ -51,7 +51,7 @@ class GovernancePolicies:
         return self._portal.call(self._core.list)
 
     def list_projects(self, policy_id: str, *, page: int | None = None, page_size: int | None = None) -> Page[NamedRef]:
-        """List one page of the projects on a governance policy.
+        """List one page of the projects on a governance policy; ``iter_projects`` walks all of them.
 
         Endpoint: ``GET /v1/organization/governance-policies/{policyId}/projects``.
 

@@ -19,7 +19,7 @@ class OrganizationMembers:
         self._portal = portal
 
     def list(self, *, page: int | None = None, page_size: int | None = None) -> Page[OrganizationMember]:
-        """List one page of the members.
+        """List one page of the members; ``iter`` walks all of them.
 
         Endpoint: ``GET /v1/organization/members``.
 
@@ -100,7 +100,7 @@ class ProjectMembers:
         self._portal = portal
 
     def list(self, *, page: int | None = None, page_size: int | None = None) -> Page[ProjectMember]:
-        """List one page of the members.
+        """List one page of the members; ``iter`` walks all of them.
 
         Endpoint: ``GET /v1/projects/{projectId}/members``.
 

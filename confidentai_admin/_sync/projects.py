@@ -76,6 +76,9 @@ class ProjectClient:
         self.invitations = ProjectInvitations(core.invitations, portal)
         self.iam = ProjectIam(core.iam, portal)
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(id={self.id!r})"
+
     @property
     def id(self) -> str:
         """The id of the project."""
