@@ -175,3 +175,19 @@ async def test_remove_takes_somebody_out_of_one_project(client: ConfidentAI, emu
     mia = await project_member(project, "mia@acme.example")
     with pytest.raises(PermissionDeniedError):
         await done(project.members.remove(mia.id))
+
+
+async def test_a_role_must_be_one_of_the_scope(client: ConfidentAI, emulator: Emulator) -> None:
+    """A role of the other scope, or of nobody, is not found, and the member keeps the role."""
+    project = await staffed_project(client, emulator)
+    max_ = await project_member(project, "max@acme.example")
+    for strange in (await role_id(project, "Manager"), "unknown"):
+        with pytest.raises(NotFoundError) as caught:
+            await done(client.organization().members.update_role(max_.id, role_id=strange))
+        assert caught.value.operation == "updateMemberRole"
+    for strange in (await role_id(client.organization(), "Admin"), "unknown"):
+        with pytest.raises(NotFoundError) as caught:
+            await done(project.members.update_role(max_.id, role_id=strange))
+        assert caught.value.operation == "updateProjectMemberRole"
+    assert await organization_roles(client) == EVERYBODY
+    assert (await project_roles(project))["max@acme.example"] == "Member"
