@@ -14,6 +14,7 @@ PYPROJECT = nox.project.load_toml("pyproject.toml")
 LOWEST = ["aiohttp==3.12.0", "anyio==4.5.0", "attrs==23.2.0", "cattrs==24.1.0"]
 
 nox.needs_version = ">=2025.2.9"
+nox.options.sessions = ["tests", "lint", "types", "generate"]
 nox.options.error_on_missing_interpreters = False  # run on those that there are
 
 if shutil.which("pyenv"):
@@ -34,6 +35,7 @@ def install(session: nox.Session, group: str, *others: str) -> None:
 @nox.parametrize(
     ("python", "versions"),
     [("3.10", "newest"), ("3.11", "newest"), ("3.12", "newest"), ("3.13", "newest"), ("3.10", "lowest")],
+    ids=["3.10", "3.11", "3.12", "3.13", "lowest"],
 )
 def tests(session: nox.Session, versions: str) -> None:
     """Run the tests and measure what they cover: on every Python, and once with the oldest dependencies allowed."""

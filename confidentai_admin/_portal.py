@@ -15,6 +15,7 @@ import weakref
 from collections.abc import Awaitable, Callable
 from typing import Any, Generic, ParamSpec, TypeVar
 
+from . import _deprecation
 from ._fork import generation
 from .errors import APIConnectionError, ConfigurationError
 
@@ -144,9 +145,11 @@ class _LoopThread:
                 " runs there (a trace hook, a session factory) use no blocking client."
             )
         call = _Call(function)
+        context = contextvars.copy_context()
+        held = context.run(_deprecation.hold)
         self._calls.add(call)
         try:
-            if not _submit(loop, lambda: self._begin(call)):
+            if not _submit(loop, lambda: self._begin(call), context):
                 raise ConfigurationError("This client is closed: make a new one.")
             call.wait()
         except BaseException:
@@ -156,6 +159,8 @@ class _LoopThread:
             raise
         finally:
             self._calls.discard(call)
+        for message in held:
+            _deprecation.warn(message)
         return call.result()
 
     def _begin(self, call: _Call[Any]) -> None:
@@ -188,10 +193,12 @@ class _LoopThread:
             loop.stop()
 
 
-def _submit(loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> bool:
+def _submit(
+    loop: asyncio.AbstractEventLoop, callback: Callable[[], None], context: contextvars.Context | None = None
+) -> bool:
     """Have ``callback`` run in the loop; ``False`` if the loop is closed."""
     try:
-        loop.call_soon_threadsafe(callback, context=contextvars.copy_context())
+        loop.call_soon_threadsafe(callback, context=context)
     except RuntimeError:
         if not loop.is_closed():
             raise

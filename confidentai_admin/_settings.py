@@ -6,6 +6,7 @@ import ipaddress
 import math
 import os
 import re
+import sys
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -34,8 +35,10 @@ class SecretText(str):
 
     @classmethod
     def hide(cls, text: str | None) -> SecretText | None:
-        """``text`` with a mask over it. What is no string is left to the check that refuses it."""
-        return cls(text) if isinstance(text, str) else text
+        """``text`` with a mask over it; in place of what is no string, something that says so and can be shown."""
+        if text is None or isinstance(text, SecretText):
+            return text
+        return cls(text) if isinstance(text, str) else NotText(type(text).__name__)
 
     def __repr__(self) -> str:
         return "'**********'"
@@ -50,11 +53,17 @@ class SecretText(str):
         raise TypeError("a client is not pickled, for its API key would be: make one in the process that uses it")
 
 
+class NotText(SecretText):
+    """Stands for a secret that is not a string. Its text is the name of that type."""
+
+    __slots__ = ()
+
+
 def _positive_seconds(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"timeout {attribute.name} must be a number of seconds, not {type(value).__name__}")
-    if not (value > 0 and math.isfinite(value)):
-        raise ValueError(f"timeout {attribute.name} must be a positive, finite number of seconds, not {value!r}")
+    if not 0 < value < math.inf or value > sys.float_info.max:
+        raise ValueError(f"timeout {attribute.name} must be a positive, finite number of seconds")
 
 
 @attrs.frozen
@@ -112,8 +121,8 @@ def whole_number(name: str, value: object, *, minimum: int) -> int:
 
 
 def _text(name: str, value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{name} must be a string, not {type(value).__name__}")
+    if not isinstance(value, str) or isinstance(value, NotText):
+        raise TypeError(f"{name} must be a string, not {value if isinstance(value, NotText) else type(value).__name__}")
     return value.strip()
 
 
@@ -172,21 +181,28 @@ def _region_url(source: str, name: str) -> str:
     return url
 
 
-def _checked_url(source: str, url: str, *, allow_insecure_http: bool) -> str:
-    # The URL itself is not shown in a message: it may hold a password.
+def is_http_url(url: str) -> bool:
+    """Whether ``url`` is http or https, and names a host and a port that can be."""
     try:
         parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:
-        raise ConfigurationError(f"{source} is not a URL that can be read: give one like https://host.") from None
-    if parts.scheme not in ("http", "https") or not host:
+        return False
+
+
+def _checked_url(source: str, url: str, *, allow_insecure_http: bool) -> str:
+    # The URL itself is not shown: it may hold a password.
+    url = SecretText(url)
+    if not (url.isascii() and url.isprintable() and " " not in url and "\\" not in url):
+        raise ConfigurationError(f"{source} has a character in it that a URL must have encoded.")
+    if not is_http_url(url):
         raise ConfigurationError(f"{source} must be a URL that starts with https:// and names a host.")
+    parts = urlsplit(url)
+    host = parts.hostname or ""
     if "@" in parts.netloc:
         raise ConfigurationError(f"{source} must hold no user name or password: the API key is all that is sent.")
     if "?" in url or "#" in url:
         raise ConfigurationError(f"{source} must have no query and no fragment: paths are added at its end.")
-    if not (url.isascii() and url.isprintable() and " " not in url and "\\" not in url):
-        raise ConfigurationError(f"{source} has a character in it that a URL must have encoded.")
     if parts.scheme == "http" and not allow_insecure_http and not _is_loopback(host):
         raise ConfigurationError(
             f"{source} is plain http to another machine, where anybody on the way can read the API key: use https, or"

@@ -6,12 +6,10 @@ The only importer of aiohttp in the client.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import math
 import ssl
 import time
-import warnings
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
@@ -22,15 +20,14 @@ from aiohttp import ClientSession, TraceConfig
 from aiohttp.abc import AbstractStreamWriter
 from yarl import URL  # aiohttp's own type, the only one that it takes as already encoded
 
-from . import _retry
+from . import _deprecation, _retry
 from ._fork import generation
 from ._retry import Fate
-from ._settings import Settings, Timeout
+from ._settings import SecretText, Settings, Timeout, is_http_url
 from ._version import __version__
 from ._wire import NOT_GIVEN, Answer, Call, Effect, NotGiven, encode, read_refusal, read_success
 from .errors import (
     APIConnectionError,
-    APIDeprecationWarning,
     APIResponseValidationError,
     APITimeoutError,
     ConfidentAIError,
@@ -62,13 +59,17 @@ class ConnectionOptions:
     """How a client's session is made."""
 
     max_connections: int
-    proxy: str | None = attrs.field(default=None, repr=False)  # it may hold a password
+    proxy: SecretText | None = attrs.field(default=None)  # it may hold a password
     ssl_context: ssl.SSLContext | None = None
     trust_env: bool = False
     trace_configs: Sequence[TraceConfig] | None = None
     session_factory: SessionFactory | None = None
 
     def __attrs_post_init__(self) -> None:
+        if self.proxy is not None and not is_http_url(self.proxy):
+            raise ConfigurationError(
+                "proxy must be a URL like http://host:port. It is not shown: it may hold a password."
+            )
         own = (self.proxy, self.ssl_context, self.trace_configs)
         if self.session_factory is not None and (self.trust_env or any(option is not None for option in own)):
             raise ConfigurationError(
@@ -199,9 +200,9 @@ class _Failure:
 
 
 def _reason(error: BaseException) -> str:
-    """What the system or aiohttp says, which holds a host and a port at most."""
+    """What the system says. aiohttp's own texts may hold a URL, and that of a proxy a password."""
     os_error = getattr(error, "os_error", error)
-    text = os_error.strerror if isinstance(os_error, OSError) and os_error.strerror else str(error)
+    text = os_error.strerror if isinstance(os_error, OSError) else None
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
@@ -343,6 +344,8 @@ class Transport:
                 data=payload,
                 allow_redirects=False,
                 raise_for_status=False,
+                # aiohttp gives a PUT without a body the type of one.
+                skip_auto_headers=("Content-Type",) if payload is None else None,
                 timeout=aiohttp.ClientTimeout(
                     total=max(deadline - began, 0.001),
                     sock_connect=self.timeout.connect,
@@ -387,6 +390,4 @@ class Transport:
             return
         self._warned.add(call.operation)
         logger.warning("%s: %s", call.operation, message)
-        # Where warnings are errors, this one would take the result with it, and a key that is shown only once.
-        with contextlib.suppress(APIDeprecationWarning):
-            warnings.warn(f"{call.operation}: {message}", APIDeprecationWarning, stacklevel=4)
+        _deprecation.warn(f"{call.operation}: {message}")

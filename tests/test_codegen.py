@@ -144,7 +144,6 @@ REFUSED = {
     "an async method that gives a resource": _things("async def get(self) -> AsyncThings:", "    '''D.'''"),
     "a resource that is none": _things("def get(self) -> AsyncOther:", "    '''D.'''"),
     "another magic method": _things("def __len__(self) -> int:", "    return 1"),
-    "a signature and body on one line": _things("async def get(self) -> int: '''D.'''"),
 }
 
 

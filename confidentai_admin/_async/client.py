@@ -82,6 +82,7 @@ class AsyncConfidentAI:
         allow_insecure_http: bool = False,
     ) -> None:
         api_key = SecretText.hide(api_key)
+        proxy = SecretText.hide(proxy)
         settings = Settings.resolve(api_key, base_url=base_url, region=region, allow_insecure_http=allow_insecure_http)
         options = ConnectionOptions(
             whole_number("max_connections", max_connections, minimum=1),
@@ -100,7 +101,8 @@ class AsyncConfidentAI:
         self.projects = AsyncProjects(transport)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(base_url={self.base_url!r})"
+        # One whose constructor failed is shown in the traceback of that.
+        return f"{type(self).__name__}(base_url={self.base_url!r})" if vars(self) else f"{type(self).__name__}(?)"
 
     async def __aenter__(self) -> AsyncConfidentAI:
         return self

@@ -26,9 +26,9 @@ ItemT = TypeVar("ItemT", bound=_Item)
 class AsyncPageIterator(Generic[ItemT]):
     """Yields the items of all pages, each once.
 
-    What was there all the while is yielded for certain: if fewer came than the server counts, since somebody was
-    removed meanwhile and the pages moved, the list is read again, up to 3 times. After an error the next item continues
-    where it stopped.
+    If the server's count changes while the pages are read, or more is counted than came, pages have moved under the
+    walk: then the list is read again, up to 3 times in all, and what was missed is yielded. A removal and an arrival at
+    the same moment leave no trace in the count. After an error the next item continues where it stopped.
 
     Raises:
         APIResponseValidationError: The list did not keep still, or the server's count is wrong.
@@ -46,6 +46,7 @@ class AsyncPageIterator(Generic[ItemT]):
         self._next = 1
         self._last = 1
         self._seen_in_pass: set[str] = set()
+        self._totals: set[int] = set()
 
     def __aiter__(self) -> AsyncPageIterator[ItemT]:
         return self
@@ -60,6 +61,7 @@ class AsyncPageIterator(Generic[ItemT]):
     async def _read_window(self) -> None:
         pages = await self._fetch_all(range(self._next, min(self._next + _WINDOW, self._last + 1)))
         for page in pages:
+            self._totals.add(page.total)
             for item in page:
                 self._seen_in_pass.add(item.id)
                 if item.id not in self._seen:
@@ -72,7 +74,7 @@ class AsyncPageIterator(Generic[ItemT]):
             self._end_pass(end.total)
 
     def _end_pass(self, total: int) -> None:
-        if len(self._seen_in_pass) >= total:
+        if len(self._totals) == 1 and len(self._seen_in_pass) >= total:
             self._is_done = True
         elif self._passes < _PASSES:
             self._passes += 1

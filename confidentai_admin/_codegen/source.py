@@ -178,8 +178,9 @@ class _Reader:
         arguments = node.args
         if arguments.posonlyargs or arguments.vararg or arguments.kwarg:
             raise self._refusal(node, "a method has no positional-only argument, no *args and no **kwargs")
-        if node.returns is None or any(a.annotation is None for a in [*arguments.args[1:], *arguments.kwonlyargs]):
-            raise self._refusal(node, "a method has types for all arguments and for what it gives")
+        if any(argument.annotation is None for argument in [*arguments.args[1:], *arguments.kwonlyargs]):
+            raise self._refusal(node, "a method has a type for each argument")
+        head = self._head(node)
         is_documented = not node.name.startswith("__")
         passed = [a.arg for a in arguments.args[1:]] + [f"{a.arg}={a.arg}" for a in arguments.kwonlyargs]
         annotations = [a.annotation for a in [*arguments.args, *arguments.kwonlyargs]]
@@ -188,23 +189,21 @@ class _Reader:
         return Method(
             node.name,
             kind,
-            self._head(node),
+            head,
             self._docstring(node) if is_documented else "",
             passed,
-            ast.unparse(returns),
+            "" if returns is None else ast.unparse(returns),
             "\n".join(ast.unparse(line) for line in node.body),
             _names(*annotations, *defaults, node.returns),
         )
 
     def _head(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
         """The text from ``def`` to the colon."""
-        lines = self._text.splitlines()[node.lineno - 1 : node.body[0].lineno]
-        if len(lines) > 1:
-            lines.pop()
-        text = "\n".join(lines).strip().removeprefix("async ")
-        if not text.endswith(":"):
-            raise self._refusal(node, "a method's signature is followed by nothing on its last line")
-        return text
+        if node.returns is None or node.returns.end_lineno is None:
+            raise self._refusal(node, "a method has a type for what it gives")
+        lines = self._text.splitlines()[node.lineno - 1 : node.returns.end_lineno]
+        lines[-1] = lines[-1].encode()[: node.returns.end_col_offset].decode()
+        return "\n".join(lines).strip().removeprefix("async ") + ":"
 
     def _read_children(self, node: ast.FunctionDef | ast.AsyncFunctionDef, class_: Class) -> None:
         for part in ast.walk(node):

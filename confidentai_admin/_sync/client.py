@@ -76,6 +76,7 @@ class ConfidentAI:
         allow_insecure_http: bool = False,
     ) -> None:
         api_key = SecretText.hide(api_key)
+        proxy = SecretText.hide(proxy)
         core = _core.AsyncConfidentAI(
             api_key,
             base_url=base_url,
@@ -113,7 +114,7 @@ class ConfidentAI:
         self.close()
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(base_url={self.base_url!r})"
+        return f"{type(self).__name__}(base_url={self.base_url!r})" if vars(self) else f"{type(self).__name__}(?)"
 
     def close(self) -> None:
         """Close the connections. Calls that are under way fail, and so does every later one.

@@ -15,9 +15,9 @@ from .._portal import Portal
 class PageIterator(Generic[ItemT]):
     """Yields the items of all pages, each once.
 
-    What was there all the while is yielded for certain: if fewer came than the server counts, since somebody was
-    removed meanwhile and the pages moved, the list is read again, up to 3 times. After an error the next item continues
-    where it stopped.
+    If the server's count changes while the pages are read, or more is counted than came, pages have moved under the
+    walk: then the list is read again, up to 3 times in all, and what was missed is yielded. A removal and an arrival at
+    the same moment leave no trace in the count. After an error the next item continues where it stopped.
 
     Raises:
         APIResponseValidationError: The list did not keep still, or the server's count is wrong.
