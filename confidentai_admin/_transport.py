@@ -70,6 +70,12 @@ class ConnectionOptions:
             raise ConfigurationError(
                 "proxy must be a URL like http://host:port. It is not shown: it may hold a password."
             )
+        if self.ssl_context is not None and not isinstance(self.ssl_context, ssl.SSLContext):
+            raise TypeError(f"ssl_context must be an ssl.SSLContext, not {type(self.ssl_context).__name__}")
+        if self.trace_configs is not None and not all(isinstance(config, TraceConfig) for config in self.trace_configs):
+            raise TypeError("trace_configs must be a list of aiohttp.TraceConfig")
+        if self.session_factory is not None and not callable(self.session_factory):
+            raise TypeError(f"session_factory must be a function, not {type(self.session_factory).__name__}")
         own = (self.proxy, self.ssl_context, self.trace_configs)
         if self.session_factory is not None and (self.trust_env or any(option is not None for option in own)):
             raise ConfigurationError(
@@ -80,7 +86,10 @@ class ConnectionOptions:
     def make_session(self) -> ClientSession:
         """A new session, bound to the running loop."""
         if self.session_factory is not None:
-            return self.session_factory()
+            session = self.session_factory()
+            if not isinstance(session, ClientSession):
+                raise ConfigurationError(f"session_factory gave a {type(session).__name__}, not an aiohttp session.")
+            return session
         return ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=self.max_connections,

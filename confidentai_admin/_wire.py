@@ -115,9 +115,11 @@ def query(params: Mapping[str, Any]) -> str:
     """``params`` as the query of a URL, its question mark included; what is ``None`` is left out.
 
     Raises:
-        TypeError: A value is neither a string, nor a number, nor a boolean, nor a list of these.
+        TypeError: It is no mapping, or a value is neither a string, nor a number, nor a boolean, nor a list of these.
         ValueError: A value is no valid Unicode.
     """
+    if not isinstance(params, Mapping):
+        raise TypeError(f"params must be a mapping, not {type(params).__name__}")
     pairs: list[tuple[str, str]] = []
     for name, value in params.items():
         for item in value if isinstance(value, (list, tuple)) else (value,):
@@ -142,9 +144,12 @@ def encode(body: Any) -> bytes:
 
     Raises:
         TypeError: It holds something that JSON has no form for.
-        ValueError: It holds a number that is not finite, refers to itself, or is no valid Unicode.
+        ValueError: It holds a number that is not finite, refers to itself, is too deep, or is no valid Unicode.
     """
-    return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    try:
+        return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    except RecursionError:
+        raise ValueError("the body is too deep for JSON") from None
 
 
 # Models ---------------------------------------------------------------------------------------------------------------

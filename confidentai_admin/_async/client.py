@@ -196,7 +196,7 @@ class AsyncConfidentAI:
             method,
             path,
             effect,
-            query=query(params or {}),
+            query=query({} if params is None else params),
             body=NOT_GIVEN if json is None else json,
         )
         return await self._transport.send(call, object, if_gone=None if method == "DELETE" else NOT_GIVEN)
