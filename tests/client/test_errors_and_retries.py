@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
@@ -414,11 +415,11 @@ async def test_the_total_is_the_end(call: str) -> None:
     """When the total is over there is no further attempt, and a write that was sent has an unknown outcome."""
     with scripted_server() as server:
         server.otherwise = server.hang
-        async with AsyncConfidentAI(KEY, base_url=server.url, timeout=0.1) as client:
+        async with AsyncConfidentAI(KEY, base_url=server.url, timeout=0.2) as client:
             began = time.monotonic()
-            with pytest.raises(APITimeoutError, match=r"0\.1 s") as caught:
+            with pytest.raises(APITimeoutError, match=r"0\.2 s") as caught:
                 await CALLS[call](client)
-    assert 0.09 < time.monotonic() - began < 5
+    assert 0.19 < time.monotonic() - began < 5
     assert len(server.requests) == 1
     assert caught.value.outcome_unknown is (call != "a read")
 
@@ -434,12 +435,37 @@ async def test_the_total_is_shared_by_all_attempts() -> None:
                 time.sleep(0.01)
 
         server.otherwise = trickle
-        async with AsyncConfidentAI(KEY, base_url=server.url, timeout=Timeout(read=5, total=0.15)) as client:
+        async with AsyncConfidentAI(KEY, base_url=server.url, timeout=Timeout(read=5, total=0.2)) as client:
             began = time.monotonic()
             with pytest.raises(APITimeoutError):
                 await client.projects.list()
             assert time.monotonic() - began < 4
     assert len(server.requests) == 2
+
+
+async def test_every_attempt_gets_the_time_that_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What attempts and pauses took is gone: the next attempt's own limit is what is left of the total."""
+    passed = 0.0
+    totals: list[float] = []
+    make = aiohttp.ClientTimeout
+
+    async def sleep(seconds: float) -> None:
+        nonlocal passed
+        passed += seconds
+
+    def recording(**limits: Any) -> aiohttp.ClientTimeout:
+        totals.append(limits["total"])
+        return make(**limits)
+
+    monkeypatch.setattr(anyio, "sleep", sleep)
+    monkeypatch.setattr(_transport, "time", SimpleNamespace(monotonic=lambda: passed))
+    monkeypatch.setattr(aiohttp, "ClientTimeout", recording)
+    with scripted_server(refuse(429, Retry_After="20"), refuse(503, Retry_After="35"), refuse(500)) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url, max_retries=5, timeout=60) as client:
+            server.otherwise = refuse(429, Retry_After="5")
+            with pytest.raises(RateLimitError):
+                await client.whoami()
+    assert totals == [60, 40, 5, 5]
 
 
 async def test_a_pause_that_the_total_does_not_hold_is_not_begun(
@@ -463,7 +489,7 @@ async def test_a_call_that_waited_for_a_connection_was_not_sent() -> None:
             first = asyncio.create_task(client.whoami())
             await asyncio.to_thread(server.arrived.acquire, timeout=5)
             with pytest.raises(APITimeoutError) as caught:
-                await client.with_options(timeout=0.1).projects.create("n")
+                await client.with_options(timeout=0.2).projects.create("n")
             assert not caught.value.outcome_unknown
             first.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -682,7 +708,7 @@ async def test_the_budget_recovers() -> None:
 
 def _chunked(size: int) -> Action:
     body = b"%x\r\n%s\r\n0\r\n\r\n" % (size, b" " * size)
-    return send_and_close(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + body)
+    return send_and_close(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n" + body)
 
 
 @pytest.mark.parametrize("action", [answer(body=b" " * 1001), _chunked(1001), answer(status=404, body=b"x" * 5000)])
