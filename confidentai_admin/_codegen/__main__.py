@@ -40,19 +40,29 @@ def differences(files: dict[str, str], folder: Path) -> list[str]:
 
 def _formatted(files: dict[str, str]) -> dict[str, str]:
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+        paths = {file: Path(name, file) for file in files}
         for file, text in files.items():
-            (folder / file).write_bytes(text.encode("utf-8"))
+            paths[file].write_bytes(text.encode("utf-8"))
         for arguments in (["check", "--select", "I", "--fix-only"], ["format"]):
+            # The files by name: below a folder that ruff leaves alone, as .nox is, it would find none.
             done = subprocess.run(  # noqa: S603  (its own interpreter, and no word from outside)
-                [sys.executable, "-m", "ruff", *arguments, "--no-cache", "--config", _CONFIGURATION, name],
+                [
+                    sys.executable,
+                    "-m",
+                    "ruff",
+                    *arguments,
+                    "--no-cache",
+                    "--config",
+                    _CONFIGURATION,
+                    *map(str, paths.values()),
+                ],
                 capture_output=True,
                 text=True,
                 check=False,
             )
             if done.returncode != 0:
                 raise RuntimeError(f"ruff cannot format the facade: {done.stderr.strip()}")
-        return {file: (folder / file).read_bytes().decode("utf-8") for file in files}
+        return {file: path.read_bytes().decode("utf-8") for file, path in paths.items()}
 
 
 def main(arguments: list[str] | None = None) -> int:
