@@ -42,7 +42,7 @@ def tests(session: nox.Session, versions: str) -> None:
     install(session, "test", *(LOWEST if versions == "lowest" else []))
     # The plugin of the oldest anyio warns under the newest pytest, and the tests do not use it.
     options = ["-p", "no:anyio"] if versions == "lowest" else []
-    environment = {"COVERAGE_FILE": os.path.join(session.create_tmp(), "coverage")}
+    environment = {"COVERAGE_FILE": f"{session.create_tmp()}/coverage"}
     session.run("coverage", "erase", env=environment)
     session.run("coverage", "run", "-m", "pytest", *options, *session.posargs, env=environment)
     session.run("coverage", "combine", "--quiet", env=environment)

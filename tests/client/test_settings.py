@@ -118,14 +118,16 @@ MIDDLES = {
 
 
 @FACES
-@pytest.mark.parametrize("way", ["argument", "environment"])
-@pytest.mark.parametrize("middle", MIDDLES)
+@pytest.mark.parametrize(
+    ("middle", "way"),
+    [(middle, "argument") for middle in MIDDLES]
+    # No variable can hold the two others on every system.
+    + [(middle, "environment") for middle in MIDDLES if middle not in ("null", "surrogate")],
+)
 def test_a_key_that_cannot_be_sent_is_refused_and_not_shown(
     face: Face, way: str, middle: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A character that no key has is a ConfigurationError in which neither half of the key can be found."""
-    if way == "environment" and middle in ("null", "surrogate"):
-        pytest.skip("no variable can hold it everywhere")
     left, right = "left" * 3, "right" * 3
     key = left + MIDDLES[middle] + right
     if way == "environment":
