@@ -185,9 +185,13 @@ def is_http_url(url: str) -> bool:
     """Whether ``url`` is http or https, and names a host and a port that can be."""
     try:
         parts = urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+        host, port = parts.hostname or "", parts.port
+        host.encode("idna")  # no label is empty or too long
+        if "[" in parts.netloc:
+            ipaddress.IPv6Address(host)  # Python 3.10 splits off whatever is in the brackets
     except ValueError:
         return False
+    return parts.scheme in ("http", "https") and bool(host) and (port is None or port > 0)
 
 
 def _checked_url(source: str, url: str, *, allow_insecure_http: bool) -> str:
