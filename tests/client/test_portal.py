@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from confidentai_admin import APIConnectionError, ConfidentAI, ConfigurationError, Timeout
-from confidentai_admin._portal import Portal
+from confidentai_admin._portal import Portal, _Call
 from confidentai_admin.emulator import Emulator
 
 from .scripted_server import answer, scripted_server
@@ -245,3 +245,22 @@ def test_a_call_that_comes_as_the_loop_ends_is_not_left_waiting() -> None:
             calls[0].result(5)
     with pytest.raises(ConfigurationError, match="closed"):
         thread.call(wait)
+
+
+@pytest.mark.parametrize("is_started", [False, True])
+async def test_a_call_that_is_cancelled_before_its_first_step_ends(is_started: bool) -> None:
+    """Ctrl-C between the submission of a call and its first step leaves nobody waiting, and nothing is done."""
+    done = []
+
+    async def work() -> None:
+        done.append("work")
+
+    call = _Call(work)
+    if is_started:
+        call.start()
+    call.cancel()
+    await asyncio.sleep(0)
+    call.wait(0)
+    with pytest.raises(APIConnectionError, match="closed"):
+        call.result()
+    assert done == []
