@@ -21,7 +21,7 @@ def warn(message: str) -> None:
         held.append(message)
         return
     # Where warnings are errors, this one would take the result with it, and a key that is shown only once.
-    with contextlib.suppress(APIDeprecationWarning):
+    with contextlib.suppress(Exception):
         warnings.warn(message, APIDeprecationWarning, stacklevel=_levels_to_the_caller())
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextlib
 import contextvars
 import sys
 import threading
@@ -22,6 +23,7 @@ from .errors import APIConnectionError, ConfigurationError
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_CLOSED = "This client is closed: make a new one."
 _GRACE = 1.0  # seconds that a cancelled call has to be gone
 _LAST_WORDS = 0.05  # seconds that calls have to end by themselves when the client is closed
 _EXIT_GRACE = 0.5  # seconds that connections have to be closed when the program ends
@@ -54,11 +56,16 @@ class _Call(Generic[T]):
     def fail(self, error: BaseException) -> None:
         if not self._is_over:
             self._error = error
-            self._end()
+        self._end()
+
+    def abandon(self) -> None:
+        """Let nobody hear of the end any more."""
+        self._is_over = True
 
     def _end(self) -> None:
-        self._is_over = True
-        self._pending.release()
+        if not self._is_over:
+            self._is_over = True
+            self._pending.release()
 
     async def _run(self) -> None:
         self._has_begun = True
@@ -101,6 +108,7 @@ class _LoopThread:
         self._close = close
         self._generation = generation()
         self._starting = threading.Lock()
+        # The loop is set last: who sees it may use it.
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._calls: set[_Call[Any]] = set()
@@ -109,19 +117,29 @@ class _LoopThread:
 
     def _started(self) -> asyncio.AbstractEventLoop:
         with self._starting:
+            if self._is_stopping:
+                raise ConfigurationError(_CLOSED)
             if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(
-                    target=self._run, args=(self._loop,), name="confidentai-admin", daemon=True
-                )
+                loop = asyncio.new_event_loop()
+                thread = threading.Thread(target=self._run, args=(loop,), name="confidentai-admin", daemon=True)
                 _running.add(self)
-                self._thread.start()
+                try:
+                    thread.start()
+                except BaseException:
+                    _running.discard(self)
+                    loop.close()
+                    raise
+                self._thread = thread
+                self._loop = loop
             return self._loop
 
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:
         asyncio.set_event_loop(loop)
         try:
-            loop.run_forever()
+            while not self._is_stopping:
+                # A SystemExit in a task that a hook or aiohttp started ends the run, and must not end the client.
+                with contextlib.suppress(SystemExit, KeyboardInterrupt):
+                    loop.run_forever()
             self._has_ended = True
             left = asyncio.all_tasks(loop)
             for task in left:
@@ -134,23 +152,19 @@ class _LoopThread:
             loop.close()
             # What came in after the last step of the loop is never begun.
             for call in list(self._calls):
-                call.fail(asyncio.CancelledError())
+                call.fail(ConfigurationError(_CLOSED))
             _running.discard(self)
 
     def call(self, function: Callable[[], Awaitable[T]]) -> T:
         loop = self._loop or self._started()
-        if self._thread is threading.current_thread():
-            raise ConfigurationError(
-                "This client was called from its own event loop's thread, which would wait for itself: in code that"
-                " runs there (a trace hook, a session factory) use no blocking client."
-            )
+        self.refuse_itself()
         call = _Call(function)
         context = contextvars.copy_context()
         held = context.run(_deprecation.hold)
         self._calls.add(call)
         try:
             if not _submit(loop, lambda: self._begin(call), context):
-                raise ConfigurationError("This client is closed: make a new one.")
+                raise ConfigurationError(_CLOSED)
             call.wait()
         except BaseException:
             # Ctrl-C, mostly. The request is gone before it reaches the user, so that the client can be used again.
@@ -159,22 +173,39 @@ class _LoopThread:
             raise
         finally:
             self._calls.discard(call)
-        for message in held:
-            _deprecation.warn(message)
-        return call.result()
+        try:
+            return call.result()
+        finally:
+            for message in held:
+                _deprecation.warn(message)
 
     def _begin(self, call: _Call[Any]) -> None:
         if self._has_ended:
-            call.fail(asyncio.CancelledError())
+            call.fail(ConfigurationError(_CLOSED))
         else:
             call.start()
 
+    def refuse_itself(self) -> None:
+        """Raise a ``ConfigurationError`` in the loop's own thread, which would wait for itself."""
+        if self._thread is threading.current_thread():
+            raise ConfigurationError(
+                "This client was called from its own event loop's thread, which would wait for itself: in code that"
+                " runs there (a trace hook, a session factory) use no blocking client."
+            )
+
+    def abandon_calls(self) -> None:
+        """Leave those who wait for a call waiting."""
+        for call in list(self._calls):
+            call.abandon()
+
     def begin_stop(self) -> None:
         """Have the loop end, without waiting for it."""
+        # In a forked child, the loop is the parent's.
+        if self._generation != generation() or self._is_stopping:
+            return
+        self._is_stopping = True
         loop = self._loop
-        # In a forked child, both are the parent's.
-        if loop is not None and self._generation == generation() and not self._is_stopping:
-            self._is_stopping = True
+        if loop is not None:
             _submit(loop, lambda: _keep(loop.create_task(self._shut_down(loop))))
 
     def join(self, timeout: float) -> None:
@@ -219,6 +250,8 @@ def _keep(task: asyncio.Task[None]) -> None:
 def _stop_at_exit() -> None:
     threads = list(_running)
     for thread in threads:
+        # Only daemon threads can still wait for a call. Python ends them without a word, and an error would be one.
+        thread.abandon_calls()
         thread.begin_stop()
     for thread in threads:
         thread.join(_EXIT_GRACE)
@@ -254,14 +287,16 @@ class Portal:
             BaseException: Whatever the function raises, and what a signal handler raises here.
         """
         if self._is_closed:
-            raise ConfigurationError("This client is closed: make a new one.")
-        thread = self._threads.get(generation()) or self._threads.setdefault(generation(), _LoopThread(self._close))
-        return thread.call(lambda: function(*args, **kwargs))
+            raise ConfigurationError(_CLOSED)
+        return self._own_thread().call(lambda: function(*args, **kwargs))
+
+    def _own_thread(self) -> _LoopThread:
+        return self._threads.get(generation()) or self._threads.setdefault(generation(), _LoopThread(self._close))
 
     def close(self) -> None:
         """End the loop and its thread, closing the core first. Closing twice is fine."""
+        thread = self._own_thread()
+        thread.refuse_itself()
         self._is_closed = True
-        thread = self._threads.get(generation())
-        if thread is not None:
-            thread.begin_stop()
-            thread.join(5 * _GRACE)
+        thread.begin_stop()
+        thread.join(5 * _GRACE)

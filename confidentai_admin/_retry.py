@@ -65,8 +65,8 @@ def parse_retry_after(text: str | None) -> float | None:
     if text is None:
         return None
     text = text.strip()
-    if re.fullmatch(r"\d{1,15}(\.\d*)?", text, re.ASCII):
-        return float(text)
+    if re.fullmatch(r"\d+(\.\d*)?", text, re.ASCII):
+        return float(text)  # infinite if it is too long for a float
     try:
         date = email.utils.parsedate_to_datetime(text)
     except (ValueError, IndexError, OverflowError):

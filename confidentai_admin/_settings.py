@@ -71,9 +71,10 @@ class Timeout:
     """How long a call may take, in seconds.
 
     Attributes:
-        connect: For making a connection, TLS included.
+        connect: For making a connection, TLS included, once the server's name was looked up.
         read: Between two pieces of an answer, and before the first.
-        total: For the whole call: waiting for a free connection, all attempts, and the pauses between them.
+        total: For the whole call: waiting for a free connection, all attempts, and the pauses between them. What trace
+            hooks of your own wait for is not counted.
     """
 
     connect: float = attrs.field(default=10, validator=_positive_seconds)
@@ -157,7 +158,9 @@ def _base_url(argument: str | None, region: str | None, key: str, *, allow_insec
     if argument is not None and region is not None:
         raise ConfigurationError("Pass base_url or region, not both: a region is no more than a base URL's name.")
     if argument is not None:
-        return _checked_url("base_url", _text("base_url", argument), allow_insecure_http=allow_insecure_http)
+        return _checked_url(
+            "base_url", _text("base_url", SecretText.hide(argument)), allow_insecure_http=allow_insecure_http
+        )
     if region is not None:
         return _region_url("region", _text("region", region))
     if url := _environment(BASE_URL_VARIABLE):
@@ -201,13 +204,12 @@ def _checked_url(source: str, url: str, *, allow_insecure_http: bool) -> str:
         raise ConfigurationError(f"{source} has a character in it that a URL must have encoded.")
     if not is_http_url(url):
         raise ConfigurationError(f"{source} must be a URL that starts with https:// and names a host.")
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if "@" in parts.netloc:
+    if "@" in urlsplit(url).netloc:
         raise ConfigurationError(f"{source} must hold no user name or password: the API key is all that is sent.")
     if "?" in url or "#" in url:
         raise ConfigurationError(f"{source} must have no query and no fragment: paths are added at its end.")
-    if parts.scheme == "http" and not allow_insecure_http and not _is_loopback(host):
+    parts = urlsplit(url)
+    if parts.scheme == "http" and not allow_insecure_http and not is_loopback(url):
         raise ConfigurationError(
             f"{source} is plain http to another machine, where anybody on the way can read the API key: use https, or"
             " pass allow_insecure_http=True if the network is your own."
@@ -215,7 +217,9 @@ def _checked_url(source: str, url: str, *, allow_insecure_http: bool) -> str:
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(url: str) -> bool:
+    """Whether the host of ``url`` is this machine."""
+    host = urlsplit(url).hostname or ""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:

@@ -6,6 +6,7 @@ The only importer of aiohttp in the client.
 from __future__ import annotations
 
 import asyncio
+import io
 import logging
 import math
 import ssl
@@ -23,7 +24,7 @@ from yarl import URL  # aiohttp's own type, the only one that it takes as alread
 from . import _deprecation, _retry
 from ._fork import generation
 from ._retry import Fate
-from ._settings import SecretText, Settings, Timeout, is_http_url
+from ._settings import SecretText, Settings, Timeout, is_http_url, is_loopback
 from ._version import __version__
 from ._wire import NOT_GIVEN, Answer, Call, Effect, NotGiven, encode, read_refusal, read_success
 from .errors import (
@@ -32,7 +33,7 @@ from .errors import (
     APITimeoutError,
     ConfidentAIError,
     ConfigurationError,
-    NotFoundError,
+    ResponseBody,
 )
 
 if TYPE_CHECKING:
@@ -47,6 +48,9 @@ SessionFactory = Callable[[], ClientSession]
 
 #: The longest body of an answer, in bytes.
 LONGEST_BODY = 64 * 1024 * 1024
+
+# A shorter one may be a word of the answer itself.
+_SHORTEST_KEY = 16
 
 logger = logging.getLogger("confidentai_admin")
 
@@ -64,11 +68,17 @@ class ConnectionOptions:
     trust_env: bool = False
     trace_configs: Sequence[TraceConfig] | None = None
     session_factory: SessionFactory | None = None
+    is_local: bool = False  # plain http, which may not leave this machine
 
     def __attrs_post_init__(self) -> None:
         if self.proxy is not None and not is_http_url(self.proxy):
             raise ConfigurationError(
                 "proxy must be a URL like http://host:port. It is not shown: it may hold a password."
+            )
+        if self.proxy is not None and self.is_local and not is_loopback(self.proxy):
+            raise ConfigurationError(
+                "The base URL is plain http, and proxy is another machine, which could read the API key: use https, or"
+                " pass allow_insecure_http=True if the network is your own."
             )
         if self.ssl_context is not None and not isinstance(self.ssl_context, ssl.SSLContext):
             raise TypeError(f"ssl_context must be an ssl.SSLContext, not {type(self.ssl_context).__name__}")
@@ -98,7 +108,7 @@ class ConnectionOptions:
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             proxy=self.proxy,
-            trust_env=self.trust_env,
+            trust_env=self.trust_env and not self.is_local,
             trace_configs=None if self.trace_configs is None else list(self.trace_configs),
         )
 
@@ -123,6 +133,7 @@ class ConnectionPool:
         self._generation = generation()
         self._inherited: list[object] = []
         self.is_closed = False
+        self._pauses: set[anyio.CancelScope] = set()
 
     async def _leave_old_loop(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._session is None or self._closing is None:
@@ -137,9 +148,9 @@ class ConnectionPool:
                 "This client is in use in another event loop that is still open: make one client for each loop, or"
                 " close that loop first."
             )
-        else:
-            await self._closing.aclose()
-        self._session = self._closing = None
+        closing, self._session, self._closing = self._closing, None, None
+        if self._generation == generation():
+            await closing.aclose()
 
     async def session(self) -> ClientSession:
         """The session of the running loop.
@@ -153,7 +164,11 @@ class ConnectionPool:
         if self._session is not None and self._loop is loop and self._generation == generation():
             return self._session
         await self._leave_old_loop(loop)
+        if self._session is not None:
+            return self._session  # another task was faster
         session = self._options.make_session()
+        if session.closed:
+            raise ConfigurationError("session_factory gave a session that is closed.")
         self._session, self._loop, self._generation = session, loop, generation()
         self._closing = _closed_with_its_loop(session)
         await self._closing.__anext__()
@@ -161,11 +176,22 @@ class ConnectionPool:
 
     async def close(self) -> None:
         """Close the session. Closing twice is fine."""
-        self.is_closed = True
         await self._leave_old_loop(asyncio.get_running_loop())
+        self.is_closed = True
+        for scope in self._pauses:
+            scope.cancel()
         closing, self._closing, self._session = self._closing, None, None
         if closing is not None:
             await closing.aclose()
+
+    async def pause(self, seconds: float) -> None:
+        """Wait, but no longer than the pool is open."""
+        with anyio.CancelScope() as scope:
+            self._pauses.add(scope)
+            try:
+                await anyio.sleep(seconds)
+            finally:
+                self._pauses.discard(scope)
 
 
 # One attempt ----------------------------------------------------------------------------------------------------------
@@ -187,16 +213,32 @@ async def _never_repeat(
         raise _LostConnectionError(_reason(error)) from error
 
 
-class _Body(aiohttp.BytesPayload):
+class _Body(aiohttp.BytesIOPayload):
     """A body that knows whether aiohttp began to send it."""
 
     def __init__(self, value: bytes) -> None:
-        super().__init__(value, content_type="application/json")
-        self.begun = False
+        super().__init__(io.BytesIO(value), content_type="application/json")
+        self._is_used = False
+        self._has_begun = False
+
+    @property
+    def is_unsent(self) -> bool:
+        """Whether nothing of it was sent, for certain: it is what aiohttp was about to send, and was not begun."""
+        return self._is_used and not self._has_begun
 
     async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
-        self.begun = True
+        self._has_begun = True
         await super().write_with_length(writer, content_length)
+
+    async def watch(
+        self, request: ClientRequest, handler: Callable[[ClientRequest], Awaitable[ClientResponse]]
+    ) -> ClientResponse:
+        """The innermost client middleware: those before it may have put another body in the place of this one."""
+        if request.body is self:
+            self._is_used = True
+        else:
+            self._has_begun = True
+        return await handler(request)
 
 
 @attrs.frozen
@@ -206,6 +248,7 @@ class _Failure:
     fate: Fate
     kind: type[APIConnectionError]
     message: str
+    body: ResponseBody | None = None
 
 
 def _reason(error: BaseException) -> str:
@@ -241,16 +284,18 @@ def _failure(error: Exception, *, was_sent: bool, timeout: Timeout) -> _Failure:
     return _Failure(fate, APIConnectionError, f"no answer could be read ({_reason(error)})")
 
 
-async def _read(response: ClientResponse) -> bytes | None:
-    """The body, or ``None`` if it is longer than any answer of this API."""
-    chunks = []
-    size = 0
+async def _read_into(body: bytearray, response: ClientResponse) -> bool:
+    """Read the body of a response; ``False`` if it is longer than any answer of this API."""
     async for chunk in response.content.iter_any():
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > LONGEST_BODY:
-            return None
-    return b"".join(chunks)
+        body += chunk
+        if len(body) > LONGEST_BODY:
+            return False
+    return True
+
+
+def _is_gone(outcome: Answer | _Failure) -> bool:
+    """Whether the API itself, and not a gateway, says that there is nothing (any more)."""
+    return isinstance(outcome, Answer) and outcome.status == 404 and outcome.is_enveloped
 
 
 # A call ---------------------------------------------------------------------------------------------------------------
@@ -288,8 +333,14 @@ class Transport:
         self._budget.earn()
         unknown = False
         retries = 0
+        error: ConfidentAIError | None = None
         while True:
-            outcome = await self._attempt(call, url, body, deadline)
+            try:
+                outcome = await self._attempt(call, url, body, deadline)
+            except ConfigurationError:
+                if error is None:
+                    raise
+                break  # closed meanwhile, which says less than what the last attempt met
             fate = _retry.fate_of(outcome) if isinstance(outcome, Answer) else outcome.fate
             if isinstance(outcome, Answer):
                 self._hear_of_deprecation(outcome, call)
@@ -300,14 +351,15 @@ class Transport:
                     return result
             was_unknown, unknown = unknown, unknown or (fate.is_unknown and call.effect is not Effect.READ)
             error = self._error(outcome, call, outcome_unknown=unknown)
-            if was_unknown and if_gone is not NOT_GIVEN and isinstance(error, NotFoundError):
+            if was_unknown and if_gone is not NOT_GIVEN and _is_gone(outcome):
                 return if_gone
             pause = self._pause(error, fate, call.effect, retries, deadline)
             if pause is None:
-                raise error
+                break
             retries += 1
             logger.info("%s: %s; retry %d of %d in %.2f s", call.operation, fate.name, retries, self.max_retries, pause)
-            await anyio.sleep(pause)
+            await self.pool.pause(pause)
+        raise error
 
     def _pause(
         self, error: ConfidentAIError, fate: Fate, effect: Effect, retries: int, deadline: float
@@ -331,6 +383,7 @@ class Transport:
             return read_refusal(outcome, call, retry_after=retry_after, outcome_unknown=outcome_unknown)
         return outcome.kind(
             outcome.message,
+            body=outcome.body,
             operation=call.operation,
             method=call.method,
             path=call.path,
@@ -343,7 +396,10 @@ class Transport:
         # it, and the second is for us: only now will aiohttp not choose that connection.
         await asyncio.sleep(0)
         await asyncio.sleep(0)
+        if session.closed:
+            raise ConfigurationError("This client is closed: make a new one.")
         payload = None if body is None else _Body(body)
+        content = bytearray()
         began = time.monotonic()
         try:
             async with session.request(
@@ -362,19 +418,22 @@ class Transport:
                     ceil_threshold=math.inf,
                 ),
                 # A session that the user made may have middlewares of its own, which one given here would replace.
-                middlewares=(_never_repeat, *session._middlewares),
+                middlewares=(_never_repeat, *session._middlewares, *(() if payload is None else (payload.watch,))),
             ) as response:
-                content = await _read(response)
                 status, headers = response.status, response.headers
+                is_whole = await _read_into(content, response)
         except (aiohttp.ClientError, _LostConnectionError, asyncio.TimeoutError, OSError) as error:
-            was_sent = payload is None or payload.begun
+            was_sent = payload is None or not payload.is_unsent
             outcome: Answer | _Failure = _failure(error, was_sent=was_sent, timeout=self.timeout)
+            if content and call.effect is not Effect.READ:
+                outcome = attrs.evolve(outcome, body=ResponseBody(content))
         else:
-            if content is None:
-                message = f"the answer is longer than {LONGEST_BODY} bytes"
-                outcome = _Failure(Fate.UNREADABLE, APIConnectionError, message)
+            if is_whole:
+                outcome = Answer.of(status, headers, self._without_key(content))
             else:
-                outcome = Answer.of(status, headers, content)
+                message = f"the answer is longer than {LONGEST_BODY} bytes"
+                kept = None if call.effect is Effect.READ else ResponseBody(content)
+                outcome = _Failure(Fate.UNREADABLE, APIConnectionError, message, kept)
         logger.debug(
             "%s: %s %s: %s in %.3f s",
             call.operation,
@@ -384,6 +443,11 @@ class Transport:
             time.monotonic() - began,
         )
         return outcome
+
+    def _without_key(self, content: bytearray) -> bytes:
+        """An answer in which the client's own key is masked, should the server have repeated it in a message."""
+        key = self.settings.api_key.encode()
+        return bytes(content if len(key) < _SHORTEST_KEY else content.replace(key, b"*" * 15))
 
     def _headers(self) -> dict[str, str]:
         return {

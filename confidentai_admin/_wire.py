@@ -134,6 +134,18 @@ def query(params: Mapping[str, Any]) -> str:
         raise ValueError("a parameter is not valid Unicode") from None
 
 
+def page_query(page: int | None, page_size: int | None) -> str:
+    """The query for one page of a list. Whether the numbers are in their range is the server's to say.
+
+    Raises:
+        TypeError: A number is not an integer.
+    """
+    for name, value in (("page", page), ("page_size", page_size)):
+        if value is not None and type(value) is not int:
+            raise TypeError(f"{name} must be an integer, not {type(value).__name__}")
+    return query({"page": page, "pageSize": page_size})
+
+
 def given(**fields: Any) -> dict[str, Any]:
     """The fields of a body that were given, under their names on the wire."""
     return {name: value for name, value in fields.items() if value is not NOT_GIVEN}

@@ -93,7 +93,15 @@ class ConfigurationError(ConfidentAIError):
 
 
 class APIConnectionError(ConfidentAIError):
-    """There is no answer: the connection could not be made, or was lost before the answer was complete."""
+    """There is no answer: the connection could not be made, or was lost before the answer was complete.
+
+    Attributes:
+        body: The raw bytes that came of the answer to a write, or ``None``. They may hold a secret.
+    """
+
+    def __init__(self, message: str, *, body: ResponseBody | None = None, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.body = body
 
 
 class APITimeoutError(APIConnectionError):

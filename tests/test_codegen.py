@@ -143,6 +143,7 @@ REFUSED = {
     "a static method": _things("@staticmethod", "def get() -> int:", "    '''D.'''"),
     "an async method that gives a resource": _things("async def get(self) -> AsyncThings:", "    '''D.'''"),
     "a resource that is none": _things("def get(self) -> AsyncOther:", "    '''D.'''"),
+    "attributes in one go": _things("def __init__(self) -> None:", "    self.x, self.y = AsyncX(), AsyncY()"),
     "another magic method": _things("def __len__(self) -> int:", "    return 1"),
 }
 
@@ -157,6 +158,33 @@ def test_what_is_not_understood_is_refused(
     assert _run(folders) == 1
     assert "things.py:" in capsys.readouterr().err
     assert sorted(path.name for path in folders[1].iterdir()) == before
+
+
+def test_attributes_of_a_subclass_are_refused(folders: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    """A class with a base in the core would lose its own attributes in the facade: it is refused, by its line."""
+    with (folders[0] / "permissions.py").open("a") as stream:
+        source = _things("def __init__(self) -> None:", "    self.more = AsyncProjectPermissions(None, '')")
+        stream.write(source.replace("AsyncThings", "AsyncThings(AsyncPermissions)"))
+    assert _run(folders) == 1
+    assert re.search(r"permissions\.py:\d\d: a class with a base", capsys.readouterr().err)
+
+
+def test_a_file_in_a_folder_is_extra_too(folders: tuple[Path, Path]) -> None:
+    """A stray file below the facade's folder is removed, whatever its name, and nothing else is touched."""
+    (folders[1] / "sub folder").mkdir()
+    (folders[1] / "sub folder" / "client.py").write_text("")
+    assert _run(folders, "--check") == 1
+    assert _run(folders) == 0
+    assert not (folders[1] / "sub folder" / "client.py").exists()
+    assert _run(folders, "--check") == 0
+
+
+def test_close_of_a_resource_is_a_call(folders: tuple[Path, Path]) -> None:
+    """Only the client's own close ends the portal."""
+    with (folders[0] / "permissions.py").open("a") as stream:
+        stream.write(_things("async def close(self) -> None:", "    '''D.'''"))
+    assert _run(folders) == 0
+    assert "return self._portal.call(self._core.close)" in (folders[1] / "permissions.py").read_text()
 
 
 def test_a_module_without_docstring_is_refused(folders: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:

@@ -51,10 +51,10 @@ class AsyncConfidentAI:
         max_retries: How often a call is repeated at most, 0 or more. Only what cannot do harm is repeated: see the
             README.
         max_connections: How many connections are open at most, 1 or more. Further calls wait for one.
-        proxy: The URL of an HTTP proxy.
+        proxy: The URL of an HTTP proxy. To a plain http server, it must be on this machine as well.
         ssl_context: Whom to trust, where the system's certificates do not say: ``ssl.create_default_context(cafile=…)``
             for a private CA.
-        trust_env: Take a proxy from ``HTTPS_PROXY`` and the like, and its password from ``.netrc``.
+        trust_env: Take a proxy from ``HTTPS_PROXY`` and the like, and its password from ``.netrc``; not for plain http.
         trace_configs: aiohttp's hooks for tracing, as OpenTelemetry's instrumentation has them.
         session_factory: Makes the whole aiohttp session, instead of the four before it. Called in the event loop.
         allow_insecure_http: Send the key over plain http to another machine.
@@ -82,6 +82,7 @@ class AsyncConfidentAI:
         allow_insecure_http: bool = False,
     ) -> None:
         api_key = SecretText.hide(api_key)
+        base_url = SecretText.hide(base_url)
         proxy = SecretText.hide(proxy)
         settings = Settings.resolve(api_key, base_url=base_url, region=region, allow_insecure_http=allow_insecure_http)
         options = ConnectionOptions(
@@ -91,6 +92,7 @@ class AsyncConfidentAI:
             trust_env=trust_env,
             trace_configs=trace_configs,
             session_factory=session_factory,
+            is_local=settings.base_url.startswith("http:") and not allow_insecure_http,
         )
         retries = whole_number("max_retries", max_retries, minimum=0)
         self._bind(Transport(settings, ConnectionPool(options), Timeout.of(timeout), retries), is_view=False)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import attrs
 
 from .._transport import Transport
-from .._wire import Call, Effect, path_segment, query, text_list
+from .._wire import Call, Effect, page_query, path_segment, text_list
 from ..models import (
     GovernancePolicy,
     GovernancePolicyAssignmentResult,
@@ -77,6 +77,7 @@ class AsyncGovernancePolicies:
 
         Raises:
             BadRequestError: A number is out of its range.
+            TypeError: A number is not an integer.
             NotFoundError: There is no such policy.
         """
         call = Call(
@@ -84,7 +85,7 @@ class AsyncGovernancePolicies:
             "GET",
             f"{self._path_of(policy_id)}/projects",
             Effect.READ,
-            query=query({"page": page, "pageSize": page_size}),
+            query=page_query(page, page_size),
         )
         answer = await self._transport.send(call, _Projects)
         return Page(answer.projects, answer.total, page or 1, page_size or _DEFAULT_PAGE_SIZE)
@@ -103,6 +104,7 @@ class AsyncGovernancePolicies:
 
         Raises:
             BadRequestError: A number is out of its range.
+            TypeError: A number is not an integer.
             NotFoundError: There is no such policy.
             APIResponseValidationError: The list did not keep still while it was read.
         """

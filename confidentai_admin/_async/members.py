@@ -7,7 +7,7 @@ import builtins
 import attrs
 
 from .._transport import Transport
-from .._wire import Call, Effect, path_segment, query
+from .._wire import Call, Effect, page_query, path_segment
 from ..models import OrganizationMember, Page, ProjectMember, RemovalResult
 from .page_iterator import AsyncPageIterator
 
@@ -47,8 +47,9 @@ class AsyncOrganizationMembers:
 
         Raises:
             BadRequestError: A number is out of its range.
+            TypeError: A number is not an integer.
         """
-        call = Call("listMembers", "GET", self._path, Effect.READ, query=query({"page": page, "pageSize": page_size}))
+        call = Call("listMembers", "GET", self._path, Effect.READ, query=page_query(page, page_size))
         answer = await self._transport.send(call, _OrganizationMembers)
         return Page(answer.members, answer.total, page or 1, page_size or _DEFAULT_PAGE_SIZE)
 
@@ -65,6 +66,7 @@ class AsyncOrganizationMembers:
 
         Raises:
             BadRequestError: A number is out of its range.
+            TypeError: A number is not an integer.
             APIResponseValidationError: The list did not keep still while it was read.
         """
         return AsyncPageIterator(lambda page: self.list(page=page, page_size=page_size))
@@ -134,11 +136,10 @@ class AsyncProjectMembers:
 
         Raises:
             BadRequestError: A number is out of its range.
+            TypeError: A number is not an integer.
             NotFoundError: There is no such project.
         """
-        call = Call(
-            "listProjectMembers", "GET", self._path, Effect.READ, query=query({"page": page, "pageSize": page_size})
-        )
+        call = Call("listProjectMembers", "GET", self._path, Effect.READ, query=page_query(page, page_size))
         answer = await self._transport.send(call, _ProjectMembers)
         return Page(answer.members, answer.total, page or 1, page_size or _DEFAULT_PAGE_SIZE)
 
@@ -155,6 +156,7 @@ class AsyncProjectMembers:
 
         Raises:
             BadRequestError: A number is out of its range.
+            TypeError: A number is not an integer.
             NotFoundError: There is no such project.
             APIResponseValidationError: The list did not keep still while it was read.
         """

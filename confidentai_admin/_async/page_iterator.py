@@ -8,7 +8,7 @@ from typing import Generic, Protocol, TypeVar
 
 import anyio
 
-from ..errors import APIResponseValidationError, ConfidentAIError
+from ..errors import APIResponseValidationError
 from ..models import Page
 
 _WINDOW = 8  # pages that are asked for at the same time
@@ -40,6 +40,7 @@ class AsyncPageIterator(Generic[ItemT]):
         self._seen: set[str] = set()
         self._passes = 1
         self._is_done = False
+        self._restless: str | None = None
         self._begin_pass()
 
     def _begin_pass(self) -> None:
@@ -55,6 +56,8 @@ class AsyncPageIterator(Generic[ItemT]):
         while not self._ready:
             if self._is_done:
                 raise StopAsyncIteration
+            if self._restless is not None:
+                raise APIResponseValidationError(self._restless)
             await self._read_window()
         return self._ready.popleft()
 
@@ -79,22 +82,20 @@ class AsyncPageIterator(Generic[ItemT]):
         elif self._passes < _PASSES:
             self._passes += 1
             self._begin_pass()
-        elif not self._ready:
-            raise APIResponseValidationError(
-                f"the list does not keep still: the server counts {total} items, but only {len(self._seen_in_pass)}"
-                " could be found"
-            )
+        else:
+            found = len(self._seen_in_pass)
+            self._restless = f"the list does not keep still: the server counts {total} items, and {found} were found"
 
     async def _fetch_all(self, numbers: range) -> list[Page[ItemT]]:
         if len(numbers) == 1:
             return [await self._fetch(numbers[0])]
         pages: dict[int, Page[ItemT]] = {}
-        failures: list[ConfidentAIError] = []
+        failures: list[BaseException] = []
 
         async def fetch(number: int) -> None:
             try:
                 pages[number] = await self._fetch(number)
-            except ConfidentAIError as error:
+            except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001  (raised below, in no group)
                 failures.append(error)
                 group.cancel_scope.cancel()
 

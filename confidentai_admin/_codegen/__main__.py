@@ -24,18 +24,16 @@ def generate(core: Path) -> dict[str, str]:
     return _formatted(write_facade(read_core(core)))
 
 
-def differences(files: dict[str, str], folder: Path) -> list[str]:
-    """What is not as it should be in ``folder``, a line each."""
+def differences(files: dict[str, str], folder: Path) -> dict[str, str]:
+    """What is not as it should be in ``folder``: for each file, what is wrong with it."""
     present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     present = {name for name in present if "__pycache__" not in name}
-    lines = [f"{name} is missing" for name in files.keys() - present]
-    lines += [f"{name} should not be there" for name in present - files.keys()]
-    lines += [
-        f"{name} is stale"
-        for name in files.keys() & present
-        if (folder / name).read_bytes() != files[name].encode("utf-8")
-    ]
-    return sorted(lines)
+    wrong = dict.fromkeys(files.keys() - present, "is missing")
+    wrong |= dict.fromkeys(present - files.keys(), "should not be there")
+    for name in files.keys() & present:
+        if (folder / name).read_bytes() != files[name].encode("utf-8"):
+            wrong[name] = "is stale"
+    return dict(sorted(wrong.items()))
 
 
 def _formatted(files: dict[str, str]) -> dict[str, str]:
@@ -79,20 +77,19 @@ def main(arguments: list[str] | None = None) -> int:
     except (RefusedError, ValueError, RuntimeError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    found = differences(files, options.facade)
+    wrong = differences(files, options.facade)
     if options.check:
-        for line in found:
-            sys.stderr.write(f"{options.facade.name}/{line}\n")
-        if found:
+        for name, what in wrong.items():
+            sys.stderr.write(f"{options.facade.name}/{name} {what}\n")
+        if wrong:
             sys.stderr.write("Run python -m confidentai_admin._codegen and commit what it writes.\n")
-        return 1 if found else 0
+        return 1 if wrong else 0
     options.facade.mkdir(exist_ok=True)
-    for line in found:
-        path = options.facade / line.split(" ")[0]
-        if path.name in files:
-            path.write_bytes(files[path.name].encode("utf-8"))
+    for name in wrong:
+        if name in files:
+            (options.facade / name).write_bytes(files[name].encode("utf-8"))
         else:
-            path.unlink()
+            (options.facade / name).unlink()
     return 0
 
 

@@ -16,7 +16,7 @@ HEADER = """\
 
 #: What the core says in asynchronous words. A line that never applies is an error, so that none outlives its use.
 WORDS = {
-    r"\bawait ": "",
+    r"\bawait (?=\w+[.(])": "",
     r"\basync with\b": "with",
     r"from asynchronous code": "from blocking code",
     r"all of a program's tasks": "all of a program's threads",
@@ -158,7 +158,7 @@ class _Writer:
         if method.docstring:
             head += f"        {self._blocking(method.docstring)}\n"
         arguments = ", ".join(method.arguments)
-        if method.name == "close":
+        if method.kind is Kind.CLOSE:
             return f"{head}        if not self._is_view:\n            self._portal.close()\n"
         if method.kind is Kind.REPR:
             return f"{head}        {method.body}\n"
@@ -167,9 +167,8 @@ class _Writer:
         if method.kind is Kind.CALL:
             passed = ", ".join(filter(None, [f"self._core.{method.name}", arguments]))
             return f"{head}        return self._portal.call({passed})\n"
-        wrapper = self._blocking(method.returns)
-        if self._forms[method.returns] is Form.CLIENT:
-            wrapper += "._view"
+        is_client = self._forms[method.returns] is Form.CLIENT
+        wrapper = "type(self)._view" if is_client else self._blocking(method.returns)
         return f"{head}        return {wrapper}(self._core.{method.name}({arguments}), self._portal)\n"
 
 

@@ -13,8 +13,8 @@ PREFIX = "Async"
 class RefusedError(Exception):
     """There is something in the core that has no rule."""
 
-    def __init__(self, path: Path, node: ast.AST, why: str) -> None:
-        super().__init__(f"{path}:{getattr(node, 'lineno', 1)}: {why}")
+    def __init__(self, path: Path, line: int, why: str) -> None:
+        super().__init__(f"{path}:{line}: {why}")
 
 
 class Kind(enum.Enum):
@@ -24,6 +24,7 @@ class Kind(enum.Enum):
     WRAP = "a plain method that gives another object of the core: the object is wrapped"
     PROPERTY = "a property: passed on"
     REPR = "__repr__: copied"
+    CLOSE = "close() of the client: closes the portal, which closes the core"
 
 
 class Form(enum.Enum):
@@ -39,6 +40,7 @@ class Method:
     """A public method of the core."""
 
     name: str
+    line: int
     kind: Kind
     head: str
     docstring: str
@@ -53,6 +55,7 @@ class Class:
     """A public class of the core."""
 
     name: str
+    line: int
     form: Form
     docstring: str
     bases: list[str]
@@ -86,13 +89,16 @@ def read_core(folder: Path) -> list[Module]:
     """
     paths = sorted(path for path in folder.glob("*.py") if path.name != "__init__.py")
     modules = [_Reader(path).read() for path in paths]
-    iterators = {c.name for module in modules for c in module.classes if c.form is Form.ITERATOR}
     known = {c.name for module in modules for c in module.classes}
     for module in modules:
         for class_ in module.classes:
             for method in class_.methods:
-                if method.kind is Kind.WRAP and method.returns not in known | iterators:
-                    raise RefusedError(module.path, ast.Pass(), f"{class_.name}.{method.name} gives {method.returns}")
+                if method.kind is Kind.WRAP and method.returns not in known:
+                    raise RefusedError(module.path, method.line, f"{method.returns} is no class of the core")
+            if class_.children and known.intersection(class_.bases):
+                raise RefusedError(
+                    module.path, class_.line, "a class with a base in the core has no attributes of its own"
+                )
     return modules
 
 
@@ -127,6 +133,7 @@ class _Reader:
         form = Form.ITERATOR if "__anext__" in defined else Form.CLIENT if "__aenter__" in defined else Form.RESOURCE
         class_ = Class(
             node.name,
+            node.lineno,
             form,
             self._docstring(node),
             [ast.unparse(base) for base in node.bases],
@@ -151,7 +158,7 @@ class _Reader:
                 class_.hidden = [ast.unparse(line) for line in node.body if _only_hides(line)]
         elif node.name in lifecycle:
             if node.name == "close":
-                class_.methods.append(self._method(node, Kind.CALL))
+                class_.methods.append(self._method(node, Kind.CLOSE))
         elif node.name == "__repr__":
             class_.methods.append(self._method(node, Kind.REPR))
         elif node.name.startswith("__"):
@@ -188,6 +195,7 @@ class _Reader:
         returns = node.returns.value if isinstance(node.returns, ast.Subscript) else node.returns
         return Method(
             node.name,
+            node.lineno,
             kind,
             head,
             self._docstring(node) if is_documented else "",
@@ -215,6 +223,8 @@ class _Reader:
                 else []
             )
             for target in targets:
+                if isinstance(target, (ast.Tuple, ast.List)):
+                    raise self._refusal(part, "attributes are assigned one by one")
                 if not isinstance(target, ast.Attribute) or target.attr.startswith("_"):
                     continue
                 value = getattr(part, "value", None)
@@ -233,7 +243,7 @@ class _Reader:
         return text
 
     def _refusal(self, node: ast.AST, why: str) -> RefusedError:
-        return RefusedError(self._path, node, why)
+        return RefusedError(self._path, getattr(node, "lineno", 1), why)
 
 
 def _is_text(node: ast.stmt) -> bool:

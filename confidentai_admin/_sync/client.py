@@ -45,10 +45,10 @@ class ConfidentAI:
         max_retries: How often a call is repeated at most, 0 or more. Only what cannot do harm is repeated: see the
             README.
         max_connections: How many connections are open at most, 1 or more. Further calls wait for one.
-        proxy: The URL of an HTTP proxy.
+        proxy: The URL of an HTTP proxy. To a plain http server, it must be on this machine as well.
         ssl_context: Whom to trust, where the system's certificates do not say: ``ssl.create_default_context(cafile=…)``
             for a private CA.
-        trust_env: Take a proxy from ``HTTPS_PROXY`` and the like, and its password from ``.netrc``.
+        trust_env: Take a proxy from ``HTTPS_PROXY`` and the like, and its password from ``.netrc``; not for plain http.
         trace_configs: aiohttp's hooks for tracing, as OpenTelemetry's instrumentation has them.
         session_factory: Makes the whole aiohttp session, instead of the four before it. Called in the event loop.
         allow_insecure_http: Send the key over plain http to another machine.
@@ -76,6 +76,7 @@ class ConfidentAI:
         allow_insecure_http: bool = False,
     ) -> None:
         api_key = SecretText.hide(api_key)
+        base_url = SecretText.hide(base_url)
         proxy = SecretText.hide(proxy)
         core = _core.AsyncConfidentAI(
             api_key,
@@ -199,4 +200,4 @@ class ConfidentAI:
             TypeError: An argument is of another type.
             ValueError: A number is out of its range.
         """
-        return ConfidentAI._view(self._core.with_options(timeout=timeout, max_retries=max_retries), self._portal)
+        return type(self)._view(self._core.with_options(timeout=timeout, max_retries=max_retries), self._portal)

@@ -66,6 +66,7 @@ class GovernancePolicies:
 
         Raises:
             BadRequestError: A number is out of its range.
+            TypeError: A number is not an integer.
             NotFoundError: There is no such policy.
         """
         return self._portal.call(self._core.list_projects, policy_id, page=page, page_size=page_size)
@@ -84,6 +85,7 @@ class GovernancePolicies:
 
         Raises:
             BadRequestError: A number is out of its range.
+            TypeError: A number is not an integer.
             NotFoundError: There is no such policy.
             APIResponseValidationError: The list did not keep still while it was read.
         """

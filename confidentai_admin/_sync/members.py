@@ -32,6 +32,7 @@ class OrganizationMembers:
 
         Raises:
             BadRequestError: A number is out of its range.
+            TypeError: A number is not an integer.
         """
         return self._portal.call(self._core.list, page=page, page_size=page_size)
 
@@ -48,6 +49,7 @@ class OrganizationMembers:
 
         Raises:
             BadRequestError: A number is out of its range.
+            TypeError: A number is not an integer.
             APIResponseValidationError: The list did not keep still while it was read.
         """
         return PageIterator(self._core.iter(page_size=page_size), self._portal)
@@ -113,6 +115,7 @@ class ProjectMembers:
 
         Raises:
             BadRequestError: A number is out of its range.
+            TypeError: A number is not an integer.
             NotFoundError: There is no such project.
         """
         return self._portal.call(self._core.list, page=page, page_size=page_size)
@@ -130,6 +133,7 @@ class ProjectMembers:
 
         Raises:
             BadRequestError: A number is out of its range.
+            TypeError: A number is not an integer.
             NotFoundError: There is no such project.
             APIResponseValidationError: The list did not keep still while it was read.
         """

@@ -623,7 +623,18 @@ async def test_the_longest_retry_after_is_a_minute(pauses: list[float]) -> None:
     assert pauses == [60]
 
 
-GARBAGE = ["", " ", "soon", "-5", "nan", "inf", "1e3", "0x10", "5 seconds", "5,5", "9" * 400, "Mon", "\u0665", "1;2"]
+@pytest.mark.parametrize("value", ["9" * 20, "9" * 400])
+async def test_a_retry_after_beyond_all_measure_is_beyond_a_minute(value: str, pauses: list[float]) -> None:
+    """A number of seconds too long to wait for is not taken for none at all: the error comes at once."""
+    with scripted_server(refuse(429, Retry_After=value), answer(ORGANIZATION)) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url) as client:
+            with pytest.raises(RateLimitError) as caught:
+                await client.whoami()
+    assert pauses == []
+    assert caught.value.retry_after == float(value)
+
+
+GARBAGE = ["", " ", "soon", "-5", "nan", "inf", "1e3", "0x10", "5 seconds", "5,5", "Mon", "\u0665", "1;2"]
 
 
 @pytest.mark.parametrize("value", [text for text in GARBAGE if text.isascii()])
@@ -1038,3 +1049,44 @@ async def test_a_call_under_way_fails_when_the_client_is_closed() -> None:
             await call
     assert caught.value.outcome_unknown
     assert len(server.requests) == 1
+
+
+async def test_a_body_of_any_size_is_sent() -> None:
+    """A body of several MiB goes out whole, warnings being errors or not."""
+    emails = [f"{number}@example.com" for number in range(100_000)]
+    with scripted_server(answer({"invitations": []})) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url) as client:
+            assert await client.organization().invitations.create(emails) == []
+    assert server.requests[0].json == {"emails": emails}
+
+
+async def test_a_key_that_the_server_repeats_is_masked() -> None:
+    """A refusal that names the client's own key gives an error that does not."""
+    key = "confident_us_org_" + "x" * 20
+    with scripted_server(refuse(401, f"unknown key {key}!")) as server:
+        async with AsyncConfidentAI(key, base_url=server.url) as client:
+            with pytest.raises(AuthenticationError, match=r"unknown key \*+!") as caught:
+                await client.whoami()
+    assert key not in str(vars(caught.value))
+    assert key.encode() not in bytes(caught.value.body or b"")
+
+
+def test_plain_http_does_not_leave_this_machine_by_a_proxy() -> None:
+    """A proxy on another machine is refused for a plain http server, unless that is allowed."""
+    with pytest.raises(ConfigurationError, match="allow_insecure_http"):
+        AsyncConfidentAI(KEY, base_url="http://localhost:1", proxy="http://proxy.example.com:3128")
+    AsyncConfidentAI(KEY, base_url="http://localhost:1", proxy="http://127.0.0.1:3128")
+    AsyncConfidentAI(KEY, base_url="https://example.com", proxy="http://proxy.example.com:3128")
+    AsyncConfidentAI(
+        KEY, base_url="http://localhost:1", proxy="http://proxy.example.com:3128", allow_insecure_http=True
+    )
+
+
+async def test_plain_http_on_this_machine_takes_no_proxy_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With trust_env, a server on this machine is still reached directly, so that the key goes to nobody else."""
+    with scripted_server(answer(ORGANIZATION)) as server, scripted_server() as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        async with AsyncConfidentAI(KEY, base_url=server.url, trust_env=True) as client:
+            await client.whoami()
+    assert len(server.requests) == 1
+    assert proxy.requests == []

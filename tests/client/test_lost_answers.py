@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -14,7 +15,9 @@ from confidentai_admin import (
     AsyncConfidentAI,
     ConfidentAI,
     ConfidentAIError,
+    ConfigurationError,
     DeletionResult,
+    InternalServerError,
     NotFoundError,
     Project,
     RemovalResult,
@@ -219,3 +222,78 @@ async def test_request_takes_the_method_as_the_guide(method: str, repeatable: bo
                     await sent
                 assert caught.value.outcome_unknown
     assert server.methods == [method] * arrivals
+
+
+async def test_a_middleware_that_changes_the_body_makes_nothing_arrive_twice() -> None:
+    """What aiohttp sends instead of the SDK's own body counts as sent."""
+
+    async def middleware(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        request.update_body_from_data(b'{"name":"x"}')
+        return await handler(request)
+
+    def factory() -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(middlewares=(middleware,))
+
+    with scripted_server() as server:
+        server.otherwise = close
+        async with AsyncConfidentAI(KEY, base_url=server.url, session_factory=factory) as client:
+            with pytest.raises(APIConnectionError) as caught:
+                await client.projects.create("n")
+    assert [request.body for request in server.requests] == [b'{"name":"x"}']
+    assert caught.value.outcome_unknown
+
+
+async def test_a_gateways_404_proves_nothing() -> None:
+    """A repeated deletion that meets a gateway's page, and not the API's 404, is an error with an unknown outcome."""
+    with scripted_server(close, answer(status=404, body=b"<html>no route</html>")) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url) as client:
+            with pytest.raises(NotFoundError) as caught:
+                await client.project("p").delete()
+    assert caught.value.outcome_unknown
+
+
+async def test_what_came_of_a_lost_answer_to_a_creation_is_kept() -> None:
+    """The bytes of an answer that broke off are on the error, masked, so that a key in them is not lost."""
+    body = b'{"success":true,"data":{"apiKey":{"value":"secret-value"'
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 999\r\n\r\n"
+    with scripted_server(send_and_close(head + body)) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url) as client:
+            with pytest.raises(APIConnectionError) as caught:
+                await client.organization().api_keys.create("n")
+    assert caught.value.body == body
+    assert "secret-value" not in f"{caught.value!r} {caught.value} {vars(caught.value)}"
+
+
+async def test_a_close_between_two_attempts_ends_the_call_with_what_it_met(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Closing wakes a call that waits to be repeated, and its error is that of its own attempt, outcome included."""
+    paused = asyncio.Event()
+
+    async def sleep(_: float) -> None:
+        paused.set()
+        await asyncio.get_running_loop().create_future()
+
+    monkeypatch.setattr("anyio.sleep", sleep)
+    with scripted_server(refuse(500, Retry_After="30")) as server:
+        client = AsyncConfidentAI(KEY, base_url=server.url)
+        call = asyncio.create_task(client.organization().update(name="n"))
+        await asyncio.to_thread(server.arrived.acquire, timeout=5)
+        await paused.wait()
+        await client.close()
+        with pytest.raises(InternalServerError) as caught:
+            await asyncio.wait_for(call, 5)
+    assert caught.value.outcome_unknown
+    assert caught.value.operation == "updateOrganization"
+    assert len(server.requests) == 1
+
+
+async def test_a_close_just_before_a_request_is_a_clear_error() -> None:
+    """A call that is about to send when the client is closed says so, and sends nothing."""
+    with scripted_server(answer(ORGANIZATION)) as server:
+        client = AsyncConfidentAI(KEY, base_url=server.url)
+        await client.whoami()
+        call = asyncio.create_task(client.projects.create("n"))
+        await asyncio.sleep(0)
+        await client.close()
+        with pytest.raises(ConfigurationError, match="closed"):
+            await call
+    assert server.methods == ["GET"]

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import aiohttp
 import pytest
 
-from confidentai_admin import APIConnectionError, ConfidentAI, ConfigurationError, Timeout
+from confidentai_admin import APIConnectionError, ConfidentAI, ConfigurationError, InternalServerError, Timeout
 from confidentai_admin._portal import Portal, _Call
 from confidentai_admin.emulator import Emulator
 
@@ -167,7 +167,7 @@ def test_closing_ends_the_calls_that_are_under_way() -> None:
 
 
 def test_closing_ends_a_call_that_waits_to_be_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A call that is between two attempts when its client is closed ends as well."""
+    """A call that is between two attempts when its client is closed ends with the error of the first."""
     waits = threading.Event()
 
     async def sleep(seconds: float) -> None:
@@ -181,8 +181,10 @@ def test_closing_ends_a_call_that_waits_to_be_repeated(monkeypatch: pytest.Monke
         call = threads.submit(client.projects.list)
         assert waits.wait(5)
         client.close()
-        with pytest.raises(APIConnectionError, match="closed"):
+        with pytest.raises(InternalServerError) as caught:
             call.result(5)
+    assert caught.value.operation == "listProjects"
+    assert not caught.value.outcome_unknown
 
 
 def test_a_view_shares_the_connections_and_closes_nothing() -> None:
@@ -264,3 +266,78 @@ async def test_a_call_that_is_cancelled_before_its_first_step_ends(is_started: b
     with pytest.raises(APIConnectionError, match="closed"):
         call.result()
     assert done == []
+
+
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, ValueError])
+def test_what_a_hook_raises_while_pages_are_read_side_by_side_comes_as_it_is(
+    emulator: Emulator, kind: type[BaseException]
+) -> None:
+    """An exception in one of several requests at the same time is raised alone, in no group, and the client goes on."""
+    armed = [True]
+
+    async def on_start(_: object, __: object, params: aiohttp.TraceRequestStartParams) -> None:
+        if "page=3" in str(params.url) and armed:
+            armed.pop()
+            raise kind("from the hook")
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_start.append(on_start)
+    with ConfidentAI(emulator.api_key, base_url=emulator.url, trace_configs=[trace]) as client:
+        with pytest.raises(kind, match="from the hook"):
+            list(client.organization().members.iter(page_size=1))
+        assert client.whoami().name == "Acme Inc."
+
+
+def test_a_system_exit_in_a_task_of_the_loops_own_does_not_end_the_client(emulator: Emulator) -> None:
+    """A hook that raises SystemExit in a task of aiohttp's own ends that call, and not the loop for everybody."""
+    armed = [True]
+
+    async def on_resolve(*_: object) -> None:
+        if armed:
+            armed.pop()
+            raise SystemExit("from the hook")
+
+    trace = aiohttp.TraceConfig()
+    trace.on_dns_resolvehost_start.append(on_resolve)
+    url = emulator.url.replace("127.0.0.1", "localhost")
+    with ConfidentAI(emulator.api_key, base_url=url, trace_configs=[trace]) as client:
+        with pytest.raises(SystemExit, match="from the hook"):
+            client.whoami()
+        assert client.whoami().name == "Acme Inc."
+
+
+def test_a_thread_that_cannot_start_can_start_later(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A first call that finds no thread to be had fails, and the second one works."""
+    start = threading.Thread.start
+    failures = [RuntimeError("can't start new thread")]
+
+    def start_later(thread: threading.Thread) -> None:
+        if failures and thread.name == "confidentai-admin":
+            raise failures.pop()
+        start(thread)
+
+    with ConfidentAI(emulator.api_key, base_url=emulator.url) as client:
+        monkeypatch.setattr(threading.Thread, "start", start_later)
+        with pytest.raises(RuntimeError, match="new thread"):
+            client.whoami()
+        assert client.whoami().name == "Acme Inc."
+
+
+def test_closing_from_its_own_thread_is_a_clear_error() -> None:
+    """A hook that closes the blocking client is told so, instead of waiting for itself."""
+    errors: list[BaseException] = []
+
+    def factory() -> aiohttp.ClientSession:
+        try:
+            view.close()
+            client.close()
+        except ConfigurationError as error:
+            errors.append(error)
+        return aiohttp.ClientSession()
+
+    with scripted_server(answer(ORGANIZATION)) as server:
+        client = ConfidentAI(KEY, base_url=server.url, session_factory=factory)
+        view = client.with_options(timeout=5)
+        assert client.whoami().id == "o"
+        client.close()
+    assert "own event loop" in str(errors[0])

@@ -55,18 +55,45 @@ def test_exit_with_a_call_under_way_is_silent_and_prompt() -> None:
     with scripted_server() as server:
         server.otherwise = server.hang
         source = f"""{START}
-def call():
-    try:
-        client.whoami()
-    except BaseException:
-        pass
-threading.Thread(target=call, daemon=True).start()
+for _ in range(4):
+    threading.Thread(target=client.whoami, daemon=True).start()
 sys.stdin.readline()
 """
         program = Program(source, server.url, "key")
-        assert server.arrived.acquire(timeout=20)
+        for _ in range(4):
+            assert server.arrived.acquire(timeout=20)
         done = program.finish("go\n")
     assert (done.status, done.output, done.errors) == (0, "", "")
+
+
+def test_a_call_inside_a_running_loop(emulator: Emulator) -> None:
+    """A blocking call in a coroutine works, and the program ends quietly."""
+    source = f"""{START}
+import asyncio
+async def main():
+    return client.whoami().name
+print(asyncio.run(main()))
+"""
+    done = run(source, emulator.url, emulator.api_key)
+    assert (done.status, done.output, done.errors) == (0, "Acme Inc.\n", "")
+
+
+def test_32_threads_on_one_client(emulator: Emulator) -> None:
+    """32 threads that start together each make a project of their own, and the program ends quietly."""
+    source = f"""{START}
+start = threading.Barrier(32)
+def work(number):
+    start.wait()
+    client.projects.create(f"project {{number}}")
+threads = [threading.Thread(target=work, args=(number,)) for number in range(32)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(len({{project.name for project in client.projects.list()}}))
+"""
+    done = run(source, emulator.url, emulator.api_key)
+    assert (done.status, done.output, done.errors) == (0, "32\n", "")
 
 
 def test_an_uncaught_error_ends_the_program_as_usual(emulator: Emulator) -> None:

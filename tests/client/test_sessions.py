@@ -73,6 +73,23 @@ def test_a_loop_that_was_closed_carelessly_is_left_behind() -> None:
         assert asyncio.run(_whoami(client)) == "n"
 
 
+def test_the_first_calls_of_a_new_loop_may_come_together() -> None:
+    """After a loop that was closed carelessly, several first calls at the same time all work, on one session."""
+
+    async def together() -> None:
+        await asyncio.gather(*(client.whoami() for _ in range(5)))
+        await client.close()
+
+    with scripted_server() as server:
+        server.otherwise = answer(ORGANIZATION, headers={"Connection": "close"})
+        client = AsyncConfidentAI(KEY, base_url=server.url)
+        careless = asyncio.new_event_loop()
+        careless.run_until_complete(_whoami(client))
+        careless.close()
+        asyncio.run(together())
+    assert len(server.requests) == 6
+
+
 def test_two_loops_at_once_are_a_clear_error(emulator: Emulator) -> None:
     """A second loop that is alive at the same time is told to have a client of its own, and the first one goes on."""
     client = AsyncConfidentAI(emulator.api_key, base_url=emulator.url)
