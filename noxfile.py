@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 
 import nox
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
+
+RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 # The lower bounds of pyproject.toml.
 LOWEST = ["aiohttp==3.12.0", "anyio==4.5.0", "attrs==23.2.0", "cattrs==24.1.0"]
 
 nox.needs_version = ">=2025.2.9"
 nox.options.sessions = ["tests", "lint", "types", "generate"]
-nox.options.error_on_missing_interpreters = False  # run on those that there are
 
 if shutil.which("pyenv"):
     # pyenv's shims run only the versions that are switched on: switch on all that it has, the present one first.
@@ -26,19 +28,30 @@ if shutil.which("pyenv"):
     os.environ["PYENV_VERSION"] = ":".join(dict.fromkeys([*said[0], *said[1]]))
 
 
+def is_here(version: str) -> bool:
+    """Whether this Python can be run here."""
+    if version == RUNNING:
+        return True
+    command = [f"python{version}", "--version"]
+    return shutil.which(command[0]) is not None and subprocess.run(command, capture_output=True).returncode == 0
+
+
 def install(session: nox.Session, group: str, *others: str) -> None:
     """Install the project as it is here, a dependency group, and what else is named."""
     session.install("--editable", ".", *nox.project.dependency_groups(PYPROJECT, group), *others)
 
 
+PYTHONS = [version for version in ("3.10", "3.11", "3.12", "3.13") if is_here(version)] or [RUNNING]
+
+
 @nox.session
 @nox.parametrize(
     ("python", "versions"),
-    [("3.10", "newest"), ("3.11", "newest"), ("3.12", "newest"), ("3.13", "newest"), ("3.10", "lowest")],
-    ids=["3.10", "3.11", "3.12", "3.13", "lowest"],
+    [*((version, "newest") for version in PYTHONS), (PYTHONS[0], "lowest")],
+    ids=[*PYTHONS, "lowest"],
 )
 def tests(session: nox.Session, versions: str) -> None:
-    """Run the tests and measure what they cover: on every Python, and once with the oldest dependencies allowed."""
+    """Run the tests and measure what they cover: on every Python there is, and once with the oldest dependencies."""
     install(session, "test", *(LOWEST if versions == "lowest" else []))
     # The plugin of the oldest anyio warns under the newest pytest, and the tests do not use it.
     options = ["-p", "no:anyio"] if versions == "lowest" else []

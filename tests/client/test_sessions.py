@@ -75,6 +75,11 @@ def test_a_loop_that_was_closed_carelessly_is_left_behind() -> None:
 
 def test_the_first_calls_of_a_new_loop_may_come_together() -> None:
     """After a loop that was closed carelessly, several first calls at the same time all work, on one session."""
+    sessions = []
+
+    def factory() -> aiohttp.ClientSession:
+        sessions.append(aiohttp.ClientSession())
+        return sessions[-1]
 
     async def together() -> None:
         await asyncio.gather(*(client.whoami() for _ in range(5)))
@@ -82,12 +87,13 @@ def test_the_first_calls_of_a_new_loop_may_come_together() -> None:
 
     with scripted_server() as server:
         server.otherwise = answer(ORGANIZATION, headers={"Connection": "close"})
-        client = AsyncConfidentAI(KEY, base_url=server.url)
+        client = AsyncConfidentAI(KEY, base_url=server.url, session_factory=factory)
         careless = asyncio.new_event_loop()
         careless.run_until_complete(_whoami(client))
         careless.close()
         asyncio.run(together())
     assert len(server.requests) == 6
+    assert len(sessions) == 2
 
 
 def test_two_loops_at_once_are_a_clear_error(emulator: Emulator) -> None:
