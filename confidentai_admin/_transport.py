@@ -178,7 +178,7 @@ class ConnectionPool:
         """Close the session. Closing twice is fine."""
         await self._leave_old_loop(asyncio.get_running_loop())
         self.is_closed = True
-        for scope in self._pauses:
+        for scope in list(self._pauses):
             scope.cancel()
         closing, self._closing, self._session = self._closing, None, None
         if closing is not None:
@@ -397,7 +397,7 @@ class Transport:
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         if session.closed:
-            raise ConfigurationError("This client is closed: make a new one.")
+            raise ConfigurationError("This client, or the session it was given, is closed: make a new one.")
         payload = None if body is None else _Body(body)
         content = bytearray()
         began = time.monotonic()
