@@ -37,6 +37,7 @@ class _Call(Generic[T]):
         self._task: asyncio.Task[None] | None = None
         self._has_begun = False
         self._is_over = False
+        self._is_abandoned = False
         self._value: T
         self._error: BaseException | None = None
         self._pending = threading.Lock()
@@ -60,10 +61,10 @@ class _Call(Generic[T]):
 
     def abandon(self) -> None:
         """Let nobody hear of the end any more."""
-        self._is_over = True
+        self._is_abandoned = True
 
     def _end(self) -> None:
-        if not self._is_over:
+        if not self._is_over and not self._is_abandoned:
             self._is_over = True
             self._pending.release()
 
