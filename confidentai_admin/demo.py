@@ -396,7 +396,7 @@ async def meet_tenant_refusal(project: AsyncProjectClient, role: ProjectRole, ch
     """Run into an error, and see what it tells."""
     before = await project.iam.roles.list()
     try:
-        await project.iam.roles.create(role.name, policy_ids=[])
+        await project.iam.roles.create(role.name, policy_ids=[policy.id for policy in role.policies or ()])
     except ConflictError as error:
         chapter.say(f"{type(error).__name__} {error.status} from {error.operation}:")
         chapter.say(f"  {error.message}")

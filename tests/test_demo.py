@@ -182,16 +182,24 @@ def does_nothing(_: AsyncMethod) -> AsyncMethod:
     return method
 
 
-def without(argument: str) -> Callable[[AsyncMethod], AsyncMethod]:
-    """A method that forgets what is in one of its lists."""
+def forgets_a_permission(original: AsyncMethod) -> AsyncMethod:
+    """A policy that holds one permission less than was asked for."""
 
-    def replacing(original: AsyncMethod) -> AsyncMethod:
-        async def method(*args: object, **kwargs: Any) -> object:
-            return await original(*args, **{**kwargs, argument: []})
+    async def method(*args: object, permission_ids: list[str], **kwargs: Any) -> object:
+        return await original(*args, permission_ids=permission_ids[1:], **kwargs)
 
-        return method
+    return method
 
-    return replacing
+
+def takes_another_policy(original: AsyncMethod) -> AsyncMethod:
+    """A role that holds a policy that was not asked for."""
+
+    async def method(self: Any, name: str, *, policy_ids: list[str], **kwargs: Any) -> object:
+        (first, *_) = await self.list()
+        assert policy_ids != [first.policies[0].id]
+        return await original(self, name, policy_ids=[first.policies[0].id], **kwargs)
+
+    return method
 
 
 def invites_all_but_one(original: AsyncMethod) -> AsyncMethod:
@@ -237,15 +245,15 @@ class Sabotage:
 @pytest.mark.parametrize(
     "sabotage",
     [
-        Sabotage(AsyncOrganizationPolicies, "create", without("permission_ids"), "Policy and role"),
-        Sabotage(AsyncOrganizationRoles, "create", without("policy_ids"), "Policy and role"),
+        Sabotage(AsyncOrganizationPolicies, "create", forgets_a_permission, "Policy and role"),
+        Sabotage(AsyncOrganizationRoles, "create", takes_another_policy, "Policy and role"),
         Sabotage(AsyncOrganizationInvitations, "create", invites_all_but_one, "Invitations"),
         Sabotage(AsyncOrganizationMembers, "update_role", does_nothing, "Change of role"),
         Sabotage(AsyncGovernancePolicies, "assign", only_claims_to_assign, "Governance"),
         Sabotage(AsyncOrganizationApiKeys, "update", does_nothing, "Key rotation"),
         Sabotage(AsyncOrganizationApiKeys, "delete", does_nothing, "Key rotation"),
-        Sabotage(AsyncProjectPolicies, "create", without("permission_ids"), "Policy and role"),
-        Sabotage(AsyncProjectRoles, "create", without("policy_ids"), "Policy and role"),
+        Sabotage(AsyncProjectPolicies, "create", forgets_a_permission, "Policy and role"),
+        Sabotage(AsyncProjectRoles, "create", takes_another_policy, "Policy and role"),
         Sabotage(AsyncProjectInvitations, "create", invites_all_but_one, "Invitations"),
         Sabotage(AsyncProjectMembers, "update_role", does_nothing, "Change of role"),
         Sabotage(AsyncProjectApiKeys, "update", does_nothing, "Key rotation"),

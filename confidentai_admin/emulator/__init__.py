@@ -14,7 +14,7 @@ key; answers come in the API's envelope:
 | `add-member` | `email`, optionally `name`, `role`, `projectId`, `projectRole` (roles by name, null for none) |
 | `create-governance-policy` | `name`, optionally `description`, `controls` (each with `name` and `type`) |
 | `change-plan` | `plan` |
-| `reset` | `{}` |
+| `reset` | none, or `{}` |
 """
 
 from .contract import OPERATIONS, Operation

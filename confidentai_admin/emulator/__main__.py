@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--host", default="127.0.0.1", help="a loopback address (default: %(default)s)")
     parser.add_argument("--port", type=int, default=0, help="the port; 0, the default, takes a free one")
-    parser.add_argument("--api-key", help="the organization key to accept; made up if not given")
+    parser.add_argument("--api-key", help="the organization key to accept, 13 characters or more; made up if not given")
     parser.add_argument("--plan", help=f"the organization's plan: {', '.join(PLANS)} (default: the seed's, or TEAM)")
     parser.add_argument("--seed", metavar="FILE", help="a JSON file that describes the first state")
     chosen = parser.parse_args(arguments)

@@ -17,9 +17,6 @@ PLANS: Final = ("TRIAL", "FREE", "STARTER", "TEAM", "PREMIUM", "ENTERPRISE")
 INVITATION_STATUSES: Final = ("PENDING", "ACCEPTED", "DECLINED")
 CONTROL_TYPES: Final = ("RUNTIME", "PRE_DEPLOYMENT_EVALS", "PRE_DEPLOYMENT_RED_TEAMING", "OPERATIONAL")
 
-INTEGER_IDS: Final = frozenset({"apiKeyId", "invitationId"})
-"""The path parameters that are integers; all others are strings."""
-
 DEFAULT_PAGE_SIZE: Final = 25
 MAX_PAGE_SIZE: Final = 100
 
@@ -29,7 +26,7 @@ class Operation:
     """One operation of the API.
 
     `body` is None where no request body is read. `data` is the shape of the `data` in a successful answer's
-    envelope; the answer's status is always 200.
+    envelope; the answer's status is always 200. `changes_state` tells the writes from the reads.
     """
 
     name: str
@@ -70,6 +67,7 @@ _TIME = Text(format="date-time")
 _WHOLE = Whole()
 _TRUTH = Truth()
 _TEXTS = ListOf(_TEXT)
+_SOME_TEXTS = ListOf(_TEXT, min_items=1)
 
 # What answers are made of.
 
@@ -180,16 +178,16 @@ _PAGING = (
 )
 
 _POLICY_BODY = Record(
-    (_required("name", _NAME), _or_null("description", _TEXT), _required("permissionIds", _TEXTS)),
+    (_required("name", _NAME), _or_null("description", _TEXT), _required("permissionIds", _SOME_TEXTS)),
 )
 
 _ROLE_BODY = Record(
-    (_required("name", _NAME), _or_null("description", _TEXT), _required("policyIds", _TEXTS)),
+    (_required("name", _NAME), _or_null("description", _TEXT), _required("policyIds", _SOME_TEXTS)),
 )
 
 _MEMBER_ROLE_BODY = Record((_required("roleId", _TEXT),))
 
-_PROJECT_IDS_BODY = Record((_required("projectIds", ListOf(_TEXT, min_items=1)),))
+_PROJECT_IDS_BODY = Record((_required("projectIds", _SOME_TEXTS),))
 
 
 def _invitations_body(role_id_field: str) -> Record:

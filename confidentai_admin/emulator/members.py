@@ -43,13 +43,18 @@ def remove_from_organization(world: World, user_id: str) -> dict[str, Any]:
     return {"id": user_id, "removed": True}
 
 
-def remove_from_project(world: World, scope: Scope, user_id: str) -> dict[str, Any]:
-    """Remove somebody from one project."""
+def remove_from_project(scope: Scope, user_id: str) -> dict[str, Any]:
+    """Remove somebody from one project; their invitations to it were cleared when they joined."""
     _refuse_stranger(scope, user_id)
     _refuse_owner(scope, user_id)
     del scope.members[user_id]
-    _clear_pending_invitations(world, scope, user_id)
     return {"id": user_id, "removed": True}
+
+
+def join(world: World, scope: Scope, user_id: str, role_id: str | None) -> None:
+    """Make somebody a member of a scope; who is one has no pending invitation to it."""
+    scope.members[user_id] = role_id
+    _clear_pending_invitations(world, scope, user_id)
 
 
 def shown(world: World, scope: Scope, user_id: str) -> dict[str, Any]:

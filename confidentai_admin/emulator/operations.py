@@ -102,7 +102,7 @@ _ONE_SCOPE: Final[dict[str, Work]] = {
     "getProject": lambda call: projects.get(call.world, call.project()),
     "updateProject": lambda call: projects.update(call.world, call.project(), call.body),
     "deleteProject": lambda call: projects.delete(call.world, call.project()),
-    "removeProjectMember": lambda call: members.remove_from_project(call.world, call.scope(), call.ids["userId"]),
+    "removeProjectMember": lambda call: members.remove_from_project(call.scope(), call.ids["userId"]),
 }
 
 # The contract says "Organization" in the names of the key operations and leaves it out of the others.

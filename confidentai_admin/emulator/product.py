@@ -14,6 +14,7 @@ from .contract import CONTROL_TYPES, PLANS
 from .refusal import (
     ALREADY_MEMBER,
     ALREADY_OWNED,
+    GOVERNANCE_POLICY_NAME_TAKEN,
     NOT_PENDING,
     UNKNOWN_ID,
     UNKNOWN_ROLE_NAME,
@@ -37,14 +38,10 @@ def accept_invitation(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
     """Let an invitee accept: a member of the organization from now on, and of the project if it invited."""
     scope, invitation = _pending(world, body["invitationId"])
     user = world.user_by_email(invitation.email) or _new_user(world, invitation.email, body.get("name"))
-    role_id = invitation.role_id
-    if user.id not in scope.members:
-        scope.members[user.id] = role_id or scope.system_role(DEFAULT_ROLE).id
-    elif role_id is not None and user.id != scope.owner_id():
-        scope.members[user.id] = role_id
+    # The invitee is no member of the scope yet: whoever joins one has no pending invitation to it left.
+    members.join(world, scope, user.id, invitation.role_id or scope.system_role(DEFAULT_ROLE).id)
     if user.id not in world.scope.members:
-        world.scope.members[user.id] = world.scope.system_role(DEFAULT_ROLE).id
-    del scope.invitations[invitation.id]
+        members.join(world, world.scope, user.id, world.scope.system_role(DEFAULT_ROLE).id)
     return {"member": members.shown(world, scope, user.id)}
 
 
@@ -75,14 +72,18 @@ def add_member(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
     if user is None:
         user = _new_user(world, email, body.get("name"))
     if joins_organization:
-        world.scope.members[user.id] = role_id
+        members.join(world, world.scope, user.id, role_id)
     if project is not None:
-        project.scope.members[user.id] = project_role_id
+        members.join(world, project.scope, user.id, project_role_id)
     return {"member": members.shown(world, world.scope if project is None else project.scope, user.id)}
 
 
 def create_governance_policy(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
     """Make a governance policy."""
+    if any(policy.name == body["name"] for policy in world.governance_policies.values()):
+        raise Refused(
+            GOVERNANCE_POLICY_NAME_TAKEN, f"The organization already has a governance policy named {body['name']!r}."
+        )
     policy = governance.add(world, body["name"], body.get("description"), body.get("controls", ()))
     return {"governancePolicy": governance.shown(world, policy)}
 

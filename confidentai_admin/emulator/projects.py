@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from . import api_keys
+from . import api_keys, members
 from .clock import timestamp
 from .refusal import NAME_TAKEN, UNKNOWN_EMAIL, Refused
 from .scopes import new_scope
@@ -26,7 +26,7 @@ def create(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
     _refuse_taken_name(world, body["name"], None)
     project = add(world, body["name"], body.get("description"))
     if owner_id is not None:
-        project.scope.members[owner_id] = project.scope.system_role("Owner").id
+        members.join(world, project.scope, owner_id, project.scope.system_role("Owner").id)
     first_key = api_keys.add(world, project.scope, api_keys.DEFAULT_KEY_NAME)
     return {"project": _shown(world, project), "apiKey": api_keys.shown(first_key, in_full=True)}
 

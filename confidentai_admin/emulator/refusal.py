@@ -61,6 +61,7 @@ BUILT_IN: Final = Rule("built-in", 403, "assumed")
 ROLE_IN_USE: Final = Rule("role-in-use", 409, "published")
 ROLE_INVITED: Final = Rule("role-invited", 409, "assumed")
 POLICY_IN_USE: Final = Rule("policy-in-use", 409, "assumed")
+GOVERNANCE_POLICY_NAME_TAKEN: Final = Rule("governance-policy-name-taken", 409, "assumed")
 ALREADY_MEMBER: Final = Rule("already-member", 409, "assumed")
 ALREADY_OWNED: Final = Rule("already-owned", 409, "assumed")
 

@@ -141,11 +141,11 @@ SEED_FORM: Final = Record(
 
 
 def read_seed(seed: str | PathLike[str] | Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """Give the seed that is meant: a file's, the mapping itself, or the default one."""
+    """Give the seed that is meant: a file's, a copy of the mapping as it is now, or the default one."""
     if seed is None:
         return DEFAULT_SEED
     if isinstance(seed, Mapping):
-        return seed
+        return {name: _copied(value) for name, value in seed.items()}
     try:
         content = json.loads(Path(seed).read_text(encoding="utf-8"))
     except OSError as error:
@@ -188,6 +188,15 @@ def build(seed: Mapping[str, Any], *, api_key: str | None, plan: str | None, clo
     for index, project in enumerate(seed.get("projects", ())):
         _add_project(world, project, governance_ids, f"projects[{index}]")
     return world
+
+
+def _copied(value: object) -> object:
+    # Any mapping or list will do in a seed, also kinds that copy.deepcopy cannot copy.
+    if isinstance(value, Mapping):
+        return {name: _copied(inner) for name, inner in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return [_copied(inner) for inner in value]
+    return value
 
 
 def _add_members(world: World, described: Sequence[Mapping[str, Any]]) -> None:

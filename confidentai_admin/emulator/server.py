@@ -18,10 +18,14 @@ from .clock import Clock
 from .contract import PLANS
 from .product import RESET
 from .protocol import EnvelopeServer
+from .scopes import DEFAULT_ROLE
 from .world import World
 
 # Requests are answered without waiting, so what is still there after this long is a client that stopped half-way.
 _GRACE_SECONDS: Final = 0.1
+
+# Masked values end with the key's last six characters; of a shorter key they would show half or more.
+_MIN_KEY_LENGTH: Final = 13
 
 
 class Emulator:
@@ -36,7 +40,7 @@ class Emulator:
     Args:
         host: A loopback address. The emulator takes part in no network.
         port: The port, or 0 for a free one.
-        api_key: The value of the first organization key; made up from the seed if not given.
+        api_key: The value of the first organization key, of 13 characters or more; made up from the seed if not given.
         plan: The organization's plan, instead of the seed's (the default world is on TEAM).
         seed: Another first state: a JSON file's path, or a mapping of the same form
             (see `confidentai_admin.emulator.seed`).
@@ -98,16 +102,18 @@ class Emulator:
         email: str,
         *,
         name: str | None = None,
-        role: str | None = None,
+        role: str | None = DEFAULT_ROLE,
         project_id: str | None = None,
-        project_role: str | None = None,
+        project_role: str | None = DEFAULT_ROLE,
     ) -> dict[str, Any]:
         """Add somebody to the organization, and to a project if one is given; return the member.
 
-        Roles are named, and are `Member` if not. Somebody who is in the organization already can be added to a
-        project. `Owner` is possible only where there is none.
+        Roles are named; None is no role. Somebody who is in the organization already can be added to a project, and
+        keeps the role in the organization. `Owner` is possible only where there is none.
         """
-        body = _given(email=email, name=name, role=role, projectId=project_id, projectRole=project_role)
+        body = _given(email=email, name=name, projectId=project_id)
+        # The default is left out, since it asks for nothing from those who are members already.
+        body |= {key: value for key, value in (("role", role), ("projectRole", project_role)) if value != DEFAULT_ROLE}
         return _part(self._app.perform("add-member", body), "member")
 
     def create_governance_policy(
@@ -250,6 +256,8 @@ def _check_api_key(api_key: str | None) -> None:
         return
     if not api_key or not all("!" <= character <= "~" for character in api_key):
         raise ValueError("api_key must consist of printable ASCII characters without spaces.")
+    if len(api_key) < _MIN_KEY_LENGTH:
+        raise ValueError(f"api_key must have at least {_MIN_KEY_LENGTH} characters, or masking would show too much.")
     if "_proj_" in api_key:
         raise ValueError("api_key must be an organization's key, and this one is named like a project's.")
 

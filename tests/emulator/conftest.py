@@ -119,6 +119,13 @@ class Api:
         )
         return next(str(each["id"]) for each in data["permissions"] if each["name"] == name)
 
+    async def ids_for(self, noun: str, *where: str) -> list[str]:
+        """Give what a policy (a permission's id) or a role (a policy's id) can be made of, in a list."""
+        if noun == "Policy":
+            return [await self.permission_id("apiKey:read", *where)]
+        roles = await (self.ok("listProjectRoles", *where) if where else self.ok("listRoles"))
+        return [str(roles["roles"][0]["policies"][0]["id"])]
+
     async def user_id(self, email: str) -> str:
         """Find a member's id by the address."""
         data = await self.ok("listMembers", query="?pageSize=100")

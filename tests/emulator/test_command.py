@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,21 +14,35 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+READY_WITHIN = 20  # seconds
 COMMAND = [sys.executable, "-m", "confidentai_admin.emulator"]
 
 
 @contextmanager
 def running(*arguments: str) -> Iterator[tuple["subprocess.Popen[str]", dict[str, str]]]:
-    """Run the command until the block ends, and give its process and its ready line."""
+    """Run the command until the block ends, and give its process and its ready line, which must come in time."""
+    # Python must not flush by itself what the command has to.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     process = subprocess.Popen(
-        [*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
+        [*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
     )
-    try:
+    lines: list[str] = []
+
+    def read_line() -> None:
         assert process.stdout is not None
-        yield process, json.loads(process.stdout.readline())
+        lines.append(process.stdout.readline())
+
+    reading = threading.Thread(target=read_line)
+    reading.start()
+    try:
+        reading.join(READY_WITHIN)
+        assert not reading.is_alive(), "no ready line came"
+        yield process, json.loads(lines[0])
     finally:
         if process.poll() is None:
             process.kill()
+        # An end of the process is an end of the line, too.
+        reading.join(READY_WITHIN)
         process.communicate(timeout=30)
 
 
@@ -52,10 +67,10 @@ def test_the_arguments_are_used(tmp_path: Path) -> None:
         port = probe.getsockname()[1]
     seed = tmp_path / "seed.json"
     seed.write_text(json.dumps({"organization": {"name": "X"}, "members": [{"email": "o@x.example", "role": "Owner"}]}))
-    arguments = ["--host", "localhost", "--port", str(port), "--api-key", "my-key", "--plan", "FREE"]
+    arguments = ["--host", "localhost", "--port", str(port), "--api-key", "my-very-own-key", "--plan", "FREE"]
     with running(*arguments, "--seed", str(seed)) as (_, ready):
-        assert ready == {"url": f"http://127.0.0.1:{port}", "api_key": "my-key"}
-        found = organization(ready["url"], "my-key")
+        assert ready == {"url": f"http://127.0.0.1:{port}", "api_key": "my-very-own-key"}
+        found = organization(ready["url"], "my-very-own-key")
     assert (found["name"], found["plan"]) == ("X", "FREE")
 
 
@@ -78,6 +93,7 @@ def test_a_signal_ends_it_cleanly(number: signal.Signals) -> None:
         (["--host", "0.0.0.0"], "loopback"),
         (["--seed", "no-such-file.json"], "seed file cannot be read"),
         (["--api-key", "a b"], "api_key must"),
+        (["--api-key", "twelve-chars"], "api_key must have at least 13 characters"),
         (["--port", "70000"], "port"),
         (["--port", "-1"], "port"),
     ],

@@ -7,14 +7,15 @@ import socket
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from unittest import mock
 from urllib.parse import urlsplit
 
 import aiohttp
-import anyio
 import pytest
 
 from confidentai_admin.emulator import Emulator, Refused
+from confidentai_admin.emulator.world import User, World
 
 
 def get(emu: Emulator, path: str = "/v1/organization") -> int:
@@ -22,6 +23,17 @@ def get(emu: Emulator, path: str = "/v1/organization") -> int:
     connection = http.client.HTTPConnection(urlsplit(emu.url).netloc, timeout=10)
     try:
         connection.request("GET", path, headers={"CONFIDENT_API_KEY": emu.api_key})
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def post(emu: Emulator, path: str, body: object) -> int:
+    """Post something with the emulator's key, blocking, and give the status."""
+    connection = http.client.HTTPConnection(urlsplit(emu.url).netloc, timeout=30)
+    headers = {"CONFIDENT_API_KEY": emu.api_key, "Content-Type": "application/json"}
+    try:
+        connection.request("POST", path, json.dumps(body), headers)
         return connection.getresponse().status
     finally:
         connection.close()
@@ -89,6 +101,65 @@ def test_the_methods_can_be_called_from_any_thread() -> None:
         assert len(emu._app._world.scope.members) == 4 + 32 * 5
 
 
+def half_sent(emu: Emulator) -> socket.socket:
+    """Open a connection on which the emulator waits for a body, for certain, and never gets it."""
+    connection = socket.create_connection(("127.0.0.1", port_of(emu.url)), timeout=10)
+    head = "PUT /v1/organization HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 100\r\n"
+    connection.sendall(f"{head}CONFIDENT_API_KEY: {emu.api_key}\r\n\r\n".encode())
+    assert connection.recv(100).startswith(b"HTTP/1.1 100 ")
+    connection.sendall(b"{")
+    return connection
+
+
+def test_concurrent_requests_make_each_name_once_and_lose_nothing() -> None:
+    """Of many threads that ask for one project's name exactly one gets it, and everything that was made is there."""
+    with Emulator() as emu:
+        names = [f"Project {number}" for number in range(10)]
+        with ThreadPoolExecutor(16) as pool:
+            statuses = list(pool.map(lambda name: post(emu, "/v1/projects", {"name": name}), names * 8))
+        assert sorted(statuses) == [200] * 10 + [409] * 70
+        assert sorted(project.name for project in emu._app._world.projects.values()) == names
+
+
+def test_requests_and_methods_take_turns() -> None:
+    """While one is at work no other is, on whatever thread, and an address that all of them want is added once."""
+    inside = threading.Semaphore(1)
+    collided = threading.Event()
+    user_by_email = World.user_by_email
+
+    def slowed(world: World, email: str) -> User | None:
+        # All of the work that this test asks for comes through here, in the middle of it.
+        if not inside.acquire(blocking=False):
+            collided.set()
+            return user_by_email(world, email)
+        # Whoever is not kept out comes in now.
+        collided.wait(0.1)
+        inside.release()
+        return user_by_email(world, email)
+
+    with Emulator() as emu, mock.patch.object(World, "user_by_email", slowed):
+        before = set(emu._app._world.users)
+
+        def add(number: int) -> int:
+            if number % 2:
+                return post(emu, "/_emulator/add-member", {"email": "a@x.example"})
+            try:
+                emu.add_member("a@x.example")
+            except Refused as refused:
+                return refused.status
+            return 200
+
+        def own(number: int) -> int:
+            return post(emu, "/v1/projects", {"name": f"P{number}", "email": "mia@acme.example"})
+
+        with ThreadPoolExecutor(9) as pool:
+            added, owned = pool.map(add, range(6)), pool.map(own, range(3))
+            assert sorted(added) == [200, *[409] * 5]
+            assert list(owned) == [200] * 3
+        assert not collided.is_set()
+        assert len(set(emu._app._world.users) - before) == 1
+
+
 async def test_closing_does_not_wait_for_kept_connections() -> None:
     """Idle, silent and half-sent connections do not hold up the end."""
     emu = Emulator()
@@ -104,8 +175,10 @@ async def test_closing_does_not_wait_for_kept_connections() -> None:
         await writer.drain()
         streams.append((reader, writer))
     assert await asyncio.wait_for(streams[2][0].readline(), 10) == b"HTTP/1.1 200 OK\r\n"
-    with anyio.fail_after(5):
-        await emu.__aexit__(None, None, None)
+    # Leaving is shielded from cancellation, so the limit is on the waiting for it.
+    leaving = asyncio.create_task(emu.__aexit__(None, None, None))
+    done, _ = await asyncio.wait({leaving}, timeout=5)
+    assert done
     for reader, writer in streams:
         await asyncio.wait_for(reader.read(), 10)
         writer.close()
@@ -113,17 +186,19 @@ async def test_closing_does_not_wait_for_kept_connections() -> None:
 
 
 def test_closing_the_blocking_face_does_not_wait_for_kept_connections() -> None:
-    """A client that keeps its connection open does not hold up the end of the `with` block."""
+    """Clients that keep a connection open, or stop in the middle, do not hold up the end of the `with` block."""
     emu = Emulator()
     emu.__enter__()
     connection = http.client.HTTPConnection(urlsplit(emu.url).netloc, timeout=10)
     connection.request("GET", "/v1/organization", headers={"CONFIDENT_API_KEY": emu.api_key})
     connection.getresponse().read()
+    half = half_sent(emu)
     closing = threading.Thread(target=emu.__exit__, args=(None, None, None))
     closing.start()
     closing.join(5)
     assert not closing.is_alive()
     connection.close()
+    half.close()
 
 
 def test_a_users_exception_passes_through_unharmed() -> None:
@@ -253,8 +328,8 @@ def test_keys_are_the_same_every_time_unless_given() -> None:
     """The first key follows from the seed, looks like an organization's, and can be given instead."""
     assert Emulator().api_key == Emulator().api_key
     assert Emulator().api_key.startswith("confident_us_org_")
-    with Emulator(api_key="given-key") as emu:
-        assert emu.api_key == "given-key"
+    with Emulator(api_key="given-key-13c") as emu:
+        assert emu.api_key == "given-key-13c"
         assert get(emu) == 200
 
 
@@ -281,9 +356,11 @@ def test_every_loopback_address_can_be_served(host: str) -> None:
         emu.__exit__(None, None, None)
 
 
-@pytest.mark.parametrize("api_key", ["", "with space", "with\nbreak", "ünicode", "confident_us_proj_x"])
+@pytest.mark.parametrize(
+    "api_key", ["", "with some space", "with\na-line-break", "ünicode-of-length", "confident_us_proj_x", "twelve-chars"]
+)
 def test_a_key_that_cannot_be_is_refused_without_being_repeated(api_key: str) -> None:
-    """A key must fit into a header and not be a project's."""
+    """A key must fit into a header, not be a project's, and be so long that its mask hides most of it."""
     with pytest.raises(ValueError, match="api_key") as caught:
         Emulator(api_key=api_key)
     assert not api_key or api_key not in str(caught.value)

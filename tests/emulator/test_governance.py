@@ -87,7 +87,9 @@ async def test_at_least_one_project_id_is_needed(api: Api, name: str, ids: objec
 
 async def test_an_unknown_policy_is_404(api: Api) -> None:
     """An unknown id, or an access policy's, is 404 for assigning, unassigning and listing."""
-    other = (await api.ok("createPolicy", body={"name": "P", "permissionIds": []}))["policy"]["id"]
+    other = (await api.ok("createPolicy", body={"name": "P", "permissionIds": await api.ids_for("Policy")}))["policy"][
+        "id"
+    ]
     for bad in ("none", other):
         await api.refused(404, "assignProjectsToGovernancePolicy", bad, body={"projectIds": ["x"]})
         await api.refused(404, "unassignProjectsFromGovernancePolicy", bad, body={"projectIds": ["x"]})

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+import threading
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 from unittest import mock
 
@@ -11,11 +14,54 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from confidentai_admin.emulator import operations
+from confidentai_admin.emulator import api_keys, operations
 from confidentai_admin.emulator.app import MAX_BODY
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from confidentai_admin.emulator.world import World
+
     from .conftest import Api
+
+
+@asynccontextmanager
+async def wire(api: Api) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """Open a connection to write to byte by byte."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(api.emu.url.rpartition(":")[2]))
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+
+def head(api: Api, *lines: bytes, key: str | None = None) -> bytes:
+    """Begin a request that renames the organization, with the emulator's key or another."""
+    start = b"PUT /v1/organization HTTP/1.1", b"Host: x", b"Content-Type: application/json"
+    return b"\r\n".join([*start, b"CONFIDENT_API_KEY: " + (key or api.emu.api_key).encode(), *lines, b"", b""])
+
+
+async def answer_on(reader: asyncio.StreamReader) -> int:
+    """Read the next answer, to the end of its body if it has one, and give its status."""
+    raw = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+    length = re.search(rb"(?i)content-length: (\d+)", raw)
+    if length is not None:
+        await asyncio.wait_for(reader.readexactly(int(length[1])), 10)
+    return int(raw.split()[1])
+
+
+async def arrival(api: Api) -> None:
+    """Wait until one more request has come to the emulator."""
+    runner = api.emu._runner
+    assert runner is not None
+    server = runner.server
+    assert server is not None
+    arrived = server.requests_count + 1
+    with anyio.fail_after(10):
+        while server.requests_count < arrived:
+            await anyio.lowlevel.checkpoint()
 
 
 @pytest.mark.parametrize(
@@ -151,11 +197,112 @@ async def test_an_oversized_body_is_413_in_the_envelope(api: Api) -> None:
     await api.ok("getOrganization")
 
 
-async def test_a_body_that_is_not_compressed_as_declared_is_400(api: Api) -> None:
-    """A body that cannot be decoded as its headers say is the client's mistake."""
+@pytest.mark.parametrize("key", [None, "unknown-key"])
+@pytest.mark.parametrize("is_late", [False, True])
+async def test_a_body_that_is_not_encoded_as_declared_ends_the_connection_silently(
+    api: Api, caplog: pytest.LogCaptureFixture, key: str | None, is_late: bool
+) -> None:
+    """A body that cannot be decoded is 400, or 401 if the key is bad; the connection ends, and nothing is logged."""
+    async with wire(api) as (reader, writer):
+        writer.write(head(api, b"Content-Encoding: gzip\r\nContent-Length: 8", key=key))
+        if is_late:
+            await arrival(api)
+        writer.write(b"not gzip")
+        assert await answer_on(reader) == (400 if key is None else 401)
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+    await api.ok("getOrganization")
+    assert caplog.records == []
+
+
+async def test_what_is_not_chunked_as_declared_is_answered_silently(api: Api, caplog: pytest.LogCaptureFixture) -> None:
+    """Chunks that are none are 400, the connection ends, and nothing is logged."""
+    async with wire(api) as (reader, writer):
+        writer.write(head(api, b"Transfer-Encoding: chunked") + b"not chunked\r\n")
+        assert await answer_on(reader) == 400
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+    await api.ok("getOrganization")
+    assert caplog.records == []
+
+
+async def test_the_message_says_that_a_body_is_not_encoded_as_declared(api: Api) -> None:
+    """A body that cannot be decoded as its headers say is the client's mistake, and is told so."""
     answer = await api.send("PUT", "/v1/organization", data=b"not gzip at all", headers={"Content-Encoding": "gzip"})
     assert answer.status == 400
     assert "as its headers say" in answer.body["error"]
+
+
+async def test_a_client_that_expects_100_is_told_to_continue(api: Api) -> None:
+    """A client that waits for `100 Continue` gets it, then its answer, and keeps the connection."""
+    async with wire(api) as (reader, writer):
+        for name in (b"First", b"Second"):
+            writer.write(head(api, b"Expect: 100-Continue\r\nContent-Length: %d" % len(b'{"name": "%s"}' % name)))
+            assert await answer_on(reader) == 100
+            writer.write(b'{"name": "%s"}' % name)
+            assert await answer_on(reader) == 200
+    assert (await api.ok("getOrganization"))["organization"]["name"] == "Second"
+
+
+async def test_a_client_with_a_bad_key_is_not_told_to_continue(api: Api) -> None:
+    """Who has no valid key gets the 401 instead of the 100, whatever the size of the body, and sends it in vain."""
+    async with wire(api) as (reader, writer):
+        writer.write(head(api, b"Expect: 100-continue\r\nContent-Length: 99999999999", key="unknown-key"))
+        raw = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+    assert raw.startswith(b"HTTP/1.1 401 ")
+    assert b"connection: close" in raw.lower()
+
+
+async def test_a_key_that_is_deleted_while_the_body_comes_in_is_401(api: Api) -> None:
+    """The key is looked at again when the work begins: one deleted or reset away by then does nothing."""
+    for ending in ("delete", "deactivate", "reset"):
+        made = (await api.ok("createOrganizationApiKey", body={"name": "k"}))["apiKey"]
+        async with wire(api) as (reader, writer):
+            writer.write(head(api, b"Expect: 100-continue\r\nContent-Length: 16", key=made["value"]))
+            assert await answer_on(reader) == 100
+            if ending == "delete":
+                await api.ok("deleteOrganizationApiKey", made["id"])
+            elif ending == "deactivate":
+                await api.ok("updateOrganizationApiKey", made["id"], body={"valid": False})
+            else:
+                api.emu.reset()
+            writer.write(b'{"name": "Late"}')
+            assert await answer_on(reader) == 401, ending
+        assert (await api.ok("getOrganization"))["organization"]["name"] == "Acme Inc."
+
+
+async def test_authentication_and_work_are_one(api: Api) -> None:
+    """Nothing gets between the last look at the key and the work: one lock is held from the one to the other."""
+    app, seen = api.emu._app, []
+    authenticate, work = api_keys.authenticate, operations.WORK["updateOrganization"]
+
+    class Lock:
+        """The lock, which notes when it is let go of."""
+
+        def __init__(self) -> None:
+            self._lock = threading.Lock()
+
+        def __enter__(self) -> None:
+            self._lock.acquire()
+            seen.append("in")
+
+        def __exit__(self, *_: object) -> None:
+            seen.append("out")
+            self._lock.release()
+
+    def looked(world: World, value: str | None) -> None:
+        seen.append("key")
+        authenticate(world, value)
+
+    def worked(call: operations.Call) -> dict[str, object]:
+        seen.append("work")
+        return work(call)
+
+    with (
+        mock.patch.object(app, "_lock", Lock()),
+        mock.patch.object(api_keys, "authenticate", looked),
+        mock.patch.dict(operations.WORK, {"updateOrganization": worked}),
+    ):
+        await api.ok("updateOrganization", body={"name": "N"})
+    assert seen[-4:] == ["in", "key", "work", "out"]
 
 
 async def test_a_client_that_goes_away_in_the_middle_is_no_failure(api: Api, caplog: pytest.LogCaptureFixture) -> None:

@@ -42,13 +42,15 @@ async def test_a_member_can_be_added_to_the_organization_and_to_a_project(api: A
         (lambda emu: emu.add_member("a@x.example", role="Owner"), 409),
         (lambda emu: emu.add_member("a@x.example", role="Manager"), 400),
         (lambda emu: emu.add_member("a@x.example", project_id="none"), 404),
-        (lambda emu: emu.add_member("a@x.example", project_role="Member"), 400),
+        (lambda emu: emu.add_member("a@x.example", project_role="Manager"), 400),
+        (lambda emu: emu.add_member("a@x.example", project_role=None), 400),
         (lambda emu: emu.add_member("nobody"), 400),
         (lambda emu: emu.accept_invitation(1), 404),
         (lambda emu: emu.decline_invitation(1), 404),
         (lambda emu: emu.accept_invitation("1"), 400),
         (lambda emu: emu.change_plan("GOLD"), 400),
         (lambda emu: emu.create_governance_policy(""), 400),
+        (lambda emu: emu.create_governance_policy("Baseline"), 409),
         (lambda emu: emu.create_governance_policy("P", controls=[{"name": "C", "type": "MAGIC"}]), 400),
         (lambda emu: emu.create_governance_policy("P", controls=[{"name": "C"}]), 400),
     ],
@@ -60,6 +62,17 @@ async def test_what_cannot_happen_is_refused(api: Api, act: Callable[[Emulator],
         act(api.emu)
     assert caught.value.status == status
     assert api.state() == before
+
+
+async def test_none_is_no_role(api: Api) -> None:
+    """A role of None is no role at all, in the organization as in a project; only one left out is Member."""
+    project = await api.project()
+    assert api.emu.add_member("a@x.example", role=None)["organizationRole"] is None
+    assert api.emu.add_member("a@x.example", project_id=project, project_role=None)["projectRole"] is None
+    both = api.emu.add_member("b@x.example", role=None, project_id=project)
+    assert both["projectRole"]["name"] == "Member"
+    listed = (await api.ok("listMembers"))["members"]
+    assert [member["organizationRole"] for member in listed[-2:]] == [None, None]
 
 
 async def test_who_was_removed_can_be_added_again(api: Api) -> None:
@@ -74,7 +87,7 @@ async def test_nobody_joins_a_project_twice(api: Api) -> None:
     """Who is in the project already cannot be added again, nor given another role in passing."""
     project = await api.project(email="mia@acme.example")
     before = api.state()
-    for role in (None, "Manager"):
+    for role in (None, "Member", "Manager"):
         with pytest.raises(Refused) as caught:
             api.emu.add_member("mia@acme.example", project_id=project, project_role=role)
         assert caught.value.status == 409
@@ -112,19 +125,37 @@ async def test_an_invitation_is_answered_once(api: Api) -> None:
         assert accepted.value.status == 404
 
 
-async def test_accepting_late_changes_the_role_only_if_the_invitation_names_one(api: Api) -> None:
-    """Who became a member in the meantime keeps the role, takes the invited one if named, and the Owner stays Owner."""
-    admin = await api.role_id("Admin")
-    [plain] = (await api.ok("createInvitations", body={"emails": ["a@x.example"]}))["invitations"]
-    body = {"emails": ["b@x.example", "c@x.example"], "organizationRoleId": admin}
-    named, owners = (await api.ok("createInvitations", body=body))["invitations"]
-    api.emu.add_member("a@x.example", role="Admin")
-    api.emu.add_member("b@x.example")
-    owner = api.emu.add_member("c@x.example")["id"]
-    await api.ok("updateMemberRole", owner, body={"roleId": await api.role_id("Owner")})
-    assert api.emu.accept_invitation(plain["id"])["organizationRole"]["name"] == "Admin"
-    assert api.emu.accept_invitation(named["id"])["organizationRole"]["name"] == "Admin"
-    assert api.emu.accept_invitation(owners["id"])["organizationRole"]["name"] == "Owner"
+async def _pending(api: Api, project: str | None = None) -> list[str]:
+    data = await (api.ok("listInvitations") if project is None else api.ok("listProjectInvitations", project))
+    return [each["email"] for each in data["invitations"] if each["status"] == "PENDING"]
+
+
+async def test_who_joins_a_scope_is_not_invited_to_it_any_more(api: Api) -> None:
+    """Joining, in whatever way, ends pending invitations to what was joined, without regard to case, and no others."""
+    one, two = await api.project("One"), await api.project("Two")
+    emails = ["a@x.example", "b@x.example", "other@x.example"]
+    to_organization = (await api.ok("createInvitations", body={"emails": emails}))["invitations"]
+    to_one = (await api.ok("createProjectInvitations", one, body={"emails": emails}))["invitations"]
+    await api.ok("createProjectInvitations", two, body={"emails": emails})
+
+    # By accepting into a project, which is joining the organization as well.
+    api.emu.accept_invitation(to_one[0]["id"])
+    assert await _pending(api) == emails[1:]
+    assert await _pending(api, one) == emails[1:]
+    with pytest.raises(Refused) as gone:
+        api.emu.accept_invitation(to_organization[0]["id"])
+    assert gone.value.status == 404
+
+    # By being added to the organization, then to a project.
+    api.emu.add_member("B@x.example")
+    assert await _pending(api) == emails[2:]
+    assert await _pending(api, one) == emails[1:]
+    api.emu.add_member("b@X.example", project_id=one)
+    assert await _pending(api, one) == emails[2:]
+
+    assert await _pending(api, two) == emails
+    owned = await api.project("Owned", email="a@x.example")
+    assert await _pending(api, owned) == []
 
 
 async def test_a_governance_policy_made_in_the_product_is_listed(api: Api) -> None:
@@ -185,6 +216,8 @@ async def test_the_verbs_do_what_the_methods_do(api: Api) -> None:
         ("change-plan", {}, 400),
         ("change-plan", {"plan": "FREE", "x": 1}, 400),
         ("change-plan", [], 400),
+        ("add-member", {"email": "a@x.example", "projectRole": "Member"}, 400),
+        ("create-governance-policy", {"name": "Baseline"}, 409),
         ("reset", {"x": 1}, 400),
         ("reset", [], 400),
         ("accept-invitation", {"invitationId": True}, 400),
@@ -198,10 +231,21 @@ async def test_a_wrong_verb_or_body_is_refused(api: Api, verb: str, body: object
     assert api.state() == before
 
 
+@pytest.mark.parametrize("data", [None, b"", b"{}"])
+async def test_a_verb_that_needs_no_field_needs_no_body(api: Api, data: bytes | None) -> None:
+    """A reset can be posted with nothing in it, or with an empty object."""
+    api.emu.change_plan("FREE")
+    headers = {"CONFIDENT_API_KEY": "", "Content-Type": "application/json" if data else ""}
+    answer = await api.send("POST", "/_emulator/reset", data=data, headers=headers)
+    assert answer.status == 200
+    assert answer.body["data"]["organization"]["plan"] == "TEAM"
+
+
 async def test_verbs_are_posted_as_json(api: Api) -> None:
     """Another method is 405 with `Allow`; a body not declared as JSON, which a web page could send, is 400."""
     answer = await api.send("GET", "/_emulator/reset")
     assert (answer.status, answer.headers["Allow"]) == (405, "POST")
     plain = await api.send("POST", "/_emulator/reset", data=b"{}", headers={"Content-Type": "text/plain"})
     assert plain.status == 400
+    assert (await api.send("POST", "/_emulator/change-plan")).status == 400
     assert (await api.send("POST", "/_emulator/reset?x=1", data=b"{}")).status == 400

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import pytest
 
 from confidentai_admin.emulator import Emulator
+from confidentai_admin.emulator.clock import Clock
 
 if TYPE_CHECKING:
     from .conftest import Api
@@ -152,6 +155,16 @@ async def test_last_used_is_null_until_a_key_is_used(api: Api) -> None:
     assert (await api.ok("getOrganizationApiKey", made["id"]))["apiKey"]["lastUsed"] is None
     assert (await api.call("getProject", "none", key=made["value"])).status == 404
     assert (await api.ok("getOrganizationApiKey", made["id"]))["apiKey"]["lastUsed"] is not None
+
+
+async def test_last_used_moves_with_each_use(api: Api) -> None:
+    """`lastUsed` is the time of the latest use, not of the first."""
+    made = (await api.ok("createOrganizationApiKey", body={"name": "k"}))["apiKey"]
+    for day in (1, 2):
+        with mock.patch.object(Clock, "now", return_value=datetime(2026, 1, day, tzinfo=timezone.utc)):
+            assert (await api.call("getOrganization", key=made["value"])).status == 200
+        shown = (await api.ok("getOrganizationApiKey", made["id"]))["apiKey"]
+        assert shown["lastUsed"] == f"2026-01-0{day}T00:00:00.000Z"
 
 
 async def test_a_key_can_shut_itself_out(api: Api) -> None:

@@ -3,6 +3,7 @@
 import copy
 import json
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -108,6 +109,29 @@ def test_building_leaves_the_seed_as_it_was() -> None:
     assert given == FULL
 
 
+def test_a_name_given_twice_in_a_list_counts_once() -> None:
+    """A permission or a policy that a seed's list repeats is held once."""
+    seed = _with("policies.0.permissions", ["billing:read", "iam:read", "billing:read"])
+    seed["roles"][0]["policies"] = ["Billing", "Member access", "Billing"]
+    world = build(seed)
+    [policy] = [policy for policy in world.scope.policies.values() if policy.name == "Billing"]
+    assert [world.scope.permissions[each].name for each in policy.permission_ids] == ["billing:read", "iam:read"]
+    [role] = [role for role in world.scope.roles.values() if role.name == "Accountant"]
+    assert [world.scope.policies[each].name for each in role.policy_ids] == ["Billing", "Member access"]
+
+
+def test_changing_a_seed_later_changes_no_emulator() -> None:
+    """A mapping, of any kind and however deep, is copied: what becomes of it later is not in a reset."""
+    seed = copy.deepcopy(FULL)
+    emu = Emulator(seed=MappingProxyType(seed))
+    seed["organization"]["name"] = "Changed"
+    seed["members"].append({"email": "late@x.example"})
+    seed["projects"].clear()
+    emu.reset()
+    world = emu._app._world
+    assert (world.name, len(world.users), len(world.projects)) == ("Example Ltd", 4, 2)
+
+
 def _with(place: str, value: object) -> dict[str, Any]:
     """Give the full seed with one value replaced, for instance at `projects.0.name`."""
     seed = copy.deepcopy(FULL)
@@ -134,6 +158,18 @@ def _with(place: str, value: object) -> dict[str, Any]:
         ("idSeed", "7", "idSeed must be an integer"),
         ("policies.0.permissions", ["trace:read"], "policies[0].permissions[0]"),
         ("policies.0.name", "Owner access", "policies[0].name is taken"),
+        ("policies", [{"name": "P", "permissions": []}, {"name": "P", "permissions": []}], "policies[1].name is taken"),
+        ("roles", [{"name": "R", "policies": []}, {"name": "R", "policies": []}], "roles[1].name is taken"),
+        (
+            "projects.0.policies",
+            [{"name": "Read", "permissions": []}, {"name": "Read", "permissions": []}],
+            "projects[0].policies[1].name is taken",
+        ),
+        (
+            "projects.0.roles",
+            [{"name": "Reader", "policies": []}, {"name": "Reader", "policies": []}],
+            "projects[0].roles[1].name is taken",
+        ),
         ("roles.0.policies", ["None"], "roles[0].policies[0]"),
         ("roles.0.name", "Admin", "roles[0].name is taken"),
         ("invitations.0.email", "m@x.example", "invitations[0].email is a member"),

@@ -39,6 +39,13 @@ async def permission_ids(where: OrganizationClient | ProjectClient, *names: str)
     return [by_name[name] for name in names]
 
 
+async def system_policy_id(where: OrganizationClient | ProjectClient) -> str:
+    """The id of a policy that is always there, though it is not listed: one behind a system role."""
+    policies = (await done(where.iam.roles.list()))[0].policies
+    assert policies
+    return policies[0].id
+
+
 async def role_id(where: OrganizationClient | ProjectClient, name: str) -> str:
     """The id of a role."""
     roles = {role.name: role.id for role in await done(where.iam.roles.list())}

@@ -36,32 +36,34 @@ async def test_create_makes_a_policy_of_the_scope(client: ConfidentAI, scope: st
     assert (policy.name, policy.description) == ("Keys", "All of keys")
     assert names_in(policy) == set(NAMES)
     assert_same(await done(where.iam.policies.list()), [policy])
-    bare = await done(where.iam.policies.create("Bare", permission_ids=[]))
-    assert (bare.description, bare.permissions) == (None, [])
+    bare = await done(where.iam.policies.create("Bare", permission_ids=ids[:1]))
+    assert bare.description is None
+    assert names_in(bare) == {NAMES[0]}
     assert_same(await done(where.iam.policies.list()), [policy, bare])
 
 
 async def test_the_scopes_have_policies_of_their_own(client: ConfidentAI) -> None:
     """A project's policy is not among the organization's nor another project's, where its name is free."""
     one, other = await new_project(client, "One"), await new_project(client, "Other")
-    policy = await done(one.iam.policies.create("Keys", permission_ids=[]))
+    policy = await done(one.iam.policies.create("Keys", permission_ids=await permission_ids(one, *NAMES)))
     for elsewhere in (client.organization(), other):
         assert await done(elsewhere.iam.policies.list()) == []
         with pytest.raises(NotFoundError):
             await done(elsewhere.iam.policies.delete(policy.id))
-        await done(elsewhere.iam.policies.create("Keys", permission_ids=[]))
+        await done(elsewhere.iam.policies.create("Keys", permission_ids=await permission_ids(elsewhere, *NAMES)))
 
 
 @at_each_scope
 async def test_create_refuses_a_taken_name_and_a_strange_permission(client: ConfidentAI, scope: str) -> None:
-    """A name is unique in its scope, and a permission of the other scope is as unknown as any."""
+    """A name is unique in its scope, and a permission of the other scope is as unknown as any; some are needed."""
     where = await place(client, scope)
-    policy = await done(where.iam.policies.create("Keys", permission_ids=[]))
+    known = await permission_ids(where, *NAMES)
+    policy = await done(where.iam.policies.create("Keys", permission_ids=known))
     with pytest.raises(ConflictError) as caught:
-        await done(where.iam.policies.create("Keys", permission_ids=[]))
+        await done(where.iam.policies.create("Keys", permission_ids=known))
     assert caught.value.operation == named(scope, "create")
     strange = await permission_ids(await other_place(client, scope), *NAMES)
-    for ids in (strange, ["unknown"]):
+    for ids in (strange, ["unknown"], []):
         with pytest.raises(BadRequestError):
             await done(where.iam.policies.create("Other", permission_ids=ids))
     with pytest.raises(TypeError, match="permission_ids"):
@@ -88,8 +90,9 @@ async def test_update_replaces_the_list_and_keeps_the_description(client: Confid
     assert described.description == "Manages keys"
     assert names_in(described) == set(NAMES)
 
-    cleared = await done(where.iam.policies.update(made.id, name="All keys", permission_ids=[], description=None))
-    assert (cleared.description, cleared.permissions) == (None, [])
+    cleared = await done(where.iam.policies.update(made.id, name="All keys", permission_ids=[first], description=None))
+    assert cleared.description is None
+    assert names_in(cleared) == {NAMES[0]}
     assert_same(await done(where.iam.policies.list()), [cleared])
 
 
@@ -97,13 +100,14 @@ async def test_update_replaces_the_list_and_keeps_the_description(client: Confid
 async def test_update_refuses_another_policys_name(client: ConfidentAI, scope: str) -> None:
     """A refused update changes nothing; a policy may keep its name."""
     where = await place(client, scope)
-    one = await done(where.iam.policies.create("One", permission_ids=[]))
-    two = await done(where.iam.policies.create("Two", permission_ids=[]))
+    ids = await permission_ids(where, *NAMES)
+    one = await done(where.iam.policies.create("One", permission_ids=ids))
+    two = await done(where.iam.policies.create("Two", permission_ids=ids))
     with pytest.raises(ConflictError) as caught:
-        await done(where.iam.policies.update(two.id, name="One", permission_ids=[]))
+        await done(where.iam.policies.update(two.id, name="One", permission_ids=ids))
     assert caught.value.operation == named(scope, "update")
     assert_same(await done(where.iam.policies.list()), [one, two])
-    assert_same(await done(where.iam.policies.update(two.id, name="Two", permission_ids=[])), two)
+    assert_same(await done(where.iam.policies.update(two.id, name="Two", permission_ids=ids)), two)
 
 
 @at_each_scope
@@ -111,7 +115,7 @@ async def test_update_refuses_another_policys_name(client: ConfidentAI, scope: s
 async def test_delete_takes_a_policy_that_no_role_holds(client: ConfidentAI, scope: str) -> None:
     """A policy cannot be deleted while a role holds it; afterwards it is gone."""
     where = await place(client, scope)
-    policy = await done(where.iam.policies.create("Keys", permission_ids=[]))
+    policy = await done(where.iam.policies.create("Keys", permission_ids=await permission_ids(where, *NAMES)))
     role = await done(where.iam.roles.create("Keeper", policy_ids=[policy.id]))
     with pytest.raises(ConflictError) as caught:
         await done(where.iam.policies.delete(policy.id))

@@ -57,7 +57,7 @@ def test_the_models_are_what_is_given(client: confidentai.ConfidentAI) -> None:
         assert isinstance(scope.invitations.create(["new@acme.example"])[0], confidentai.Invitation)
         assert isinstance(scope.iam.roles.list()[0], confidentai.Role)
         assert isinstance(scope.iam.permissions.list()[0], confidentai.Permission)
-        policy = scope.iam.policies.create("Any", permission_ids=[])
+        policy = scope.iam.policies.create("Any", permission_ids=[scope.iam.permissions.list()[0].id])
         assert isinstance(policy, confidentai.Policy)
         assert isinstance(scope.iam.policies.delete(policy.id), confidentai.DeletionResult)
     (baseline, _) = client.organization().governance.policies.list()
@@ -103,10 +103,10 @@ def test_iam(client: confidentai.ConfidentAI, scope: str) -> None:
     iam = (client.organization() if scope == "organization" else client.project(_project_id(client))).iam
     permission = iam.permissions.list()[0]
     policy = iam.policies.create("Any", permission_ids=[permission.id], description="Any one")
-    policy = iam.policies.update(policy.id, name="Some", permission_ids=[], description=None)
+    policy = iam.policies.update(policy.id, name="Some", permission_ids=[permission.id], description=None)
     assert [each.name for each in iam.policies.list()] == ["Some"]
     role = iam.roles.create("Auditor", policy_ids=[policy.id], description="Looks on")
-    role = iam.roles.update(role.id, name="Inspector", policy_ids=[], description=None)
+    role = iam.roles.update(role.id, name="Inspector", policy_ids=[policy.id], description=None)
     assert role.name in [each.name for each in iam.roles.list()]
     assert iam.roles.delete(role.id).deleted is True
     assert iam.policies.delete(policy.id).deleted is True
