@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from unittest import mock
 from urllib.parse import urlsplit
@@ -121,43 +122,62 @@ def test_concurrent_requests_make_each_name_once_and_lose_nothing() -> None:
         assert sorted(project.name for project in emu._app._world.projects.values()) == names
 
 
-def test_requests_and_methods_take_turns() -> None:
-    """While one is at work no other is, on whatever thread, and an address that all of them want is added once."""
-    inside = threading.Semaphore(1)
-    collided = threading.Event()
+def add_by_method(emu: Emulator) -> int:
+    """Add somebody by a method, and give the status that it would have as a request."""
+    try:
+        emu.add_member("a@x.example")
+    except Refused as refused:
+        return refused.status
+    return 200
+
+
+def add_by_verb(emu: Emulator) -> int:
+    """Add the same person by a verb."""
+    return post(emu, "/_emulator/add-member", {"email": "a@x.example"})
+
+
+def create_project(emu: Emulator) -> int:
+    """Make a project that has an Owner, by a request."""
+    return post(emu, "/v1/projects", {"name": "P", "email": "mia@acme.example"})
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "statuses"),
+    [
+        (add_by_method, add_by_method, [200, 409]),
+        (add_by_method, add_by_verb, [200, 409]),
+        (add_by_verb, add_by_method, [200, 409]),
+        (add_by_method, create_project, [200, 200]),
+        (create_project, add_by_method, [200, 200]),
+    ],
+)
+def test_requests_and_methods_take_turns(
+    first: Callable[[Emulator], int], second: Callable[[Emulator], int], statuses: list[int]
+) -> None:
+    """While one is at work no other is, on whatever thread, and nobody is added twice."""
+    inside, entered, collided = threading.Semaphore(1), threading.Event(), threading.Event()
     user_by_email = World.user_by_email
 
     def slowed(world: World, email: str) -> User | None:
-        # All of the work that this test asks for comes through here, in the middle of it.
+        # Each of them comes through here in the middle of its work.
         if not inside.acquire(blocking=False):
             collided.set()
             return user_by_email(world, email)
+        found = user_by_email(world, email)
+        entered.set()
         # Whoever is not kept out comes in now.
-        collided.wait(0.1)
+        collided.wait(0.2)
         inside.release()
-        return user_by_email(world, email)
+        return found
 
-    with Emulator() as emu, mock.patch.object(World, "user_by_email", slowed):
-        before = set(emu._app._world.users)
-
-        def add(number: int) -> int:
-            if number % 2:
-                return post(emu, "/_emulator/add-member", {"email": "a@x.example"})
-            try:
-                emu.add_member("a@x.example")
-            except Refused as refused:
-                return refused.status
-            return 200
-
-        def own(number: int) -> int:
-            return post(emu, "/v1/projects", {"name": f"P{number}", "email": "mia@acme.example"})
-
-        with ThreadPoolExecutor(9) as pool:
-            added, owned = pool.map(add, range(6)), pool.map(own, range(3))
-            assert sorted(added) == [200, *[409] * 5]
-            assert list(owned) == [200] * 3
-        assert not collided.is_set()
-        assert len(set(emu._app._world.users) - before) == 1
+    with Emulator() as emu, mock.patch.object(World, "user_by_email", slowed), ThreadPoolExecutor(2) as pool:
+        before = len(emu._app._world.users)
+        one = pool.submit(first, emu)
+        assert entered.wait(10)
+        other = pool.submit(second, emu)
+        assert [one.result(10), other.result(10)] == statuses
+        assert len(emu._app._world.users) == before + 1
+    assert not collided.is_set()
 
 
 async def test_closing_does_not_wait_for_kept_connections() -> None:
