@@ -284,10 +284,17 @@ def _failure(error: Exception, *, was_sent: bool, timeout: Timeout) -> _Failure:
     return _Failure(fate, APIConnectionError, f"no answer could be read ({_reason(error)})")
 
 
-async def _read_into(body: bytearray, response: ClientResponse) -> bool:
+class _Received(bytearray):
+    """What has come of an answer. It may hold a key, so its ``repr`` shows nothing of it."""
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} bytes received>"
+
+
+async def _read_into(body: _Received, response: ClientResponse) -> bool:
     """Read the body of a response; ``False`` if it is longer than any answer of this API."""
-    async for chunk in response.content.iter_any():
-        body += chunk
+    while not response.content.at_eof():
+        body += await response.content.readany()  # and not into a name, which a traceback would show
         if len(body) > LONGEST_BODY:
             return False
     return True
@@ -399,7 +406,7 @@ class Transport:
         if session.closed:
             raise ConfigurationError("This client, or the session it was given, is closed: make a new one.")
         payload = None if body is None else _Body(body)
-        content = bytearray()
+        content = _Received()
         began = time.monotonic()
         try:
             async with session.request(
@@ -444,7 +451,7 @@ class Transport:
         )
         return outcome
 
-    def _without_key(self, content: bytearray) -> bytes:
+    def _without_key(self, content: _Received) -> bytes:
         """An answer in which the client's own key is masked, should the server have repeated it in a message."""
         key = self.settings.api_key.encode()
         return bytes(content if len(key) < _SHORTEST_KEY else content.replace(key, b"*" * 15))

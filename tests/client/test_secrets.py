@@ -301,6 +301,37 @@ async def test_a_cancelled_call_shows_no_key() -> None:
     assert PART not in shown
 
 
+async def test_a_call_that_is_cancelled_in_mid_answer_shows_no_new_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has come of an answer with a new key in it is masked in the frames of a call that is cancelled."""
+    received = asyncio.Event()
+
+    async def readany(reader: aiohttp.StreamReader) -> bytes:
+        try:
+            return await original(reader)
+        finally:
+            received.set()
+
+    original = aiohttp.StreamReader.readany
+    monkeypatch.setattr(aiohttp.StreamReader, "readany", readany)
+
+    def begin(connection: socket.socket) -> bool:
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 9999\r\n\r\n"
+        connection.sendall(head + json.dumps({"success": True, "data": {"apiKey": {"value": NEW_KEY}}}).encode()[:-3])
+        connection.recv(1)
+        return False
+
+    with scripted_server(begin) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url) as client:
+            task = asyncio.create_task(client.organization().api_keys.create("n"))
+            await asyncio.wait_for(received.wait(), 5)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError) as caught:
+                await task
+    shown = shown_by(caught.value, but_for=__file__)
+    assert "bytes received" in shown
+    assert NEW_KEY[-12:] not in shown
+
+
 HOOKS = [
     "on_request_start",
     "on_request_headers_sent",
