@@ -114,6 +114,7 @@ class _LoopThread:
         self._thread: threading.Thread | None = None
         self._calls: set[_Call[Any]] = set()
         self._is_stopping = False
+        self._shutting_down: asyncio.Task[None] | None = None
         self._has_ended = False
 
     def _started(self) -> asyncio.AbstractEventLoop:
@@ -207,14 +208,18 @@ class _LoopThread:
         self._is_stopping = True
         loop = self._loop
         if loop is not None:
-            _submit(loop, lambda: _keep(loop.create_task(self._shut_down(loop))))
+            _submit(loop, self._begin_shut_down)
 
     def join(self, timeout: float) -> None:
         """Wait until the loop has ended."""
         if self._generation == generation() and self._thread is not None:
             self._thread.join(timeout)
 
-    async def _shut_down(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _begin_shut_down(self) -> None:
+        # A loop holds its tasks weakly.
+        self._shutting_down = asyncio.get_running_loop().create_task(self._shut_down())
+
+    async def _shut_down(self) -> None:
         try:
             await self._close()
             # Calls whose connection is gone know best what that means. Those that wait for something else are
@@ -222,7 +227,7 @@ class _LoopThread:
             if others := asyncio.all_tasks() - {asyncio.current_task()}:
                 await asyncio.wait(others, timeout=_LAST_WORDS)
         finally:
-            loop.stop()
+            asyncio.get_running_loop().stop()
 
 
 def _submit(
@@ -239,13 +244,6 @@ def _submit(
 
 
 _running: set[_LoopThread] = set()
-_kept: set[asyncio.Task[None]] = set()
-
-
-def _keep(task: asyncio.Task[None]) -> None:
-    # A loop holds its tasks weakly.
-    _kept.add(task)
-    task.add_done_callback(_kept.discard)
 
 
 def _stop_at_exit() -> None:

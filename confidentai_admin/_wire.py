@@ -32,8 +32,11 @@ from .errors import (
     ResponseBody,
     UnprocessableEntityError,
 )
+from .models import Page
 
 T = TypeVar("T")
+
+_DEFAULT_PAGE_SIZE = 25
 
 
 class NotGiven(enum.Enum):
@@ -144,6 +147,11 @@ def page_query(page: int | None, page_size: int | None) -> str:
         if value is not None and type(value) is not int:
             raise TypeError(f"{name} must be an integer, not {type(value).__name__}")
     return query({"page": page, "pageSize": page_size})
+
+
+def page_of(items: list[T], total: int, page: int | None, page_size: int | None) -> Page[T]:
+    """The page that ``page_query`` asked for; a number that was left out is the API's own default."""
+    return Page(items, total, page or 1, page_size or _DEFAULT_PAGE_SIZE)
 
 
 def given(**fields: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import attrs
 
 from .._transport import Transport
-from .._wire import Call, Effect, page_query, path_segment, text_list
+from .._wire import Call, Effect, page_of, page_query, path_segment, text_list
 from ..models import (
     GovernancePolicy,
     GovernancePolicyAssignmentResult,
@@ -17,8 +17,6 @@ from ..models import (
     Page,
 )
 from .page_iterator import AsyncPageIterator
-
-_DEFAULT_PAGE_SIZE = 25
 
 
 @attrs.frozen
@@ -88,7 +86,7 @@ class AsyncGovernancePolicies:
             query=page_query(page, page_size),
         )
         answer = await self._transport.send(call, _Projects)
-        return Page(answer.projects, answer.total, page or 1, page_size or _DEFAULT_PAGE_SIZE)
+        return page_of(answer.projects, answer.total, page, page_size)
 
     def iter_projects(self, policy_id: str, *, page_size: int = 100) -> AsyncPageIterator[NamedRef]:
         """Walk all projects on a governance policy, each once, page by page.

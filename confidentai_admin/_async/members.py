@@ -7,11 +7,9 @@ import builtins
 import attrs
 
 from .._transport import Transport
-from .._wire import Call, Effect, page_query, path_segment
+from .._wire import Call, Effect, page_of, page_query, path_segment
 from ..models import OrganizationMember, Page, ProjectMember, RemovalResult
 from .page_iterator import AsyncPageIterator
-
-_DEFAULT_PAGE_SIZE = 25
 
 
 @attrs.frozen
@@ -51,7 +49,7 @@ class AsyncOrganizationMembers:
         """
         call = Call("listMembers", "GET", self._path, Effect.READ, query=page_query(page, page_size))
         answer = await self._transport.send(call, _OrganizationMembers)
-        return Page(answer.members, answer.total, page or 1, page_size or _DEFAULT_PAGE_SIZE)
+        return page_of(answer.members, answer.total, page, page_size)
 
     def iter(self, *, page_size: int = 100) -> AsyncPageIterator[OrganizationMember]:
         """Walk all members, each once, page by page.
@@ -141,7 +139,7 @@ class AsyncProjectMembers:
         """
         call = Call("listProjectMembers", "GET", self._path, Effect.READ, query=page_query(page, page_size))
         answer = await self._transport.send(call, _ProjectMembers)
-        return Page(answer.members, answer.total, page or 1, page_size or _DEFAULT_PAGE_SIZE)
+        return page_of(answer.members, answer.total, page, page_size)
 
     def iter(self, *, page_size: int = 100) -> AsyncPageIterator[ProjectMember]:
         """Walk all members, each once, page by page.
