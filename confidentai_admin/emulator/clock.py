@@ -1,17 +1,135 @@
-"""The emulator's time: read in this one place, written in the API's one format."""
+"""The emulator's time: read in this one place, moved by tests, written in the API's one format."""
 
-from datetime import datetime, timezone
+import asyncio
+import contextlib
+import math
+import threading
+import time
+from datetime import datetime, timedelta, timezone
+
+import anyio
+import attrs
 
 
 class Clock:
-    """Tells the time. Another object with the same method can stand in for it."""
+    """A clock that goes at the usual speed and can be moved ahead; it never goes back.
+
+    All methods can be called from any thread. An emulator's clock is `Emulator.clock`.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._moved = 0.0
+        self._slept: list[float] = []
+        self._waiters: set[_Waiter] = set()
 
     def now(self) -> datetime:
-        """Give the present moment, in UTC."""
-        return datetime.now(timezone.utc)
+        """Give the present moment, in UTC: the system's, and as much later as the clock was moved."""
+        return datetime.now(timezone.utc) + timedelta(seconds=self._moved)
+
+    def monotonic(self) -> float:
+        """Give seconds since some moment: `time.monotonic()`, and as much more as the clock was moved."""
+        return time.monotonic() + self._moved
+
+    def advance(self, by: float | timedelta) -> None:
+        """Move the clock ahead and wake who waits for a moment that has come by that.
+
+        Args:
+            by: How far, in seconds or as a timedelta.
+
+        Raises:
+            ValueError: It is negative or not finite.
+            OverflowError: There are no dates that late.
+        """
+        seconds = check_seconds(by.total_seconds() if isinstance(by, timedelta) else by, "by")
+        with self._lock:
+            self._move(seconds)
+            waiters = list(self._waiters)
+        self._wake(waiters)
+
+    async def sleep(self, seconds: float) -> None:
+        """Sleep without waiting: note the pause, let others run once, and see that the clock has gone so far.
+
+        For a client under test. Pauses that begin together pass together: two of 1 second take 1 second, not 2.
+
+        Args:
+            seconds: How long the pause would be.
+
+        Raises:
+            ValueError: It is negative or not finite.
+            OverflowError: There are no dates that late.
+        """
+        check_seconds(seconds, "seconds")
+        with self._lock:
+            self._slept.append(seconds)
+            until = self.monotonic() + seconds
+        # Who sleeps at the same moment reads the clock here, before it is moved.
+        await asyncio.sleep(0)
+        with self._lock:
+            missing = until - self.monotonic()
+            if missing <= 0:
+                return
+            self._move(missing)
+            waiters = list(self._waiters)
+        self._wake(waiters)
+
+    @property
+    def slept(self) -> list[float]:
+        """The pauses that `sleep` was asked for, in seconds and in order: a copy."""
+        with self._lock:
+            return list(self._slept)
+
+    async def wait(self, seconds: float) -> None:
+        """Wait until the clock has gone so far, because time passes or because it is moved, from whatever thread.
+
+        Args:
+            seconds: How long, on this clock; for less than nothing it does not wait.
+        """
+        until = self.monotonic() + seconds
+        while self.monotonic() < until:
+            waiter = _Waiter(asyncio.get_running_loop(), asyncio.Event())
+            with self._lock:
+                self._waiters.add(waiter)
+            try:
+                # Read after the waiter is known, so that no move in between is missed.
+                with anyio.move_on_after(until - self.monotonic()):
+                    await waiter.moved.wait()
+            finally:
+                with self._lock:
+                    self._waiters.discard(waiter)
+
+    def __deepcopy__(self, memo: object) -> "Clock":
+        # All that goes by a clock goes by the same one, a copy of a world included.
+        return self
+
+    def _move(self, seconds: float) -> None:
+        # A moment that has no date is refused before anything is changed.
+        _ = self.now() + timedelta(seconds=seconds)
+        self._moved += seconds
+
+    def _wake(self, waiters: "list[_Waiter]") -> None:
+        for waiter in waiters:
+            # A loop that was closed has nobody to wake.
+            with contextlib.suppress(RuntimeError):
+                waiter.loop.call_soon_threadsafe(waiter.moved.set)
+
+
+@attrs.frozen(eq=False)
+class _Waiter:
+    loop: asyncio.AbstractEventLoop
+    moved: asyncio.Event
 
 
 def timestamp(moment: datetime) -> str:
     """Write a moment as the API does, for instance `2026-01-31T09:00:00.000Z`."""
     in_utc = moment.astimezone(timezone.utc)
     return f"{in_utc:%Y-%m-%dT%H:%M:%S}.{in_utc.microsecond // 1000:03d}Z"
+
+
+def check_seconds(value: float, name: str) -> float:
+    """Give back a number of seconds, if it is a finite one and not negative; `name` is for the message."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name} must be a number of seconds.")
+    if not (math.isfinite(value) and value >= 0):
+        raise ValueError(f"{name} must be finite and not negative.")
+    return value
