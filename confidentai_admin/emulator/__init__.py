@@ -15,11 +15,18 @@ key; answers come in the API's envelope:
 | `create-governance-policy` | `name`, optionally `description`, `controls` (each with `name` and `type`) |
 | `change-plan` | `plan` |
 | `reset` | none, or `{}` |
+
+A test can make calls go wrong (`Emulator.faults`, with the kinds of the module `faults`), look at what was asked
+(`Emulator.calls`), and move the time (`Emulator.clock`). SUPPORTED.md, beside this file, lists the rules and says which
+are published and which are assumed; the statuses of the assumed ones can be changed (`Emulator(statuses=...)`).
 """
 
+from . import faults
+from .calls import RecordedCall
+from .clock import Clock
 from .contract import OPERATIONS, Operation
 from .refusal import Refused
 from .seed import SeedError
 from .server import Emulator
 
-__all__ = ["OPERATIONS", "Emulator", "Operation", "Refused", "SeedError"]
+__all__ = ["OPERATIONS", "Clock", "Emulator", "Operation", "RecordedCall", "Refused", "SeedError", "faults"]

@@ -26,18 +26,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--api-key", help="the organization key to accept, 13 characters or more; made up if not given")
     parser.add_argument("--plan", help=f"the organization's plan: {', '.join(PLANS)} (default: the seed's, or TEAM)")
     parser.add_argument("--seed", metavar="FILE", help="a JSON file that describes the first state")
+    parser.add_argument(
+        "--status",
+        metavar="NAME=STATUS",
+        action="append",
+        default=[],
+        help="refuse by this rule with another status; may be given for each rule that is assumed, not published",
+    )
     chosen = parser.parse_args(arguments)
     # Ctrl-C may come before the loop listens for it, or where the loop cannot.
     with contextlib.suppress(KeyboardInterrupt):
         try:
             emulator = Emulator(
-                host=chosen.host, port=chosen.port, api_key=chosen.api_key, plan=chosen.plan, seed=chosen.seed
+                host=chosen.host,
+                port=chosen.port,
+                api_key=chosen.api_key,
+                plan=chosen.plan,
+                seed=chosen.seed,
+                statuses=dict(map(_status, chosen.status)),
             )
             asyncio.run(_serve(emulator))
         except (ValueError, OverflowError, OSError) as error:
             sys.stderr.write(f"{parser.prog}: error: {' '.join(str(error).split())}\n")
             return _WRONG_USE
     return 0
+
+
+def _status(given: str) -> tuple[str, int]:
+    name, _, status = given.partition("=")
+    if not (status.isascii() and status.isdigit() and len(status) == 3):
+        raise ValueError(f"--status must be NAME=STATUS with a status of three digits, not {given!r}.")
+    return name, int(status)
 
 
 async def _serve(emulator: Emulator) -> None:

@@ -1,17 +1,22 @@
 """From HTTP to the rules and back: every answer this server gives is made here, in the API's envelope."""
 
+import asyncio
 import contextlib
 import json
 import logging
 import threading
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, NoReturn
 from urllib.parse import parse_qsl
 
 import anyio
 from aiohttp import HttpVersion11, web
 
-from . import api_keys, organization, routes
+from . import api_keys, gateway, organization, routes
+from .calls import CallLog, Entry, RecordedCall, masked_json, masked_url_part
+from .clock import Clock
+from .envelope import failure, success
+from .faults import Faults
 from .operations import WORK, Call
 from .product import RESET, VERBS
 from .refusal import (
@@ -28,9 +33,14 @@ from .world import World
 
 logger = logging.getLogger("confidentai_admin.emulator")
 
+_FAILED: Final = "The emulator failed to answer %s %s"
+
 KEY_HEADER: Final = "CONFIDENT_API_KEY"
 MAX_BODY: Final = 4 * 1024 * 1024
 """How many bytes a request's body may have."""
+
+# How much of a body is read at a time, in bytes.
+_CHUNK: Final = 64 * 1024
 
 # For how long the rest of a body that nobody wants may come in.
 _LINGER_SECONDS: Final = 10
@@ -40,67 +50,149 @@ _VERBS: Final = {verb.name: verb for verb in VERBS}
 
 
 class App:
-    """The world that is being served, the lock around it, and the way of a request through the rules."""
+    """The world that is being served, the lock around it, and the way of a request through the rules.
 
-    def __init__(self, make_world: Callable[[], World]) -> None:
+    Args:
+        make_world: Makes the first state.
+        clock: The clock of that world.
+        statuses: By name of the rule, the status to refuse with instead of the rule's own.
+    """
+
+    def __init__(self, make_world: Callable[[], World], clock: Clock, statuses: Mapping[str, int]) -> None:
         self._make_world = make_world
+        self._clock = clock
+        self._statuses = dict(statuses)
         self._lock = threading.Lock()
         self._world = make_world()
+        self._held: set[asyncio.Task[Any]] = set()
+        self.faults = Faults()
+        self.calls = CallLog()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a request, whatever comes."""
+        response: web.StreamResponse
         try:
             response = await self._answer(request)
         except Refused as refusal:
-            response = failure(refusal.status, refusal.message)
+            response = self._refuse(refusal)
         except Exception:
-            logger.exception("The emulator failed to answer %s %s", request.method, request.path)
-            response = failure(500, "The emulator failed to answer; its log says why.")
+            logger.exception(_FAILED, request.method, request.path)
+            response = _failed()
         if not request.content.is_eof():
             await _send_before_the_body_ended(request, response)
         return response
 
     def perform(self, verb: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Do one of the things that happen in the product; the body is checked like a request's."""
-        with self._lock:
+        with self._lock, self._switched_status():
             checked = read_body(dict(body), _form(verb))
             if verb == RESET:
                 self._world = self._make_world()
+                self.faults.clear()
+                self.calls.clear()
                 return organization.get(self._world)
             return _VERBS[verb].work(self._world, checked)
 
-    async def _answer(self, request: web.BaseRequest) -> web.Response:
+    async def let_go(self) -> None:
+        """Give up the calls that a fault holds, and wait until they are gone."""
+        held = list(self._held)
+        for task in held:
+            task.cancel()
+        await asyncio.gather(*held, return_exceptions=True)
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         raw_path = request.rel_url.raw_path
         if raw_path.startswith(_CONTROL_PREFIX):
             return await self._answer_control(request, raw_path.removeprefix(_CONTROL_PREFIX))
         return await self._answer_operation(request, raw_path)
 
-    async def _answer_operation(self, request: web.BaseRequest, raw_path: str) -> web.Response:
+    async def _answer_operation(self, request: web.BaseRequest, raw_path: str) -> web.StreamResponse:
         route = routes.find(request.method, raw_path)
-        if route is None:
-            raise Refused(UNKNOWN_ROUTE, "There is nothing at this path.")
-        if isinstance(route, routes.WrongMethod):
-            return _wrong_method(route.allowed)
-        operation = route.operation
-        key = request.headers.get(KEY_HEADER)
-        raw = b""
-        if operation.body is not None:
-            # No body is taken in from somebody unknown.
-            with self._lock:
-                api_keys.authenticate(self._world, key)
-            raw = await _read(request)
+        found = route if isinstance(route, routes.Route) else None
+        operation = None if found is None else found.operation.name
+        fault = self.faults.take(request.method, raw_path, operation)
         with self._lock:
-            # The key may have been deleted, or the world been reset, while the body came in.
-            api_keys.authenticate(self._world, key)
-            query = read_query(parse_qsl(request.rel_url.raw_query_string, keep_blank_values=True), operation.query)
-            body = {} if operation.body is None else read_body(_parse_json(request, raw), operation.body)
-            return success(WORK[operation.name](Call(self._world, route.ids, query, body)))
+            secrets = _secrets(self._world)
+        entry = self.calls.begin(
+            RecordedCall(
+                request.method,
+                masked_url_part(raw_path, secrets, "/"),
+                masked_url_part(request.rel_url.raw_query_string, secrets, "&"),
+                operation,
+                {} if found is None else masked_json(dict(found.ids), secrets),
+                fault=fault,
+            )
+        )
+        if fault is None:
+            response = (await self._receive(request, route, entry))()
+            gateway.note_status(request, entry, response.status)
+            return response
+        with self._holding():
+            return await gateway.pass_through(
+                request,
+                fault,
+                self._clock,
+                entry,
+                take_in=lambda: self._take_in_regardless(request, entry),
+                receive=lambda: self._receive(request, route, entry),
+            )
+
+    async def _receive(
+        self, request: web.BaseRequest, route: routes.Route | routes.WrongMethod | None, entry: Entry
+    ) -> Callable[[], web.Response]:
+        """Take a request in; what comes back does its work, at once, and gives the answer."""
+        try:
+            if route is None:
+                raise Refused(UNKNOWN_ROUTE, "There is nothing at this path.")
+            if isinstance(route, routes.WrongMethod):
+                _refuse_method(route.allowed)
+            raw = b""
+            if route.operation.body is not None:
+                # No body is taken in from somebody unknown.
+                with self._lock:
+                    api_keys.authenticate(self._world, request.headers.get(KEY_HEADER))
+                raw = await _read(request)
+                with self._lock:
+                    entry.note(body=_recorded(raw, self._world))
+        except Refused as refusal:
+            refused = refusal
+            return lambda: self._refuse(refused)
+        return lambda: self._carry_out(request, route, raw, entry)
+
+    def _carry_out(self, request: web.BaseRequest, route: routes.Route, raw: bytes, entry: Entry) -> web.Response:
+        operation = route.operation
+        try:
+            with self._lock:
+                # The key may have been deleted, or the world been reset, while the body came in.
+                api_keys.authenticate(self._world, request.headers.get(KEY_HEADER))
+                query = read_query(parse_qsl(request.rel_url.raw_query_string, keep_blank_values=True), operation.query)
+                body = {} if operation.body is None else read_body(_parse_json(request, raw), operation.body)
+                data = WORK[operation.name](Call(self._world, route.ids, query, body))
+                entry.note(changed_state=operation.changes_state)
+                return success(data)
+        except Refused as refusal:
+            return self._refuse(refusal)
+        except Exception:
+            logger.exception(_FAILED, request.method, request.path)
+            return _failed()
+
+    async def _take_in_regardless(self, request: web.BaseRequest, entry: Entry) -> None:
+        """Read a body that the API will never see: all of it, whatever it is, and record what can be recorded."""
+        body = bytearray()
+        with contextlib.suppress(web.RequestPayloadError, ConnectionError):
+            await _let_it_come(request)
+            async for chunk in request.content.iter_chunked(_CHUNK):
+                if len(body) <= MAX_BODY:
+                    body += chunk
+        if len(body) <= MAX_BODY:
+            with self._lock:
+                entry.note(body=_recorded(bytes(body), self._world))
 
     async def _answer_control(self, request: web.BaseRequest, verb: str) -> web.Response:
         if verb != RESET and verb not in _VERBS:
             raise Refused(UNKNOWN_ROUTE, f"The emulator has no such verb; it has {', '.join([*_VERBS, RESET])}.")
         if request.method != "POST":
-            return _wrong_method(("POST",))
+            _refuse_method(("POST",))
         if request.rel_url.raw_query_string:
             raise Refused(UNKNOWN_FIELD, "The emulator's own verbs take no query parameters.")
         raw = await _read(request)
@@ -111,21 +203,47 @@ class App:
             raise Refused(MALFORMED, "The request's body must be a JSON object.")
         return success(self.perform(verb, body))
 
+    def _refuse(self, refusal: Refused) -> web.Response:
+        status = self._statuses.get(refusal.rule.name, refusal.status)
+        return failure(status, refusal.message, headers=refusal.headers)
 
-def success(data: Mapping[str, Any]) -> web.Response:
-    """Put an operation's data into the envelope."""
-    return web.json_response({"success": True, "data": data, "deprecated": False})
+    @contextlib.contextmanager
+    def _switched_status(self) -> Iterator[None]:
+        try:
+            yield
+        except Refused as refusal:
+            refusal.status = self._statuses.get(refusal.rule.name, refusal.status)
+            raise
+
+    @contextlib.contextmanager
+    def _holding(self) -> Iterator[None]:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a request is always answered in a task
+        self._held.add(task)
+        try:
+            yield
+        finally:
+            self._held.discard(task)
 
 
-def failure(status: int, message: str, *, headers: Mapping[str, str] | None = None) -> web.Response:
-    """Put a message about what went wrong into the envelope."""
-    return web.json_response({"success": False, "error": message, "deprecated": False}, status=status, headers=headers)
+def _refuse_method(allowed: tuple[str, ...]) -> NoReturn:
+    raise Refused(WRONG_METHOD, f"This path takes only {', '.join(allowed)}.", headers={"Allow": ", ".join(allowed)})
 
 
-def _wrong_method(allowed: tuple[str, ...]) -> web.Response:
-    return failure(
-        WRONG_METHOD.status, f"This path takes only {', '.join(allowed)}.", headers={"Allow": ", ".join(allowed)}
-    )
+def _failed() -> web.Response:
+    return failure(500, "The emulator failed to answer; its log says why.")
+
+
+def _secrets(world: World) -> list[str]:
+    return [api_key.value for scope in world.scopes() for api_key in scope.api_keys.values()]
+
+
+def _recorded(raw: bytes, world: World) -> Any:
+    """Give the JSON of a body as it may be recorded, or None if there is none."""
+    try:
+        return masked_json(json.loads(raw), _secrets(world))
+    except (ValueError, RecursionError):
+        return None
 
 
 def _form(verb: str) -> Record:
@@ -146,9 +264,8 @@ def _parse_json(request: web.BaseRequest, raw: bytes) -> object:
 async def _read(request: web.BaseRequest) -> bytes:
     body = bytearray()
     try:
-        if _awaits_continue(request):
-            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        async for chunk in request.content.iter_chunked(64 * 1024):
+        await _let_it_come(request)
+        async for chunk in request.content.iter_chunked(_CHUNK):
             body += chunk
             if len(body) > MAX_BODY:
                 raise Refused(TOO_LARGE, f"The request's body has more than {MAX_BODY} bytes.")
@@ -158,11 +275,16 @@ async def _read(request: web.BaseRequest) -> bytes:
     return bytes(body)
 
 
+async def _let_it_come(request: web.BaseRequest) -> None:
+    if _awaits_continue(request):
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+
 def _awaits_continue(request: web.BaseRequest) -> bool:
     return request.version >= HttpVersion11 and request.headers.get("Expect", "").lower() == "100-continue"
 
 
-async def _send_before_the_body_ended(request: web.BaseRequest, response: web.Response) -> None:
+async def _send_before_the_body_ended(request: web.BaseRequest, response: web.StreamResponse) -> None:
     """Send an answer and let the rest of the body pass; close the connection if it does not end well.
 
     aiohttp does the same by itself, but it logs a body that cannot be read as a failure of the server's.

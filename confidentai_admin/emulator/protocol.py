@@ -4,13 +4,24 @@ import asyncio
 
 from aiohttp import web
 
-from .app import failure
+from .envelope import failure
 
 
 class EnvelopeProtocol(web.RequestHandler):
     """One connection."""
 
-    __slots__ = ()
+    __slots__ = ("gone",)
+
+    def __init__(self, manager: web.Server, *, loop: asyncio.AbstractEventLoop) -> None:
+        # None is how aiohttp is told to log no requests, though its annotation does not say so.
+        super().__init__(manager, loop=loop, access_log=None)  # type: ignore[arg-type]
+        self.gone = asyncio.Event()
+        """Set when the connection is lost."""
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Tell those who hold an answer back that nobody waits for it any more."""
+        super().connection_lost(exc)
+        self.gone.set()
 
     def handle_error(
         self,
@@ -32,5 +43,4 @@ class EnvelopeServer(web.Server):
 
     def __call__(self) -> web.RequestHandler:
         """Make the protocol of a new connection."""
-        # None is how aiohttp is told to log no requests, though its annotation does not say so.
-        return EnvelopeProtocol(self, loop=asyncio.get_running_loop(), access_log=None)  # type: ignore[arg-type]
+        return EnvelopeProtocol(self, loop=asyncio.get_running_loop())

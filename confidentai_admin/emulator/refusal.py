@@ -5,6 +5,7 @@ meaning, and *assumed* if this project had to choose. The code raises `Refused(R
 nowhere else, so this page is the list of all of them.
 """
 
+from collections.abc import Mapping
 from typing import Final, Literal
 
 import attrs
@@ -20,17 +21,17 @@ class Rule:
 
 
 class Refused(Exception):  # noqa: N818 - an answer like any other, not a failure of the emulator
-    """A request (or a call of one of `Emulator`'s methods) that the emulator turned down; nothing was changed."""
+    """A request (or a call of one of `Emulator`'s methods) that the emulator turned down; nothing was changed.
 
-    def __init__(self, rule: Rule, message: str) -> None:
+    `rule` is the reason, `status` the HTTP status: the rule's, unless the emulator was told to use another.
+    """
+
+    def __init__(self, rule: Rule, message: str, *, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
         self.rule = rule
         self.message = message
-
-    @property
-    def status(self) -> int:
-        """The HTTP status that goes with the refusal."""
-        return self.rule.status
+        self.status = rule.status
+        self.headers = headers
 
 
 UNKNOWN_ROUTE: Final = Rule("unknown-route", 404, "published")

@@ -14,10 +14,13 @@ from aiohttp import web
 
 from . import seed as seeds
 from .app import App
+from .calls import RecordedCall
 from .clock import Clock
-from .contract import PLANS
+from .contract import BY_NAME, PLANS
+from .faults import Faults
 from .product import RESET
 from .protocol import EnvelopeServer
+from .refusal import RULES
 from .scopes import DEFAULT_ROLE
 from .world import World
 
@@ -44,6 +47,8 @@ class Emulator:
         plan: The organization's plan, instead of the seed's (the default world is on TEAM).
         seed: Another first state: a JSON file's path, or a mapping of the same form
             (see `confidentai_admin.emulator.seed`).
+        statuses: By the name of a rule that this project assumes (SUPPORTED.md lists them), another status, 400 to
+            599, with which it refuses: in answers and in `Refused.status`.
 
     Raises:
         ValueError: An argument is wrong; `SeedError`, a kind of `ValueError`, if it is the seed.
@@ -57,13 +62,15 @@ class Emulator:
         api_key: str | None = None,
         plan: str | None = None,
         seed: str | PathLike[str] | Mapping[str, Any] | None = None,
+        statuses: Mapping[str, int] | None = None,
     ) -> None:
         self._host = _loopback(host)
         self._port = port
         _check_api_key(api_key)
         if plan is not None and plan not in PLANS:
             raise ValueError(f"plan must be one of {', '.join(PLANS)}.")
-        clock = Clock()
+        _check_statuses(statuses or {})
+        self._clock = clock = Clock()
         first_state = seeds.read_seed(seed)
 
         def make_world() -> World:
@@ -71,7 +78,7 @@ class Emulator:
 
         world = make_world()
         self._api_key = next(iter(world.scope.api_keys.values())).value
-        self._app = App(make_world)
+        self._app = App(make_world, clock, statuses or {})
         self._url: str | None = None
         self._runner: web.ServerRunner | None = None
         self._thread: _ServingThread | None = None
@@ -87,6 +94,40 @@ class Emulator:
     def api_key(self) -> str:
         """The value of the organization key that the world begins with."""
         return self._api_key
+
+    @property
+    def clock(self) -> Clock:
+        """The clock by which the emulator goes; `reset` leaves it alone."""
+        return self._clock
+
+    @property
+    def faults(self) -> Faults:
+        """What goes wrong at which calls: `faults.add("createProject", Answer(503))`."""
+        return self._app.faults
+
+    @property
+    def calls(self) -> list[RecordedCall]:
+        """The requests that have come, in their order, and what is known of them now; a copy.
+
+        A request is here once it has come, and all about its answer once the client has the answer, or has seen the
+        connection end. The latest 10,000 are kept; those of `/_emulator/` and what is not HTTP are left out.
+        """
+        return self._app.calls.calls()
+
+    @property
+    def writes(self) -> list[RecordedCall]:
+        """Those of `calls` by which something was written."""
+        return [call for call in self.calls if call.changed_state]
+
+    def sent(self, operation: str) -> list[RecordedCall]:
+        """Give those of `calls` that were for an operation, by its name in the contract, whatever became of them.
+
+        Raises:
+            ValueError: The contract has no such operation.
+        """
+        if operation not in BY_NAME:
+            raise ValueError(f"There is no operation {operation!r}; those of the contract are {', '.join(BY_NAME)}.")
+        return [call for call in self.calls if call.operation == operation]
 
     def accept_invitation(self, invitation_id: int, *, name: str | None = None) -> dict[str, Any]:
         """Let the invitee accept, and return the member they have become. `name` is theirs if they are new here."""
@@ -132,7 +173,10 @@ class Emulator:
         return _part(self._app.perform("change-plan", {"plan": plan}), "organization")
 
     def reset(self) -> None:
-        """Go back to the first state: the same ids, the same key, and nothing of what was done since."""
+        """Go back to the first state: the same ids, the same key, and nothing of what was done since.
+
+        Faults and recorded calls are forgotten, too. The clock goes on.
+        """
         self._app.perform(RESET, {})
 
     async def __aenter__(self) -> "Emulator":
@@ -183,7 +227,10 @@ class Emulator:
         runner, self._runner, self._url = self._runner, None, None
         if runner is None:
             return
+        # What a fault holds is let go of at once, and so is what came, or lost its connection, in the meantime.
+        await self._app.let_go()
         await runner.cleanup()
+        await self._app.let_go()
         # Connections that were closed are told so, and tasks that were cancelled end, in the loop's next rounds.
         for _ in range(3):
             await anyio.lowlevel.checkpoint()
@@ -260,6 +307,15 @@ def _check_api_key(api_key: str | None) -> None:
         raise ValueError(f"api_key must have at least {_MIN_KEY_LENGTH} characters, or masking would show too much.")
     if "_proj_" in api_key:
         raise ValueError("api_key must be an organization's key, and this one is named like a project's.")
+
+
+def _check_statuses(statuses: Mapping[str, int]) -> None:
+    assumed = [rule.name for rule in RULES if rule.standing == "assumed"]
+    for name, status in statuses.items():
+        if name not in assumed:
+            raise ValueError(f"statuses can be given for {', '.join(assumed)}, and not for {name!r}.")
+        if isinstance(status, bool) or not isinstance(status, int) or not 400 <= status <= 599:
+            raise ValueError(f"The status for {name} must be an int from 400 to 599.")
 
 
 def _given(**fields: Any) -> dict[str, Any]:

@@ -1,0 +1,114 @@
+"""What the emulator was asked: a record of each call, without its secrets."""
+
+import threading
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import quote, unquote
+
+import attrs
+
+from .faults import ScriptedFault
+
+MAX_CALLS: Final = 10_000
+"""How many calls are kept; of more the latest."""
+
+
+@attrs.frozen
+class RecordedCall:
+    """One request that has come, and what is known of it at the moment when the record is read.
+
+    The headers, and with them the key that was sent, are not kept. Where the value of an API key that the world has is
+    in the path, the query or the body, it is masked as the API masks it.
+
+    Args:
+        method: The HTTP method.
+        path: The path as it was sent, percent-encoded and without the query.
+        query: What came after the `?`, as it was sent.
+        operation: The name of the operation in the contract; None if there is none at that path by that method.
+        ids: The ids in the path, decoded, by the names that the contract has for them.
+        body: The JSON that came. None if there was none that can be read, the operation has no body, or it was not
+            taken in because the key was bad.
+        status: The status of the answer. None until it is sent, and for good if the connection ends before it is
+            complete.
+        changed_state: Whether this was a write (anything but a GET) that was not refused: its work is done, and stays
+            done if the answer is lost. A write that leaves everything as it was, such as sending an invitation again,
+            counts too.
+        fault: What `Faults.add` returned, if a fault or a delay was applied to the call.
+    """
+
+    method: str
+    path: str
+    query: str
+    operation: str | None = None
+    ids: Mapping[str, str] = attrs.Factory(dict)
+    body: Any = None
+    status: int | None = None
+    changed_state: bool = False
+    fault: ScriptedFault | None = None
+
+
+class Entry:
+    """The record of a call that is not over yet: each thing is noted as soon as it is known."""
+
+    def __init__(self, call: RecordedCall) -> None:
+        self.call = call
+
+    def note(self, **known: Any) -> None:
+        """Note something, by the names that `RecordedCall` has."""
+        self.call = attrs.evolve(self.call, **known)
+
+
+class CallLog:
+    """The calls that came, in the order in which they came."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._entries: deque[Entry] = deque(maxlen=MAX_CALLS)
+
+    def begin(self, call: RecordedCall) -> Entry:
+        """Record a call that has come."""
+        entry = Entry(call)
+        with self._lock:
+            self._entries.append(entry)
+        return entry
+
+    def calls(self) -> list[RecordedCall]:
+        """Give the calls as they are known now."""
+        with self._lock:
+            return [entry.call for entry in self._entries]
+
+    def clear(self) -> None:
+        """Forget all calls."""
+        with self._lock:
+            self._entries.clear()
+
+
+def masked(text: str, secrets: Iterable[str]) -> str:
+    """Mask key values in a text: asterisks and the last six characters, as the API shows them."""
+    for secret in secrets:
+        text = text.replace(secret, "*" * 15 + secret[-6:])
+    return text
+
+
+def masked_url_part(text: str, secrets: Sequence[str], separator: str) -> str:
+    """Mask key values in a path or a query, however much of them is percent-encoded."""
+    pieces = text.split(separator)
+    for index, piece in enumerate(pieces):
+        decoded = unquote(piece)
+        if any(secret in decoded for secret in secrets):
+            pieces[index] = quote(masked(decoded, secrets), safe="*=")
+    return separator.join(pieces)
+
+
+def masked_json(value: Any, secrets: Sequence[str]) -> Any:
+    """Copy a JSON value with all key values in it masked."""
+    match value:
+        case str():
+            return masked(value, secrets)
+        case list():
+            return [masked_json(item, secrets) for item in value]
+        case dict():
+            return {masked(name, secrets): masked_json(item, secrets) for name, item in value.items()}
+        case _:
+            return value

@@ -1,0 +1,16 @@
+"""The API's envelope, which is around every answer."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+
+
+def success(data: Mapping[str, Any]) -> web.Response:
+    """Put an operation's data into the envelope."""
+    return web.json_response({"success": True, "data": data, "deprecated": False})
+
+
+def failure(status: int, message: str, *, headers: Mapping[str, str] | None = None) -> web.Response:
+    """Put a message about what went wrong into the envelope."""
+    return web.json_response({"success": False, "error": message, "deprecated": False}, status=status, headers=headers)

@@ -1,0 +1,464 @@
+"""Faults for tests: what goes wrong on the way to the emulator and back, at which calls.
+
+`Emulator.faults` is a `Faults`: `add` says which calls a fault is for, and which fault it is, one of
+
+- `Answer`: another answer than the API's, such as a gateway's 502 or a 429 with `Retry-After`;
+- `Redirect`: an answer that sends the client elsewhere;
+- `Drop`: the connection ends without an answer;
+- `Cut`: the connection ends within the answer's body;
+- `Truncate`: an answer of valid HTTP whose JSON ends too early;
+- `Drip`: an answer that comes slowly, in pieces;
+- `Hang`: no answer and no end.
+
+A fault that comes before the work keeps the request from the API: no key is looked at, nothing is done. One that comes
+after it leaves the API to do as usual, or to refuse as usual, and spoils the way back.
+"""
+
+import difflib
+import json
+import math
+import random
+import re
+import threading
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any, ClassVar, Final, TypeAlias
+
+import attrs
+
+from .clock import check_seconds
+from .contract import BY_NAME
+
+__all__ = ["Answer", "Cut", "Drip", "Drop", "Fault", "Faults", "Hang", "Redirect", "ScriptedFault", "Truncate"]
+
+_REDIRECTS: Final = (301, 302, 303, 307, 308)
+_METHODS: Final = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS")
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+# These say where a message ends; `Cut` and `Truncate` are there for what ends too early.
+_FRAMING: Final = ("content-length", "transfer-encoding")
+
+
+class _Default(Enum):
+    FAILURE = "the API's failure envelope"
+
+
+@attrs.frozen
+class Answer:
+    """Another answer than the API's.
+
+    Args:
+        status: 200 to 599.
+        body: bytes as they are; a str as HTML in UTF-8; anything else as JSON. Left out, it is the API's failure
+            envelope.
+        headers: More headers, or others: a `Content-Type` here is taken instead of the body's usual one.
+        retry_after: The header `Retry-After`: a number of seconds, or the header's text.
+        after_work: Whether the work is done before, as when a gateway loses patience with it.
+
+    Raises:
+        TypeError: An argument is of the wrong type; a body can be no JSON.
+        ValueError: An argument cannot be sent.
+    """
+
+    status: int
+    body: Any = attrs.field(default=_Default.FAILURE, kw_only=True)
+    headers: Mapping[str, str] | None = attrs.field(default=None, kw_only=True)
+    retry_after: float | str | None = attrs.field(default=None, kw_only=True)
+    after_work: bool = attrs.field(default=False, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        _check_whole(self.status, "status", 200, 599)
+        _check_truth(self.after_work, "after_work")
+        for name, value in (self.headers or {}).items():
+            _check_header(name, value)
+            if name.lower() in _FRAMING:
+                raise ValueError(f"headers must not have {name}: it follows from the body.")
+        if isinstance(self.retry_after, str):
+            _check_header("Retry-After", self.retry_after)
+        elif self.retry_after is not None:
+            check_seconds(self.retry_after, "retry_after")
+        if self.retry_after is not None and any(name.lower() == "retry-after" for name in self.headers or ()):
+            raise ValueError("Retry-After must be given once: as retry_after or in headers.")
+        self.payload()
+
+    def payload(self) -> tuple[bytes, str | None] | None:
+        """Give the body and its usual `Content-Type`, if it has one; None if it is the API's failure envelope."""
+        if self.body is _Default.FAILURE:
+            return None
+        if isinstance(self.body, bytes):
+            return self.body, None
+        if isinstance(self.body, str):
+            return self.body.encode("utf-8"), "text/html; charset=utf-8"
+        return json.dumps(self.body).encode("ascii"), "application/json"
+
+    def sent_headers(self) -> dict[str, str]:
+        """Give the headers to send: those of `headers` and `Retry-After`."""
+        headers = dict(self.headers or {})
+        if isinstance(self.retry_after, str):
+            headers["Retry-After"] = self.retry_after
+        elif self.retry_after is not None:
+            seconds = self.retry_after
+            headers["Retry-After"] = str(int(seconds) if seconds == int(seconds) else seconds)
+        return headers
+
+
+@attrs.frozen
+class Redirect:
+    """An answer that sends the client elsewhere; nothing is done.
+
+    Args:
+        location: The header `Location`, as it is.
+        status: 301, 302, 303, 307 or 308.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: An argument cannot be sent.
+    """
+
+    after_work: ClassVar[bool] = False
+
+    location: str
+    status: int = 307
+
+    def __attrs_post_init__(self) -> None:
+        _check_header("Location", self.location)
+        if self.status not in _REDIRECTS:
+            raise ValueError(f"status must be one of {', '.join(map(str, _REDIRECTS))}.")
+
+
+@attrs.frozen
+class Drop:
+    """The connection ends without an answer.
+
+    Args:
+        after_work: Whether the work is done before: then only the answer is lost.
+        reset: Whether it ends by a TCP reset, as when a peer crashes, and not in the orderly way.
+
+    Raises:
+        TypeError: An argument is no bool.
+    """
+
+    after_work: bool = attrs.field(default=False, kw_only=True)
+    reset: bool = attrs.field(default=False, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        _check_truth(self.after_work, "after_work")
+        _check_truth(self.reset, "reset")
+
+
+@attrs.frozen
+class Cut:
+    """The work is done, and the connection ends within the answer's body, of which the headers tell the full length.
+
+    Args:
+        keep: How much of the body is sent, from 0 to 1. At least its last byte is missing.
+        reset: Whether the connection ends by a TCP reset, and not in the orderly way.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: keep is not from 0 to 1.
+    """
+
+    after_work: ClassVar[bool] = True
+
+    keep: float = 0.5
+    reset: bool = attrs.field(default=False, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        _check_share(self.keep, "keep")
+        _check_truth(self.reset, "reset")
+
+
+@attrs.frozen
+class Truncate:
+    """The work is done, and the answer is valid HTTP whose JSON ends too early.
+
+    Args:
+        keep: How much of the body is sent, from 0 to 1. At least its last byte is missing.
+
+    Raises:
+        TypeError: keep is no number.
+        ValueError: keep is not from 0 to 1.
+    """
+
+    after_work: ClassVar[bool] = True
+
+    keep: float = 0.5
+
+    def __attrs_post_init__(self) -> None:
+        _check_share(self.keep, "keep")
+
+
+@attrs.frozen
+class Drip:
+    """The work is done, the headers come, and then the body in pieces.
+
+    Args:
+        pause: Seconds of the emulator's clock before each piece.
+        pieces: How many, if the body has as many bytes.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: pause is negative or not finite, or pieces less than 1.
+    """
+
+    after_work: ClassVar[bool] = True
+
+    pause: float
+    pieces: int = 8
+
+    def __attrs_post_init__(self) -> None:
+        check_seconds(self.pause, "pause")
+        _check_whole(self.pieces, "pieces", 1, 1_000_000)
+
+
+@attrs.frozen
+class Hang:
+    """No answer and no end, until the client goes away or the emulator stops.
+
+    Args:
+        after_work: Whether the work is done before.
+
+    Raises:
+        TypeError: after_work is no bool.
+    """
+
+    after_work: bool = attrs.field(default=False, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        _check_truth(self.after_work, "after_work")
+
+
+Fault: TypeAlias = Answer | Redirect | Drop | Cut | Truncate | Drip | Hang
+_KINDS: Final = (Answer, Redirect, Drop, Cut, Truncate, Drip, Hang)
+
+
+class ScriptedFault:
+    """A fault, or only a delay, and the calls that it is for: what `Faults.add` returns."""
+
+    def __init__(
+        self,
+        where: str,
+        fault: Fault | None,
+        *,
+        delay_before: float,
+        delay_after: float,
+        nth: int,
+        times: int | None,
+        probability: float | None,
+        seed: int,
+    ) -> None:
+        self.where = where
+        self.fault = fault
+        self.delay_before = delay_before
+        self.delay_after = delay_after
+        self.nth = nth
+        self.times = times
+        self.probability = probability
+        self._matches = _read_where(where)
+        self._random = random.Random(seed)  # noqa: S311 - chance that can be repeated is what is wanted
+        self._seen = 0
+        self._used = 0
+
+    @property
+    def used(self) -> int:
+        """How many calls it was applied to."""
+        return self._used
+
+    def __repr__(self) -> str:
+        what = "only a delay" if self.fault is None else repr(self.fault)
+        delays = [(self.delay_before, "before"), (self.delay_after, "after")]
+        late = "".join(f", {seconds:g} s {when}" for seconds, when in delays if seconds)
+        if self.probability is not None:
+            when = f"with probability {self.probability:g}"
+        else:
+            count = "all" if self.times is None else str(self.times)
+            when = f"{count} from call {self.nth}"
+        return f"<{self.where!r}: {what}{late}, {when}, used {self._used} times>"
+
+    def _is_for(self, method: str, path: str, operation: str | None) -> bool:
+        return self._matches.match(method, path, operation)
+
+    def _is_due(self) -> bool:
+        # One number is drawn for each call that matches, so that other faults do not change at which calls this one is.
+        self._seen += 1
+        if self.probability is not None:
+            return self._random.random() < self.probability
+        return self._seen >= self.nth and (self.times is None or self._used < self.times)
+
+    def _use(self) -> None:
+        self._used += 1
+
+
+class Faults:
+    """The faults that an emulator was told to make; `Emulator.faults`. Its methods can be called from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._scripted: list[ScriptedFault] = []
+
+    def add(
+        self,
+        where: str,
+        fault: Fault | None = None,
+        *,
+        delay_before: float = 0.0,
+        delay_after: float = 0.0,
+        nth: int = 1,
+        times: int | None = 1,
+        probability: float | None = None,
+        seed: int = 0,
+    ) -> ScriptedFault:
+        """Make a fault happen at some calls.
+
+        Every fault counts the calls that match since it was added. It is applied to the first `times` calls, from the
+        `nth` on, that no fault added earlier is applied to: of two for the same place the first one added is at the
+        first call, and the second at the second. A fault with a probability is applied by chance, to calls that none
+        of the others are applied to. There is one fault to a call.
+
+        Args:
+            where: An operation by its name in the contract, as `createProject`; or a path, as `/v1/projects/*`, in
+                which `*` is anything; or such a path after a method, as `POST /v1/projects`. `*` is every request.
+                A path is compared as it is sent, percent-encoded and without the query.
+            fault: What goes wrong. None if the call is only late.
+            delay_before: Seconds of the emulator's clock to wait before the work. It is done even if the client has
+                gone away by then.
+            delay_after: Seconds of the emulator's clock to wait between the work and the answer.
+            nth: The first matching call that it can be applied to, counted from 1.
+            times: To how many calls it is applied; None for all of them.
+            probability: From 0 to 1: apply it to each matching call by chance instead; nth and times are left out
+                then.
+            seed: What the chance is made from: the same seed, the same calls. Faults with the same seed meet the
+                same chances, so give each its own.
+
+        Returns:
+            The fault and its calls; `used` tells how many it was applied to.
+
+        Raises:
+            TypeError: An argument is of the wrong type.
+            ValueError: An argument is out of range, `where` can match nothing, or there is neither fault nor delay.
+        """
+        if fault is not None and not isinstance(fault, _KINDS):
+            raise TypeError(f"fault must be one of {', '.join(kind.__name__ for kind in _KINDS)}, or None.")
+        check_seconds(delay_before, "delay_before")
+        check_seconds(delay_after, "delay_after")
+        if fault is None and not delay_before and not delay_after:
+            raise ValueError("There is neither a fault nor a delay.")
+        _check_whole(nth, "nth", 1)
+        if times is not None:
+            _check_whole(times, "times", 1)
+        if probability is not None:
+            _check_share(probability, "probability")
+            if nth != 1 or times != 1:
+                raise ValueError("nth and times have no meaning with a probability.")
+        _check_whole(seed, "seed")
+        scripted = ScriptedFault(
+            where,
+            fault,
+            delay_before=delay_before,
+            delay_after=delay_after,
+            nth=nth,
+            times=times,
+            probability=probability,
+            seed=seed,
+        )
+        with self._lock:
+            self._scripted.append(scripted)
+        return scripted
+
+    @property
+    def unused(self) -> list[ScriptedFault]:
+        """The faults that were applied to no call, but for those with a probability, which need not be."""
+        with self._lock:
+            return [scripted for scripted in self._scripted if not scripted.used and scripted.probability is None]
+
+    def check(self) -> None:
+        """Make sure that no fault was added in vain; one that was applied once is enough, whatever its `times`.
+
+        Raises:
+            AssertionError: There are faults in `unused`; the message names them.
+        """
+        unused = self.unused
+        if unused:
+            raise AssertionError(f"These faults were never met by a call: {', '.join(map(repr, unused))}")
+
+    def clear(self) -> None:
+        """Forget all faults. Calls that one is being applied to are not changed by that."""
+        with self._lock:
+            self._scripted.clear()
+
+    def take(self, method: str, path: str, operation: str | None) -> ScriptedFault | None:
+        """Give the fault for a request that has come, if there is one, and count; this is for the server to call."""
+        with self._lock:
+            due = [each for each in self._scripted if each._is_for(method, path, operation) and each._is_due()]
+            # Those with a probability come after the others, in the same order otherwise.
+            due.sort(key=lambda each: each.probability is not None)
+            if not due:
+                return None
+            due[0]._use()
+            return due[0]
+
+
+@attrs.frozen
+class _Where:
+    """Which requests are meant: an operation's, or those of a path and perhaps a method."""
+
+    operation: str | None = None
+    method: str | None = None
+    path: re.Pattern[str] | None = None
+
+    def match(self, method: str, path: str, operation: str | None) -> bool:
+        if self.path is None:
+            return operation == self.operation
+        return self.method in (None, method) and self.path.fullmatch(path) is not None
+
+
+def _read_where(where: str) -> _Where:
+    if not isinstance(where, str):
+        raise TypeError("where must be a str.")
+    if where in BY_NAME:
+        return _Where(operation=where)
+    method, space, path = where.rpartition(" ")
+    if space and method not in _METHODS:
+        raise ValueError(f"where must begin with a path or with one of {', '.join(_METHODS)}, not with {method!r}.")
+    if not path.startswith(("/", "*")):
+        near = difflib.get_close_matches(where, BY_NAME, 3, 0.5)
+        raise ValueError(
+            f"where must be an operation's name, a path such as /v1/projects/*, or a method and a path; {where!r} is "
+            f"none of these.{f' Did you mean {near[0]}, perhaps?' if near else ''}"
+        )
+    if not path.isprintable() or not path.isascii() or "?" in path or "#" in path:
+        raise ValueError("where must have a path as it is sent, percent-encoded and without a query.")
+    if path.startswith("/_emulator/"):
+        raise ValueError("where must be a path of the API: the emulator's own verbs have no faults.")
+    pattern = ".*".join(re.escape(part) for part in path.split("*"))
+    return _Where(method=method or None, path=re.compile(pattern, re.DOTALL))
+
+
+def _check_whole(value: int, name: str, minimum: int | None = None, maximum: int | None = None) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be an int.")
+    if minimum is not None and value < minimum:
+        raise ValueError(f"{name} must be {minimum} or more.")
+    if maximum is not None and value > maximum:
+        raise ValueError(f"{name} must be {maximum} or less.")
+
+
+def _check_share(value: float, name: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name} must be a number.")
+    if math.isnan(value) or not 0 <= value <= 1:
+        raise ValueError(f"{name} must be from 0 to 1.")
+
+
+def _check_truth(value: bool, name: str) -> None:
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be a bool.")
+
+
+def _check_header(name: str, value: str) -> None:
+    if not isinstance(name, str) or not isinstance(value, str):
+        raise TypeError("A header's name and value must be str.")
+    if not _TOKEN.fullmatch(name):
+        raise ValueError(f"{name!r} cannot be a header's name.")
+    if not value.isprintable():
+        raise ValueError(f"The header {name} must be printable.")
