@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 LIMIT = 20.0  # seconds, for a machine that is busy
@@ -26,14 +28,15 @@ class Finished:
 class Program:
     """A Python program under way, strict about warnings. It finds its arguments in ``sys.argv``."""
 
-    def __init__(self, source: str, *arguments: str) -> None:
+    def __init__(self, source: str, *arguments: str, options: Sequence[str] = ()) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-W", "error", "-W", _FORK, "-c", textwrap.dedent(source), *arguments],
+            [sys.executable, *options, "-W", "error", "-W", _FORK, "-c", textwrap.dedent(source), *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            start_new_session=True,
         )
 
     def finish(self, text: str = "") -> Finished:
@@ -41,12 +44,19 @@ class Program:
         try:
             output, errors = self.process.communicate(text, timeout=LIMIT)
         except subprocess.TimeoutExpired:
-            self.process.kill()
+            self._kill()
             output, errors = self.process.communicate()
             raise AssertionError(f"the program did not end\n{output}\n{errors}") from None
         return Finished(self.process.returncode, output, errors)
 
+    def _kill(self) -> None:
+        # Its children hold the pipes open as well.
+        if sys.platform == "win32":
+            self.process.kill()
+        else:
+            os.killpg(self.process.pid, signal.SIGKILL)
 
-def run(source: str, *arguments: str) -> Finished:
-    """Run a program to its end."""
-    return Program(source, *arguments).finish()
+
+def run(source: str, *arguments: str, options: Sequence[str] = ()) -> Finished:
+    """Run a program to its end, with more options for Python."""
+    return Program(source, *arguments, options=options).finish()
