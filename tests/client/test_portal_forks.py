@@ -1,0 +1,279 @@
+"""Servers and pools that fork: a client that was made and used before, in every process that comes of it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from confidentai_admin.emulator import Emulator
+
+from .scripted_server import answer, scripted_server
+from .subprocess_program import run
+
+ORGANIZATION = {"organization": {"id": "o", "name": "n", "plan": "TEAM", "created_at": "2026-01-01T00:00:00.000Z"}}
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+
+MODES = pytest.mark.parametrize("options", [(), ("-X", "dev")], ids=["plain", "dev"])
+
+START = """
+import asyncio, os, signal, sys, threading, time
+from concurrent.futures import ThreadPoolExecutor
+from confidentai_admin import AsyncConfidentAI, ConfidentAI
+url, key = sys.argv[1:3]
+client = ConfidentAI(key, base_url=url)
+def ended(child):
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+"""
+
+
+@needs_fork
+@MODES
+def test_workers_that_are_forked_after_the_first_call(options: tuple[str, ...]) -> None:
+    """A master's client serves the threads of each worker, of one that replaces a killed one, and the master again.
+
+    The workers end by SIGTERM, and none of them, killed or not, touches the master's kept connection.
+    """
+    source = f"""{START}
+client.whoami()
+def worker():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with ThreadPoolExecutor(4) as threads:
+        assert [organization.id for organization in threads.map(lambda _: client.whoami(), range(12))] == ["o"] * 12
+    os.write(ready, b"r")
+    while True:
+        client.whoami()
+def fork():
+    child = os.fork()
+    if child == 0:
+        worker()
+    return child
+read, ready = os.pipe()
+workers = [fork() for _ in range(3)]
+for _ in workers:
+    assert os.read(read, 1) == b"r"
+os.kill(workers[0], signal.SIGKILL)
+assert ended(workers[0]) == -signal.SIGKILL
+workers[0] = fork()
+assert os.read(read, 1) == b"r"
+client.whoami()
+for child in workers:
+    os.kill(child, signal.SIGTERM)
+assert [ended(child) for child in workers] == [0, 0, 0]
+client.whoami()
+"""
+    with scripted_server() as server:
+        server.otherwise = answer(ORGANIZATION)
+        done = run(source, server.url, "key", options=options)
+    assert (done.status, done.output, done.errors) == (0, "", "")
+    assert [request.number for request in server.requests if request.connection == 1] == [1, 2, 3]
+
+
+ENDS = {
+    "os._exit": ("os._exit(3)", 3, ""),
+    "sys.exit": ("sys.exit(3)", 3, ""),
+    "return": ("return", 0, ""),
+    "an exception": ("raise KeyError('mine')", 1, "KeyError: 'mine'\n"),
+    "os._exit in a call": ("leave_in_a_call(os._exit)", 3, ""),
+    "a signal in a call": ("leave_in_a_call(sys.exit)", 3, ""),
+}
+
+
+@needs_fork
+@MODES
+@pytest.mark.parametrize("is_used", [True, False], ids=["used", "not used"])
+@pytest.mark.parametrize("end", ENDS)
+def test_however_a_child_ends(end: str, is_used: bool, options: tuple[str, ...]) -> None:
+    """A child that used the client ends as it says and adds no word, whether its parent used it before or not."""
+    deed, status, errors = ENDS[end]
+    source = f"""{START}
+def leave_in_a_call(leave):
+    signal.signal(signal.SIGALRM, lambda *_: leave(3))
+    signal.setitimer(signal.ITIMER_REAL, 0.1)
+    client.project("hangs").get()
+def main():
+    {"client.whoami()" if is_used else "pass"}
+    child = os.fork()
+    if child == 0:
+        client.whoami()
+        {deed}
+        return
+    assert ended(child) == {status}
+    client.whoami()
+    os.write(1, b"parent")
+main()
+"""
+    with scripted_server() as server:
+        organization = answer(ORGANIZATION)
+        hangs = end.endswith("in a call")
+        server.script = [organization] * (1 + is_used) + [server.hang] * hangs
+        server.otherwise = organization
+        done = run(source, server.url, "key", options=options)
+    assert (done.status, done.output) == (0, "parent"), done.errors
+    assert done.errors.endswith(errors)
+    assert done.errors.count("Traceback") == (1 if errors else 0)
+    assert errors or done.errors == ""
+    assert len(server.requests) == 2 + is_used + hangs
+
+
+@needs_fork
+@MODES
+def test_a_fork_in_a_fork(options: tuple[str, ...]) -> None:
+    """Parent, child and grandchild use the client before and after each other's end, on connections of their own."""
+    source = f"""{START}
+client.whoami()
+child = os.fork()
+if child == 0:
+    client.whoami()
+    grandchild = os.fork()
+    if grandchild == 0:
+        client.whoami()
+        sys.exit(5)
+    client.whoami()
+    assert ended(grandchild) == 5
+    client.whoami()
+    sys.exit(4)
+client.whoami()
+assert ended(child) == 4
+client.whoami()
+"""
+    with scripted_server() as server:
+        server.otherwise = answer(ORGANIZATION)
+        done = run(source, server.url, "key", options=options)
+    assert (done.status, done.output, done.errors) == (0, "", "")
+    counts = [sum(request.connection == number + 1 for request in server.requests) for number in range(3)]
+    assert (server.connections, sorted(counts)) == (3, [1, 3, 3])
+
+
+@needs_fork
+@MODES
+def test_a_fork_in_a_thread_while_others_call(emulator: Emulator, options: tuple[str, ...]) -> None:
+    """A fork from a thread that is not the main one, in the middle of calls, gives a child that can call."""
+    source = f"""{START}
+stop = threading.Event()
+counts = [0] * 4
+failures = []
+def call(number):
+    try:
+        while not stop.is_set():
+            client.whoami()
+            counts[number] += 1
+    except BaseException as error:
+        failures.append(error)
+def fork():
+    for number in range(10):
+        seen = sum(counts)
+        while sum(counts) < seen + 4 and not failures:
+            time.sleep(0.001)
+        child = os.fork()
+        if child == 0:
+            with ThreadPoolExecutor(4) as threads:
+                list(threads.map(lambda _: client.whoami(), range(8)))
+            if number % 2:
+                client.close()
+            os._exit(7)
+        if ended(child) != 7:
+            failures.append(child)
+threads = [threading.Thread(target=call, args=(number,)) for number in range(4)] + [threading.Thread(target=fork)]
+for thread in threads:
+    thread.start()
+threads.pop().join()
+stop.set()
+for thread in threads:
+    thread.join()
+print(failures, client.whoami().name)
+"""
+    done = run(source, emulator.url, emulator.api_key, options=options)
+    assert (done.status, done.output, done.errors) == (0, "[] Acme Inc.\n", "")
+
+
+@needs_fork
+@MODES
+def test_a_fork_inside_of_a_running_loop(options: tuple[str, ...]) -> None:
+    """A child that is forked in a coroutine, where the async client is at work, uses it in a loop of its own.
+
+    Its parent's loop and kept connection are not harmed, and neither is the child by what its parent's tasks wait for.
+    """
+    source = f"""{START}
+client = AsyncConfidentAI(key, base_url=url)
+async def work():
+    assert (await client.whoami()).id == "o"
+def in_child():
+    asyncio._set_running_loop(None)
+    for _ in range(2):
+        asyncio.run(work())
+    os._exit(7)
+async def main():
+    async with client:
+        await work()
+        child = os.fork()
+        if child == 0:
+            in_child()
+        assert await asyncio.to_thread(ended, child) == 7
+        await work()
+        await work()
+asyncio.run(main())
+"""
+    with scripted_server() as server:
+        server.otherwise = answer(ORGANIZATION)
+        done = run(source, server.url, "key", options=options)
+    assert (done.status, done.output, done.errors) == (0, "", "")
+    assert [request.number for request in server.requests if request.connection == 1] == [1, 2, 3]
+
+
+WORKERS = """
+import asyncio, os, sys
+from confidentai_admin import AsyncConfidentAI, ConfidentAI
+client = ConfidentAI(os.environ["KEY"], base_url=os.environ["URL"])
+core = AsyncConfidentAI(os.environ["KEY"], base_url=os.environ["URL"])
+async def ask():
+    return (await core.whoami()).id
+def work(_):
+    assert asyncio.run(ask()) == "o"
+    return client.whoami().id
+def use(client):
+    raise AssertionError("a client came out of a pickle")
+"""
+
+
+@MODES
+@pytest.mark.parametrize("method", [pytest.param("fork", marks=needs_fork), "spawn"])
+def test_the_workers_of_multiprocessing(
+    method: str, options: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pool and Process run functions that use a module's clients, which were used before; a client is not sent there.
+
+    The parent's kept connection lives through it, and all processes end without a word.
+    """
+    (tmp_path / "workers.py").write_text(WORKERS, encoding="utf-8")
+    source = f"""
+import multiprocessing, sys
+sys.path.insert(0, sys.argv[1])
+import workers
+workers.work(0)
+context = multiprocessing.get_context("{method}")
+with context.Pool(2) as pool:
+    print(pool.map(workers.work, range(6), chunksize=1))
+    for client in (workers.client, workers.core):
+        try:
+            pool.apply(workers.use, (client,))
+        except TypeError as error:
+            print("API key" in str(error) or str(error))
+    pool.close()
+    pool.join()
+process = context.Process(target=workers.work, args=(0,))
+process.start()
+process.join()
+print(process.exitcode, workers.work(0))
+"""
+    with scripted_server() as server:
+        server.otherwise = answer(ORGANIZATION)
+        monkeypatch.setenv("URL", server.url)
+        monkeypatch.setenv("KEY", "key")
+        done = run(source, str(tmp_path), options=options)
+    assert done.errors == ""
+    assert (done.status, done.output) == (0, f"{['o'] * 6}\nTrue\nTrue\n0 o\n")
+    kept = [request.connection for request in server.requests if request.connection in (1, 2)]
+    assert kept.count(2) == 2  # the blocking client's, for its call before and its call after
