@@ -10,7 +10,9 @@ from ._async.client import AsyncConfidentAI
 from ._async.organization import AsyncOrganizationClient
 from ._async.page_iterator import AsyncPageIterator
 from ._async.projects import AsyncProjectClient
+from ._call_details import CallDetails, record_calls
 from ._settings import Timeout
+from ._surroundings import Clock
 from ._sync.client import ConfidentAI
 from ._sync.organization import OrganizationClient
 from ._sync.page_iterator import PageIterator
@@ -78,6 +80,8 @@ __all__ = [
     "AsyncProjectClient",
     "AuthenticationError",
     "BadRequestError",
+    "CallDetails",
+    "Clock",
     "ConfidentAI",
     "ConfidentAIError",
     "ConfidentApiError",
@@ -119,4 +123,5 @@ __all__ = [
     "Timeout",
     "UnprocessableEntityError",
     "__version__",
+    "record_calls",
 ]

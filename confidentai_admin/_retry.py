@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import email.utils
 import enum
+import math
 import random
 import re
 
@@ -60,8 +61,8 @@ def backoff(retries: int) -> float:
     return random.uniform(0, min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2**retries))  # noqa: S311  (no secret depends on it)
 
 
-def parse_retry_after(text: str | None) -> float | None:
-    """The seconds that a ``Retry-After`` header (seconds or an HTTP date) asks to wait, or ``None``."""
+def parse_retry_after(text: str | None, now: datetime.datetime) -> float | None:
+    """The seconds that a ``Retry-After`` header (seconds or an HTTP date) asks to wait from ``now`` on, or ``None``."""
     if text is None:
         return None
     text = text.strip()
@@ -73,7 +74,7 @@ def parse_retry_after(text: str | None) -> float | None:
         return None
     if date.tzinfo is None:
         date = date.replace(tzinfo=datetime.timezone.utc)
-    return max(0.0, (date - datetime.datetime.now(datetime.timezone.utc)).total_seconds())
+    return max(0.0, (date - now).total_seconds())
 
 
 class RetryBudget:
@@ -97,3 +98,18 @@ class RetryBudget:
             return False
         self._tokens -= 1
         return True
+
+
+class Slowdown:
+    """Until when all calls of a client wait, since the server said to one of them that there are too many."""
+
+    def __init__(self) -> None:
+        self._until = -math.inf
+
+    def extend(self, until: float) -> None:
+        """Have calls wait until then, if they would not wait longer already."""
+        self._until = max(self._until, until)
+
+    def left(self, now: float) -> float:
+        """The seconds to wait from ``now`` on, 0 or more."""
+        return max(0.0, self._until - now)

@@ -71,7 +71,7 @@ class Timeout:
     """How long a call may take, in seconds.
 
     Attributes:
-        connect: For making a connection, TLS included, once the server's name was looked up.
+        connect: For making a connection, from looking up the server's name to TLS.
         read: Between two pieces of an answer, and before the first.
         total: For the whole call: waiting for a free connection, all attempts, and the pauses between them. What trace
             hooks of your own wait for is not counted.
@@ -118,6 +118,13 @@ def whole_number(name: str, value: object, *, minimum: int) -> int:
         raise TypeError(f"{name} must be an integer, not {type(value).__name__}")
     if value < minimum:
         raise ValueError(f"{name} must be at least {minimum}, not {value}")
+    return value
+
+
+def truth(name: str, value: object) -> bool:
+    """``value`` if it is ``True`` or ``False``, else a ``TypeError`` that names it."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False, not {type(value).__name__}")
     return value
 
 

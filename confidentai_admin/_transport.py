@@ -10,9 +10,8 @@ import io
 import logging
 import math
 import ssl
-import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiohttp
 import anyio
@@ -21,10 +20,12 @@ from aiohttp import ClientSession, TraceConfig
 from aiohttp.abc import AbstractStreamWriter
 from yarl import URL  # aiohttp's own type, the only one that it takes as already encoded
 
-from . import _deprecation, _retry
+from . import _deprecation, _retry, _surroundings
+from ._call_details import CallDetails, recordings
 from ._fork import generation
 from ._retry import Fate
 from ._settings import SecretText, Settings, Timeout, is_http_url, is_loopback
+from ._surroundings import Clock
 from ._version import __version__
 from ._wire import NOT_GIVEN, Answer, Call, Effect, NotGiven, encode, read_refusal, read_success
 from .errors import (
@@ -33,6 +34,7 @@ from .errors import (
     APITimeoutError,
     ConfidentAIError,
     ConfigurationError,
+    RateLimitError,
     ResponseBody,
 )
 
@@ -45,9 +47,6 @@ T = TypeVar("T")
 
 #: Makes the aiohttp session that a client uses. Called in the event loop, once for each loop.
 SessionFactory = Callable[[], ClientSession]
-
-#: The longest body of an answer, in bytes.
-LONGEST_BODY = 64 * 1024 * 1024
 
 # A shorter one may be a word of the answer itself.
 _SHORTEST_KEY = 16
@@ -93,6 +92,18 @@ class ConnectionOptions:
                 " make has its own."
             )
 
+    @property
+    def stays_here(self) -> bool:
+        """Whether no proxy leads to another machine. What a session of the user's own does is its own affair."""
+        return (self.proxy is None or is_loopback(self.proxy)) and (self.is_local or not self.trust_env)
+
+    def connections_of(self, session: ClientSession) -> int:
+        """How many connections this session may use."""
+        connector = session.connector
+        # 0 is no limit.
+        limits = () if connector is None else (connector.limit, connector.limit_per_host)
+        return min([self.max_connections, *(limit for limit in limits if limit)])
+
     def make_session(self) -> ClientSession:
         """A new session, bound to the running loop."""
         if self.session_factory is not None:
@@ -126,8 +137,9 @@ class ConnectionPool:
     """One session, bound to its event loop, and replaced when that loop is gone or the process was forked."""
 
     def __init__(self, options: ConnectionOptions) -> None:
-        self._options = options
+        self.options = options
         self._session: ClientSession | None = None
+        self._free: anyio.Semaphore | None = None
         self._closing: AsyncGenerator[None, None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._generation = generation()
@@ -152,8 +164,11 @@ class ConnectionPool:
         if self._generation == generation():
             await closing.aclose()
 
-    async def session(self) -> ClientSession:
-        """The session of the running loop.
+    async def session(self) -> tuple[ClientSession, anyio.Semaphore]:
+        """The session of the running loop, and what counts its free connections.
+
+        aiohttp has a queue of its own, but a newcomer can pass those who wait there, and who waited there in vain
+        cannot tell whether the request was sent.
 
         Raises:
             ConfigurationError: The client is closed, or is in use in another loop.
@@ -161,18 +176,17 @@ class ConnectionPool:
         if self.is_closed:
             raise ConfigurationError("This client is closed: make a new one.")
         loop = asyncio.get_running_loop()
-        if self._session is not None and self._loop is loop and self._generation == generation():
-            return self._session
-        await self._leave_old_loop(loop)
-        if self._session is not None:
-            return self._session  # another task was faster
-        session = self._options.make_session()
-        if session.closed:
-            raise ConfigurationError("session_factory gave a session that is closed.")
-        self._session, self._loop, self._generation = session, loop, generation()
-        self._closing = _closed_with_its_loop(session)
-        await self._closing.__anext__()
-        return session
+        if self._session is None or self._free is None or self._loop is not loop or self._generation != generation():
+            await self._leave_old_loop(loop)
+            if self._session is None or self._free is None:  # else another task was faster
+                session = self.options.make_session()
+                if session.closed:
+                    raise ConfigurationError("session_factory gave a session that is closed.")
+                self._session, self._loop, self._generation = session, loop, generation()
+                self._free = anyio.Semaphore(self.options.connections_of(session))
+                self._closing = _closed_with_its_loop(session)
+                await self._closing.__anext__()
+        return self._session, self._free
 
     async def close(self) -> None:
         """Close the session. Closing twice is fine."""
@@ -184,12 +198,12 @@ class ConnectionPool:
         if closing is not None:
             await closing.aclose()
 
-    async def pause(self, seconds: float) -> None:
+    async def pause(self, clock: Clock, seconds: float) -> None:
         """Wait, but no longer than the pool is open."""
         with anyio.CancelScope() as scope:
             self._pauses.add(scope)
             try:
-                await anyio.sleep(seconds)
+                await clock.sleep(seconds)
             finally:
                 self._pauses.discard(scope)
 
@@ -243,12 +257,12 @@ class _Body(aiohttp.BytesIOPayload):
 
 @attrs.frozen
 class _Failure:
-    """An attempt without an answer."""
+    """An attempt without an answer, and how to make the error that says so."""
 
     fate: Fate
-    kind: type[APIConnectionError]
+    kind: type[ConfidentAIError]
     message: str
-    body: ResponseBody | None = None
+    details: Mapping[str, Any] = attrs.field(factory=dict)
 
 
 def _reason(error: BaseException) -> str:
@@ -269,7 +283,8 @@ def _failure(error: Exception, *, was_sent: bool, timeout: Timeout) -> _Failure:
     if isinstance(error, aiohttp.ClientHttpProxyError):
         return _Failure(Fate.IMPOSSIBLE, APIConnectionError, f"the proxy refused the connection ({error.status})")
     if isinstance(error, aiohttp.ConnectionTimeoutError):
-        return _Failure(Fate.NOT_SENT, APITimeoutError, f"no connection could be made within {timeout.connect:g} s")
+        seconds = min(timeout.connect, timeout.total)
+        return _Failure(Fate.NOT_SENT, APITimeoutError, f"no connection could be made within {seconds:g} s")
     if isinstance(error, aiohttp.ClientConnectorError):
         return _Failure(Fate.NOT_SENT, APIConnectionError, f"no connection could be made ({_reason(error)})")
     fate = Fate.LOST if was_sent else Fate.NOT_SENT
@@ -291,11 +306,11 @@ class _Received(bytearray):
         return f"<{len(self)} bytes received>"
 
 
-async def _read_into(body: _Received, response: ClientResponse) -> bool:
-    """Read the body of a response; ``False`` if it is longer than any answer of this API."""
+async def _read_into(body: _Received, response: ClientResponse, longest: int) -> bool:
+    """Read the body of a response; ``False`` if it is longer than ``longest`` bytes."""
     while not response.content.at_eof():
         body += await response.content.readany()  # and not into a name, which a traceback would show
-        if len(body) > LONGEST_BODY:
+        if len(body) > longest:
             return False
     return True
 
@@ -305,18 +320,54 @@ def _is_gone(outcome: Answer | _Failure) -> bool:
     return isinstance(outcome, Answer) and outcome.status == 404 and outcome.is_enveloped
 
 
+def _slowed_down(seconds: float) -> _Failure:
+    return _Failure(
+        Fate.NOT_SENT,
+        RateLimitError,
+        f"not sent: the server told another call that there are too many, and all wait for {seconds:.1f} s more, which"
+        " this one may not",
+        {"status": 429, "retry_after": seconds},
+    )
+
+
+def _call_details(call: Call, progress: _Progress, elapsed: float) -> CallDetails:
+    answer = progress.answer
+    return CallDetails(
+        call.operation,
+        call.method,
+        call.path,
+        None if answer is None else answer.status,
+        {} if answer is None else answer.headers,
+        None if answer is None else answer.request_id,
+        progress.attempts,
+        elapsed,
+    )
+
+
 # A call ---------------------------------------------------------------------------------------------------------------
+
+
+@attrs.define
+class _Progress:
+    """How far a call has come."""
+
+    attempts: int = 0
+    answer: Answer | None = None
 
 
 @attrs.frozen
 class Transport:
-    """Sends calls. A copy with other limits shares the pool, the retry budget and what was warned of."""
+    """Sends calls. A copy with other limits shares the pool, the retry budget and what was heard of the server."""
 
     settings: Settings
     pool: ConnectionPool
     timeout: Timeout
     max_retries: int
+    max_response_bytes: int
+    clock: Clock
+    read_only: bool
     _budget: _retry.RetryBudget = attrs.field(factory=_retry.RetryBudget)
+    _slowdown: _retry.Slowdown = attrs.field(factory=_retry.Slowdown)
     _warned: set[str] = attrs.field(factory=set)
 
     async def close(self) -> None:
@@ -334,22 +385,59 @@ class Transport:
         Raises:
             ConfidentAIError: Whatever went wrong; ``outcome_unknown`` counts all attempts.
         """
+        self._refuse(call)
         body = None if call.body is NOT_GIVEN else encode(call.body)
         url = URL(f"{self.settings.base_url}{call.path}{call.query}", encoded=True)
-        deadline = time.monotonic() + self.timeout.total
+        progress = _Progress()
+        began = self.clock.monotonic()
+        try:
+            return await self._repeat(call, url, body, returns, key, if_gone, progress, began + self.timeout.total)
+        finally:
+            if lists := recordings():
+                details = _call_details(call, progress, self.clock.monotonic() - began)
+                for calls in lists:
+                    calls.append(details)
+
+    def _refuse(self, call: Call) -> None:
+        """Raise an error if this call may not be made."""
+        if self.read_only and call.effect is not Effect.READ:
+            raise ConfigurationError(
+                "this client is read-only, and the call could change something: use a client without read_only=True",
+                **call.place,
+            )
+        if _surroundings.current().only_this_machine and not (
+            is_loopback(self.settings.base_url) and self.pool.options.stays_here
+        ):
+            raise ConfigurationError(
+                "this test may reach no other machine, and the client's base_url or proxy is one: use the emulator",
+                **call.place,
+            )
+
+    async def _repeat(
+        self,
+        call: Call,
+        url: URL,
+        body: bytes | None,
+        returns: type[T],
+        key: str | None,
+        if_gone: T | NotGiven,
+        progress: _Progress,
+        deadline: float,
+    ) -> T:
         self._budget.earn()
         unknown = False
         retries = 0
         error: ConfidentAIError | None = None
         while True:
             try:
-                outcome = await self._attempt(call, url, body, deadline)
+                outcome = await self._attempt(call, url, body, progress, deadline)
             except ConfigurationError:
                 if error is None:
                     raise
                 break  # closed meanwhile, which says less than what the last attempt met
             fate = _retry.fate_of(outcome) if isinstance(outcome, Answer) else outcome.fate
             if isinstance(outcome, Answer):
+                progress.answer = outcome
                 self._hear_of_deprecation(outcome, call)
                 if fate is Fate.DONE:
                     result = read_success(outcome, call, returns, key)
@@ -360,45 +448,73 @@ class Transport:
             error = self._error(outcome, call, outcome_unknown=unknown)
             if was_unknown and if_gone is not NOT_GIVEN and _is_gone(outcome):
                 return if_gone
-            pause = self._pause(error, fate, call.effect, retries, deadline)
-            if pause is None:
+            wanted = self._pause_after(error, retries)
+            if isinstance(outcome, Answer) and outcome.status == 429:
+                self._slowdown.extend(self.clock.monotonic() + min(wanted, _retry.LONGEST_RETRY_AFTER))
+            if not self._may_repeat(fate, call.effect, retries, wanted, deadline):
                 break
             retries += 1
-            logger.info("%s: %s; retry %d of %d in %.2f s", call.operation, fate.name, retries, self.max_retries, pause)
-            await self.pool.pause(pause)
+            logger.info(
+                "%s: %s; retry %d of %d in %.2f s", call.operation, fate.name, retries, self.max_retries, wanted
+            )
+            await self.pool.pause(self.clock, wanted)
         raise error
 
-    def _pause(
-        self, error: ConfidentAIError, fate: Fate, effect: Effect, retries: int, deadline: float
-    ) -> float | None:
-        """How long to wait before the next attempt; ``None`` if there is to be none."""
-        if retries >= self.max_retries or not _retry.may_repeat(fate, effect) or self.pool.is_closed:
-            return None
-        pause = _retry.backoff(retries)
+    def _pause_after(self, error: ConfidentAIError, retries: int) -> float:
+        """The seconds to wait before another attempt."""
         retry_after: float | None = getattr(error, "retry_after", None)
-        if retry_after is not None:
-            if retry_after > _retry.LONGEST_RETRY_AFTER:
-                return None
-            pause = max(pause, retry_after)
-        if time.monotonic() + pause >= deadline or not self._budget.spend():
-            return None
-        return pause
+        return max(_retry.backoff(retries), retry_after or 0.0)
+
+    def _may_repeat(self, fate: Fate, effect: Effect, retries: int, pause: float, deadline: float) -> bool:
+        """Whether there is to be another attempt, in ``pause`` seconds."""
+        return (
+            retries < self.max_retries
+            and _retry.may_repeat(fate, effect)
+            and not self.pool.is_closed
+            and pause <= _retry.LONGEST_RETRY_AFTER
+            and self.clock.monotonic() + pause < deadline
+            and self._budget.spend()
+        )
 
     def _error(self, outcome: Answer | _Failure, call: Call, *, outcome_unknown: bool) -> ConfidentAIError:
         if isinstance(outcome, Answer):
-            retry_after = _retry.parse_retry_after(outcome.headers.get("Retry-After"))
+            retry_after = _retry.parse_retry_after(outcome.headers.get("Retry-After"), self.clock.now())
             return read_refusal(outcome, call, retry_after=retry_after, outcome_unknown=outcome_unknown)
-        return outcome.kind(
-            outcome.message,
-            body=outcome.body,
-            operation=call.operation,
-            method=call.method,
-            path=call.path,
-            outcome_unknown=outcome_unknown,
-        )
+        return outcome.kind(outcome.message, **outcome.details, **call.place, outcome_unknown=outcome_unknown)
 
-    async def _attempt(self, call: Call, url: URL, body: bytes | None, deadline: float) -> Answer | _Failure:
-        session = await self.pool.session()
+    async def _attempt(
+        self, call: Call, url: URL, body: bytes | None, progress: _Progress, deadline: float
+    ) -> Answer | _Failure:
+        """Wait for a free connection, and for as long as the server asked all calls to wait; then send."""
+        session, free = await self.pool.session()
+        try:
+            free.acquire_nowait()
+        except anyio.WouldBlock:
+            with anyio.move_on_after(deadline - self.clock.monotonic()) as scope:
+                await free.acquire()
+            if scope.cancelled_caught:
+                return _Failure(
+                    Fate.NOT_SENT, APITimeoutError, f"no connection was free within {self.timeout.total:g} s"
+                )
+        try:
+            while (left := self._slowdown.left(self.clock.monotonic())) and not self.pool.is_closed:
+                if self.clock.monotonic() + left >= deadline:
+                    return _slowed_down(left)
+                await self.pool.pause(self.clock, left)
+            return await self._exchange(call, session, url, body, progress, deadline)
+        finally:
+            free.release()
+
+    async def _exchange(
+        self,
+        call: Call,
+        session: ClientSession,
+        url: URL,
+        body: bytes | None,
+        progress: _Progress,
+        deadline: float,
+    ) -> Answer | _Failure:
+        """Send a request and read the answer."""
         # The close of a kept connection may have been received and not been looked at. The first pass of the loop reads
         # it, and the second is for us: only now will aiohttp not choose that connection.
         await asyncio.sleep(0)
@@ -407,7 +523,8 @@ class Transport:
             raise ConfigurationError("This client, or the session it was given, is closed: make a new one.")
         payload = None if body is None else _Body(body)
         content = _Received()
-        began = time.monotonic()
+        progress.attempts += 1
+        began = self.clock.monotonic()
         try:
             async with session.request(
                 call.method,
@@ -420,7 +537,7 @@ class Transport:
                 skip_auto_headers=("Content-Type",) if payload is None else None,
                 timeout=aiohttp.ClientTimeout(
                     total=max(deadline - began, 0.001),
-                    sock_connect=self.timeout.connect,
+                    connect=self.timeout.connect,
                     sock_read=self.timeout.read,
                     ceil_threshold=math.inf,
                 ),
@@ -428,26 +545,27 @@ class Transport:
                 middlewares=(_never_repeat, *session._middlewares, *(() if payload is None else (payload.watch,))),
             ) as response:
                 status, headers = response.status, response.headers
-                is_whole = await _read_into(content, response)
+                is_whole = await _read_into(content, response, self.max_response_bytes)
         except (aiohttp.ClientError, _LostConnectionError, asyncio.TimeoutError, OSError) as error:
             was_sent = payload is None or not payload.is_unsent
-            outcome: Answer | _Failure = _failure(error, was_sent=was_sent, timeout=self.timeout)
+            failure = _failure(error, was_sent=was_sent, timeout=self.timeout)
             if content and call.effect is not Effect.READ:
-                outcome = attrs.evolve(outcome, body=ResponseBody(content))
+                failure = attrs.evolve(failure, details={"body": ResponseBody(content)})
+            outcome: Answer | _Failure = failure
         else:
             if is_whole:
                 outcome = Answer.of(status, headers, self._without_key(content))
             else:
-                message = f"the answer is longer than {LONGEST_BODY} bytes"
+                message = f"the answer is longer than {self.max_response_bytes} bytes (max_response_bytes)"
                 kept = None if call.effect is Effect.READ else ResponseBody(content)
-                outcome = _Failure(Fate.UNREADABLE, APIConnectionError, message, kept)
+                outcome = _Failure(Fate.UNREADABLE, APIConnectionError, message, {"body": kept})
         logger.debug(
             "%s: %s %s: %s in %.3f s",
             call.operation,
             call.method,
             call.path,
             outcome.status if isinstance(outcome, Answer) else outcome.message,
-            time.monotonic() - began,
+            self.clock.monotonic() - began,
         )
         return outcome
 

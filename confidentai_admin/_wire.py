@@ -11,7 +11,7 @@ import enum
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, TypedDict, TypeVar, get_args, get_origin
 from urllib.parse import quote, urlencode
 
 import attrs
@@ -332,6 +332,14 @@ class Effect(enum.Enum):
     ONCE = "doing it twice does it twice"
 
 
+class Place(TypedDict):
+    """Where an error arose."""
+
+    operation: str
+    method: str
+    path: str
+
+
 @attrs.frozen
 class Call:
     """One call of an operation, ready to be sent.
@@ -351,6 +359,11 @@ class Call:
     effect: Effect
     query: str = attrs.field(default="", kw_only=True)
     body: Any = attrs.field(default=NOT_GIVEN, kw_only=True)
+
+    @property
+    def place(self) -> Place:
+        """What an error says of the call that it belongs to."""
+        return {"operation": self.operation, "method": self.method, "path": self.path}
 
 
 @attrs.frozen
@@ -448,9 +461,7 @@ def _unreadable(answer: Answer, call: Call, field: str | None, message: str) -> 
         field=field,
         body=answer.body,
         request_id=answer.request_id,
-        operation=call.operation,
-        method=call.method,
-        path=call.path,
+        **call.place,
         outcome_unknown=call.effect is not Effect.READ,
     )
 
@@ -477,9 +488,7 @@ def read_refusal(answer: Answer, call: Call, *, retry_after: float | None, outco
         request_id=answer.request_id,
         retry_after=retry_after,
         body=answer.body,
-        operation=call.operation,
-        method=call.method,
-        path=call.path,
+        **call.place,
         outcome_unknown=outcome_unknown,
     )
 

@@ -9,9 +9,12 @@ from typing import Any
 
 import attrs
 
-from .._settings import SecretText, Settings, Timeout, whole_number
+from .. import _surroundings
+from .._settings import SecretText, Settings, Timeout, truth, whole_number
+from .._surroundings import Clock
 from .._transport import ConnectionOptions, ConnectionPool, SessionFactory, TraceConfig, Transport
 from .._wire import NOT_GIVEN, Call, Effect, query, request_path
+from ..errors import ConfigurationError
 from ..models import Organization
 from .organization import AsyncOrganizationClient
 from .projects import AsyncProjectClient, AsyncProjects
@@ -50,7 +53,9 @@ class AsyncConfidentAI:
         timeout: How long a call may take: seconds in total, or a ``Timeout``.
         max_retries: How often a call is repeated at most, 0 or more. Only what cannot do harm is repeated: see the
             README.
-        max_connections: How many connections are open at most, 1 or more. Further calls wait for one.
+        max_connections: How many requests are under way at most, 1 or more, each on a connection of its own. Further
+            calls wait for their turn, in the order in which they came.
+        max_response_bytes: How long an answer may be, in bytes, 1 or more. A longer one is an ``APIConnectionError``.
         proxy: The URL of an HTTP proxy. To a plain http server, it must be on this machine as well.
         ssl_context: Whom to trust, where the system's certificates do not say: ``ssl.create_default_context(cafile=…)``
             for a private CA.
@@ -58,6 +63,8 @@ class AsyncConfidentAI:
         trace_configs: aiohttp's hooks for tracing, as OpenTelemetry's instrumentation has them.
         session_factory: Makes the whole aiohttp session, instead of the four before it. Called in the event loop.
         allow_insecure_http: Send the key over plain http to another machine.
+        read_only: Refuse every call that could change something with a ``ConfigurationError``, before any request.
+        clock: What tells the time and waits between attempts, for tests: an emulator's ``clock`` does not really wait.
 
     Raises:
         ConfigurationError: There is no key, or a key, URL, region or combination that cannot be used.
@@ -74,12 +81,15 @@ class AsyncConfidentAI:
         timeout: float | Timeout = Timeout(connect=10, read=30, total=60),
         max_retries: int = 2,
         max_connections: int = 20,
+        max_response_bytes: int = 64 * 1024 * 1024,
         proxy: str | None = None,
         ssl_context: ssl.SSLContext | None = None,
         trust_env: bool = False,
         trace_configs: Sequence[TraceConfig] | None = None,
         session_factory: SessionFactory | None = None,
         allow_insecure_http: bool = False,
+        read_only: bool = False,
+        clock: Clock | None = None,
     ) -> None:
         api_key = SecretText.hide(api_key)
         base_url = SecretText.hide(base_url)
@@ -94,8 +104,16 @@ class AsyncConfidentAI:
             session_factory=session_factory,
             is_local=settings.base_url.startswith("http:") and not allow_insecure_http,
         )
-        retries = whole_number("max_retries", max_retries, minimum=0)
-        self._bind(Transport(settings, ConnectionPool(options), Timeout.of(timeout), retries), is_view=False)
+        transport = Transport(
+            settings,
+            ConnectionPool(options),
+            Timeout.of(timeout),
+            whole_number("max_retries", max_retries, minimum=0),
+            whole_number("max_response_bytes", max_response_bytes, minimum=1),
+            _surroundings.current().clock if clock is None else clock,
+            truth("read_only", read_only),
+        )
+        self._bind(transport, is_view=False)
 
     def _bind(self, transport: Transport, *, is_view: bool) -> None:
         self._transport = transport
@@ -204,15 +222,22 @@ class AsyncConfidentAI:
         return await self._transport.send(call, object, if_gone=None if method == "DELETE" else NOT_GIVEN)
 
     def with_options(
-        self, *, timeout: float | Timeout | None = None, max_retries: int | None = None
+        self,
+        *,
+        timeout: float | Timeout | None = None,
+        max_retries: int | None = None,
+        read_only: bool | None = None,
     ) -> AsyncConfidentAI:
         """A view of this client with other limits, on the same connections. It costs nothing, and needs no closing.
 
         Args:
             timeout: Seconds in total, or a ``Timeout``. Default: as it is.
             max_retries: How often a call is repeated at most, 0 or more. Default: as it is.
+            read_only: ``True`` for a view that refuses every call that could change something. What is read-only stays
+                so in all of its views. Default: as it is.
 
         Raises:
+            ConfigurationError: ``read_only=False`` for what is read-only.
             TypeError: An argument is of another type.
             ValueError: A number is out of its range.
         """
@@ -221,6 +246,10 @@ class AsyncConfidentAI:
             transport = attrs.evolve(transport, timeout=Timeout.of(timeout))
         if max_retries is not None:
             transport = attrs.evolve(transport, max_retries=whole_number("max_retries", max_retries, minimum=0))
+        if read_only is not None:
+            if transport.read_only and not truth("read_only", read_only):
+                raise ConfigurationError("This client is read-only, and so are its views: make another client.")
+            transport = attrs.evolve(transport, read_only=truth("read_only", read_only))
         view = object.__new__(type(self))
         view._bind(transport, is_view=True)
         return view

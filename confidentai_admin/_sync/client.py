@@ -13,6 +13,7 @@ from typing import Any
 from .._async import client as _core
 from .._portal import Portal
 from .._settings import SecretText, Timeout
+from .._surroundings import Clock
 from .._transport import SessionFactory, TraceConfig
 from ..models import Organization
 from .organization import OrganizationClient
@@ -44,7 +45,9 @@ class ConfidentAI:
         timeout: How long a call may take: seconds in total, or a ``Timeout``.
         max_retries: How often a call is repeated at most, 0 or more. Only what cannot do harm is repeated: see the
             README.
-        max_connections: How many connections are open at most, 1 or more. Further calls wait for one.
+        max_connections: How many requests are under way at most, 1 or more, each on a connection of its own. Further
+            calls wait for their turn, in the order in which they came.
+        max_response_bytes: How long an answer may be, in bytes, 1 or more. A longer one is an ``APIConnectionError``.
         proxy: The URL of an HTTP proxy. To a plain http server, it must be on this machine as well.
         ssl_context: Whom to trust, where the system's certificates do not say: ``ssl.create_default_context(cafile=…)``
             for a private CA.
@@ -52,6 +55,8 @@ class ConfidentAI:
         trace_configs: aiohttp's hooks for tracing, as OpenTelemetry's instrumentation has them.
         session_factory: Makes the whole aiohttp session, instead of the four before it. Called in the event loop.
         allow_insecure_http: Send the key over plain http to another machine.
+        read_only: Refuse every call that could change something with a ``ConfigurationError``, before any request.
+        clock: What tells the time and waits between attempts, for tests: an emulator's ``clock`` does not really wait.
 
     Raises:
         ConfigurationError: There is no key, or a key, URL, region or combination that cannot be used.
@@ -68,12 +73,15 @@ class ConfidentAI:
         timeout: float | Timeout = Timeout(connect=10, read=30, total=60),
         max_retries: int = 2,
         max_connections: int = 20,
+        max_response_bytes: int = 64 * 1024 * 1024,
         proxy: str | None = None,
         ssl_context: ssl.SSLContext | None = None,
         trust_env: bool = False,
         trace_configs: Sequence[TraceConfig] | None = None,
         session_factory: SessionFactory | None = None,
         allow_insecure_http: bool = False,
+        read_only: bool = False,
+        clock: Clock | None = None,
     ) -> None:
         api_key = SecretText.hide(api_key)
         base_url = SecretText.hide(base_url)
@@ -85,12 +93,15 @@ class ConfidentAI:
             timeout=timeout,
             max_retries=max_retries,
             max_connections=max_connections,
+            max_response_bytes=max_response_bytes,
             proxy=proxy,
             ssl_context=ssl_context,
             trust_env=trust_env,
             trace_configs=trace_configs,
             session_factory=session_factory,
             allow_insecure_http=allow_insecure_http,
+            read_only=read_only,
+            clock=clock,
         )
         self._bind(core, Portal(core.close), is_view=False)
 
@@ -189,15 +200,26 @@ class ConfidentAI:
         """
         return self._portal.call(self._core.request, method, path, params=params, json=json, repeatable=repeatable)
 
-    def with_options(self, *, timeout: float | Timeout | None = None, max_retries: int | None = None) -> ConfidentAI:
+    def with_options(
+        self,
+        *,
+        timeout: float | Timeout | None = None,
+        max_retries: int | None = None,
+        read_only: bool | None = None,
+    ) -> ConfidentAI:
         """A view of this client with other limits, on the same connections. It costs nothing, and needs no closing.
 
         Args:
             timeout: Seconds in total, or a ``Timeout``. Default: as it is.
             max_retries: How often a call is repeated at most, 0 or more. Default: as it is.
+            read_only: ``True`` for a view that refuses every call that could change something. What is read-only stays
+                so in all of its views. Default: as it is.
 
         Raises:
+            ConfigurationError: ``read_only=False`` for what is read-only.
             TypeError: An argument is of another type.
             ValueError: A number is out of its range.
         """
-        return type(self)._view(self._core.with_options(timeout=timeout, max_retries=max_retries), self._portal)
+        return type(self)._view(
+            self._core.with_options(timeout=timeout, max_retries=max_retries, read_only=read_only), self._portal
+        )

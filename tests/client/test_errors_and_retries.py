@@ -14,11 +14,9 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
-import anyio
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -43,9 +41,10 @@ from confidentai_admin import (
     Timeout,
     UnprocessableEntityError,
     _retry,
-    _transport,
 )
+from confidentai_admin._surroundings import Surroundings, replaced
 
+from .recording_clock import RecordingClock
 from .scripted_server import Action, answer, close, refuse, reset, scripted_server, send_and_close
 
 KEY = "an-organization-key"
@@ -56,17 +55,12 @@ Send = Callable[[AsyncConfidentAI], Awaitable[Any]]
 
 
 @pytest.fixture(autouse=True)
-def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+def pauses(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
     """The pauses that were asked for. Nothing waits, and a pause without a Retry-After takes no time."""
-    asked: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        asked.append(seconds)
-        await asyncio.sleep(0)
-
     monkeypatch.setattr(_retry, "backoff", lambda retries: 0.0)
-    monkeypatch.setattr(anyio, "sleep", sleep)
-    return asked
+    clock = RecordingClock()
+    with replaced(Surroundings(clock)):
+        yield clock.pauses
 
 
 # What an error says ---------------------------------------------------------------------------------------------------
@@ -445,23 +439,21 @@ async def test_the_total_is_shared_by_all_attempts() -> None:
 
 async def test_every_attempt_gets_the_time_that_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     """What attempts and pauses took is gone: the next attempt's own limit is what is left of the total."""
-    passed = 0.0
     totals: list[float] = []
     make = aiohttp.ClientTimeout
 
-    async def sleep(seconds: float) -> None:
-        nonlocal passed
-        passed += seconds
+    class StoppedClock(RecordingClock):
+        def monotonic(self) -> float:
+            return sum(self.pauses)
 
     def recording(**limits: Any) -> aiohttp.ClientTimeout:
         totals.append(limits["total"])
         return make(**limits)
 
-    monkeypatch.setattr(anyio, "sleep", sleep)
-    monkeypatch.setattr(_transport, "time", SimpleNamespace(monotonic=lambda: passed))
     monkeypatch.setattr(aiohttp, "ClientTimeout", recording)
     with scripted_server(refuse(429, Retry_After="20"), refuse(503, Retry_After="35"), refuse(500)) as server:
-        async with AsyncConfidentAI(KEY, base_url=server.url, max_retries=5, timeout=60) as client:
+        clock = StoppedClock()
+        async with AsyncConfidentAI(KEY, base_url=server.url, max_retries=5, timeout=60, clock=clock) as client:
             server.otherwise = refuse(429, Retry_After="5")
             with pytest.raises(RateLimitError):
                 await client.whoami()
@@ -664,7 +656,7 @@ _dates = st.builds(
 @example(text="Fri, 31 Dec 9999 23:59:59 -2359")
 def test_any_retry_after_is_a_pause_or_nothing(text: str) -> None:
     """No Retry-After breaks the client: it is a finite number of seconds from nothing up, or None."""
-    seconds = _retry.parse_retry_after(text)
+    seconds = _retry.parse_retry_after(text, datetime.datetime.now(datetime.timezone.utc))
     assert seconds is None or (math.isfinite(seconds) and seconds >= 0)
 
 
@@ -723,11 +715,10 @@ def _chunked(size: int) -> Action:
 
 
 @pytest.mark.parametrize("action", [answer(body=b" " * 1001), _chunked(1001), answer(status=404, body=b"x" * 5000)])
-async def test_an_answer_beyond_all_measure_is_an_error(action: Action, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_answer_beyond_all_measure_is_an_error(action: Action) -> None:
     """A body longer than the limit is not read to its end: a typed error, not repeated, and the client works on."""
-    monkeypatch.setattr(_transport, "LONGEST_BODY", 1000)
     with scripted_server(action, action, answer(ORGANIZATION)) as server:
-        async with AsyncConfidentAI(KEY, base_url=server.url) as client:
+        async with AsyncConfidentAI(KEY, base_url=server.url, max_response_bytes=1000) as client:
             with pytest.raises(ConfidentAIError, match="longer than 1000 bytes") as caught:
                 await client.projects.list()
             assert not caught.value.outcome_unknown
@@ -738,21 +729,19 @@ async def test_an_answer_beyond_all_measure_is_an_error(action: Action, monkeypa
     assert len(server.requests) == 3
 
 
-async def test_an_answer_of_just_the_longest_size_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_answer_of_just_the_longest_size_is_read() -> None:
     """The limit itself is allowed."""
     body = json.dumps({"success": True, "data": ORGANIZATION}).encode()
-    monkeypatch.setattr(_transport, "LONGEST_BODY", len(body))
     with scripted_server(answer(body=body)) as server:
-        async with AsyncConfidentAI(KEY, base_url=server.url) as client:
+        async with AsyncConfidentAI(KEY, base_url=server.url, max_response_bytes=len(body)) as client:
             assert (await client.whoami()).id == "o"
 
 
-async def test_a_packed_answer_is_measured_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_packed_answer_is_measured_unpacked() -> None:
     """A small answer that unpacks to a huge one is stopped as well."""
-    monkeypatch.setattr(_transport, "LONGEST_BODY", 100_000)
     packed = gzip.compress(b" " * 10_000_000)
     with scripted_server(answer(body=packed, headers={"Content-Encoding": "gzip"})) as server:
-        async with AsyncConfidentAI(KEY, base_url=server.url, max_retries=0) as client:
+        async with AsyncConfidentAI(KEY, base_url=server.url, max_response_bytes=100_000) as client:
             with pytest.raises(ConfidentAIError, match="longer than"):
                 await client.projects.list()
 

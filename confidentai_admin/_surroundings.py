@@ -1,0 +1,78 @@
+"""What a client finds around it, and what a test puts in its place: time, and the machines it can reach."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import time
+from collections.abc import Iterator
+from typing import Protocol
+
+import anyio
+import attrs
+
+__all__ = ["Clock", "Surroundings", "SystemClock", "current", "replaced"]
+
+
+class Clock(Protocol):
+    """Tells the time, and waits. The clock of an emulator (``emulator.clock``) is one, and does not really wait."""
+
+    def now(self) -> datetime.datetime:
+        """The present moment, as an aware time."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds since some moment, which never go back."""
+        ...
+
+    async def sleep(self, seconds: float, /) -> None:
+        """Come back when this clock has gone so far."""
+        ...
+
+
+class SystemClock:
+    """The time of this machine."""
+
+    def now(self) -> datetime.datetime:
+        """The present moment, in UTC."""
+        return datetime.datetime.now(datetime.timezone.utc)
+
+    def monotonic(self) -> float:
+        """Seconds since some moment, which never go back."""
+        return time.monotonic()
+
+    async def sleep(self, seconds: float, /) -> None:
+        """Wait."""
+        await anyio.sleep(seconds)
+
+
+@attrs.frozen
+class Surroundings:
+    """What clients find.
+
+    Attributes:
+        clock: The clock of clients that are given none.
+        only_this_machine: Whether a request to another machine is an error before it is made.
+    """
+
+    clock: Clock = attrs.field(factory=SystemClock)
+    only_this_machine: bool = False
+
+
+_current = Surroundings()
+
+
+def current() -> Surroundings:
+    """What clients find now, in this process."""
+    return _current
+
+
+@contextlib.contextmanager
+def replaced(surroundings: Surroundings) -> Iterator[None]:
+    """Have all clients of this process find something else, for the time of a ``with`` block."""
+    global _current
+    before, _current = _current, surroundings
+    try:
+        yield
+    finally:
+        _current = before
