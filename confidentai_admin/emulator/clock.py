@@ -85,14 +85,21 @@ class Clock:
         Args:
             seconds: How long, on this clock; for less than nothing it does not wait.
         """
-        until = self.monotonic() + seconds
-        while self.monotonic() < until:
+        await self.wait_until(self.monotonic() + seconds)
+
+    async def wait_until(self, moment: float) -> None:
+        """Wait until the clock is there, because time passes or because it is moved, from whatever thread.
+
+        Args:
+            moment: A time as `monotonic` gives it; for one that is over it does not wait.
+        """
+        while self.monotonic() < moment:
             waiter = _Waiter(asyncio.get_running_loop(), asyncio.Event())
             with self._lock:
                 self._waiters.add(waiter)
             try:
                 # Read after the waiter is known, so that no move in between is missed.
-                with anyio.move_on_after(until - self.monotonic()):
+                with anyio.move_on_after(moment - self.monotonic()):
                     await waiter.moved.wait()
             finally:
                 with self._lock:
