@@ -110,6 +110,8 @@ class App:
         route = routes.find(request.method, raw_path)
         found = route if isinstance(route, routes.Route) else None
         operation = None if found is None else found.operation.name
+        # Read before there is a record, from which a test could know that it may move the clock.
+        arrived = self._clock.monotonic()
         fault = self.faults.take(request.method, raw_path, operation)
         with self._lock:
             secrets = _secrets(self._world)
@@ -133,6 +135,7 @@ class App:
                 fault,
                 self._clock,
                 entry,
+                arrived=arrived,
                 take_in=lambda: self._take_in_regardless(request, entry),
                 receive=lambda: self._receive(request, route, entry),
             )

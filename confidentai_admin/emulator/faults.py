@@ -151,7 +151,8 @@ class Cut:
 
     Args:
         keep: How much of the body is sent, from 0 to 1. At least its last byte is missing.
-        reset: Whether the connection ends by a TCP reset, and not in the orderly way.
+        reset: Whether the connection ends by a TCP reset, and not in the orderly way. Of a body of many kilobytes less
+            may come then: a reset throws away what is still on its way.
 
     Raises:
         TypeError: An argument is of the wrong type.

@@ -26,6 +26,7 @@ async def pass_through(
     clock: Clock,
     entry: Entry,
     *,
+    arrived: float,
     take_in: Callable[[], Awaitable[None]],
     receive: Callable[[], Awaitable[Callable[[], web.Response]]],
 ) -> web.StreamResponse:
@@ -33,35 +34,42 @@ async def pass_through(
 
     `receive` takes the request in as the API does and gives the work that answers it; `take_in` only takes in its
     body, if the API is not to see it. Where the connection was ended here, what is returned will not be sent.
+
+    All delays are moments from the start: the work is due `delay_before` after the request has `arrived`, by the clock,
+    and the answer `delay_after` after that. So whoever moves the clock when the record of a call is there, or shows
+    that its work is done, always moves it on from there.
     """
     fault = scripted.fault
+    due = arrived + scripted.delay_before
     # The request is taken in before anything is waited for: the client may be gone afterwards.
     if fault is None or fault.after_work:
         work = await receive()
-        await clock.wait(scripted.delay_before)
+        await clock.wait_until(due)
+        if not scripted.delay_before:
+            due = clock.monotonic()
         response = work()
     else:
         # If something were left unread, an orderly end of the connection would become a reset.
         await take_in()
-        await _stay(request, clock, scripted.delay_before)
         response = web.Response()
-    await _stay(request, clock, scripted.delay_after)
+    due += scripted.delay_after
+    await _stay(request, clock, due)
     match fault:
         case Answer():
             response = _other_answer(fault)
         case Redirect():
             response = web.Response(status=fault.status, headers={"Location": fault.location})
         case Truncate():
-            response = _with_body(response, _beginning(response, fault.keep))
+            response = _with_body(response, _beginning(_bytes(response), fault.keep))
         case Drip():
-            return await _drip(request, response, fault, clock, entry)
+            return await _drip(request, response, fault, clock, entry, start=due)
         case Cut():
             return await _cut(request, response, fault)
         case Drop():
             end(request, reset=fault.reset)
             return response
         case Hang():
-            await _stay(request, clock, None)
+            await _gone(request)
             return response
     note_status(request, entry, response.status)
     return response
@@ -85,24 +93,26 @@ def end(request: web.BaseRequest, *, reset: bool = False) -> None:
     request.protocol.force_close()
 
 
-async def _stay(request: web.BaseRequest, clock: Clock, seconds: float | None) -> None:
-    """Wait on the clock, or for ever, but no longer than the client is there."""
-    if seconds == 0:
-        return
-    protocol = request.protocol
-    assert isinstance(protocol, EnvelopeProtocol)  # noqa: S101
-    if seconds is None:
-        await protocol.gone.wait()
+async def _stay(request: web.BaseRequest, clock: Clock, until: float) -> None:
+    """Wait until the clock is there, but no longer than the client is."""
+    if clock.monotonic() >= until:
         return
 
     async def leave_with_the_client() -> None:
-        await protocol.gone.wait()
+        await _gone(request)
         group.cancel_scope.cancel()
 
     async with anyio.create_task_group() as group:
         group.start_soon(leave_with_the_client)
-        await clock.wait(seconds)
+        await clock.wait_until(until)
         group.cancel_scope.cancel()
+
+
+async def _gone(request: web.BaseRequest) -> None:
+    """Wait until the client has gone away."""
+    protocol = request.protocol
+    assert isinstance(protocol, EnvelopeProtocol)  # noqa: S101 - the only one that this server has
+    await protocol.gone.wait()
 
 
 def _other_answer(fault: Answer) -> web.Response:
@@ -126,8 +136,12 @@ def _bytes(response: web.Response) -> bytes:
     return response.body if isinstance(response.body, bytes) else b""
 
 
-def _beginning(response: web.Response, keep: float) -> bytes:
-    body = _bytes(response)
+def _sent(request: web.BaseRequest, response: web.Response) -> bytes:
+    """Give the body that follows the headers: none in an answer to HEAD."""
+    return b"" if request.method == "HEAD" else _bytes(response)
+
+
+def _beginning(body: bytes, keep: float) -> bytes:
     return body[: max(0, min(int(len(body) * keep), len(body) - 1))]
 
 
@@ -149,26 +163,22 @@ async def _cut(request: web.BaseRequest, response: web.Response, fault: Cut) -> 
     stream: web.StreamResponse = response
     # The client may have gone away first.
     with contextlib.suppress(ConnectionError):
-        if fault.reset and request.transport is not None:
-            # A reset throws away what has not gone out yet: then waiting to write must mean waiting for all of it.
-            request.transport.set_write_buffer_limits(high=0)
         stream = await _begin(request, response)
-        await stream.write(_beginning(response, fault.keep))
-        await request.writer.drain()
+        await stream.write(_beginning(_sent(request, response), fault.keep))
     end(request, reset=fault.reset)
     return stream
 
 
 async def _drip(
-    request: web.BaseRequest, response: web.Response, fault: Drip, clock: Clock, entry: Entry
+    request: web.BaseRequest, response: web.Response, fault: Drip, clock: Clock, entry: Entry, *, start: float
 ) -> web.StreamResponse:
     stream: web.StreamResponse = response
-    body = _bytes(response)
+    body = _sent(request, response)
     pieces = max(1, min(fault.pieces, len(body)))
     with contextlib.suppress(ConnectionError):
         stream = await _begin(request, response)
         for number in range(pieces):
-            await _stay(request, clock, fault.pause)
+            await _stay(request, clock, start + fault.pause * (number + 1))
             if number == pieces - 1:
                 # Noted before the last byte goes out, so that whoever has the whole answer finds it.
                 note_status(request, entry, response.status)

@@ -1,0 +1,349 @@
+"""Which calls a fault is applied to, and what cannot be one."""
+
+from __future__ import annotations
+
+import math
+import random
+import re
+import sys
+import threading
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from confidentai_admin import emulator
+from confidentai_admin.emulator import faults
+from confidentai_admin.emulator.contract import BY_NAME, OPERATIONS
+from confidentai_admin.emulator.faults import (
+    Answer,
+    Cut,
+    Drip,
+    Drop,
+    Faults,
+    Hang,
+    Redirect,
+    ScriptedFault,
+    Truncate,
+)
+
+GONE = Drop()
+CREATE = ("POST", "/v1/projects", "createProject")
+LIST = ("GET", "/v1/projects", "listProjects")
+
+
+def matches(where: str, method: str, path: str, operation: str | None = None) -> bool:
+    """Whether a fault for this place is applied to such a request."""
+    scripted = Faults()
+    scripted.add(where, GONE)
+    return scripted.take(method, path, operation) is not None
+
+
+def taken(scripted: Faults, *calls: tuple[str, str, str | None]) -> list[ScriptedFault | None]:
+    """Give the fault of each of some calls."""
+    return [scripted.take(*call) for call in calls]
+
+
+def test_what_there_is_can_be_imported() -> None:
+    """The kinds are in a module that the package names."""
+    assert emulator.faults is faults
+    assert {"Answer", "Redirect", "Drop", "Cut", "Truncate", "Drip", "Hang"} <= set(faults.__all__)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+def test_an_operation_is_meant_by_its_name(operation: emulator.Operation) -> None:
+    """A fault for an operation is applied to it, and to no other at whatever path."""
+    assert matches(operation.name, operation.method, "/any", operation.name)
+    assert not matches(operation.name, operation.method, operation.path, None)
+    other = next(name for name in BY_NAME if name != operation.name)
+    assert not matches(operation.name, operation.method, operation.path, other)
+
+
+@pytest.mark.parametrize(
+    ("where", "method", "path", "expected"),
+    [
+        ("*", "GET", "/", True),
+        ("*", "OPTIONS", "*", True),
+        ("/v1/projects", "GET", "/v1/projects", True),
+        ("/v1/projects", "GET", "/v1/projects/", False),
+        ("/v1/projects", "GET", "/v1/projectsX", False),
+        ("/v1/projects/*", "GET", "/v1/projects", False),
+        ("/v1/projects/*", "DELETE", "/v1/projects/a", True),
+        ("/v1/projects/*", "GET", "/v1/projects/a/members/b", True),
+        ("/v1/*/members", "GET", "/v1/projects/a/members", True),
+        ("*/members", "GET", "/v1/organization/members", True),
+        ("/v1/projects/*", "GET", "/v1/projects/a%0Ab\n", True),
+        ("/v1/p.ojects", "GET", "/v1/projects", False),
+        ("/v1/[p]rojects", "GET", "/v1/projects", False),
+        ("/v1/projects/a%2Fb", "GET", "/v1/projects/a%2Fb", True),
+        ("POST /v1/projects", "POST", "/v1/projects", True),
+        ("POST /v1/projects", "GET", "/v1/projects", False),
+        ("GET *", "GET", "/x", True),
+        ("GET *", "PUT", "/x", False),
+    ],
+)
+def test_a_path_is_meant_as_it_is_sent(where: str, method: str, path: str, expected: bool) -> None:
+    """A pattern has to fit the whole raw path, `*` stands for anything, and nothing else has a meaning."""
+    assert matches(where, method, path) is expected
+
+
+_PART = st.text("ab/%.", max_size=4)
+
+
+@given(st.lists(_PART, min_size=1, max_size=4), st.lists(_PART, min_size=3, max_size=3))
+def test_a_star_is_anything(parts: list[str], instead: list[str]) -> None:
+    """Whatever stands for the stars fits; and a path fits if and only if the parts are in it, one after another."""
+    where = "/" + "*".join(parts)
+    path = "/" + "".join(part + (instead * 2)[index] for index, part in enumerate(parts[:-1])) + parts[-1]
+    assert matches(where, "GET", path)
+    for other in instead:
+        assert matches(where, "GET", "/" + other) is fits(where, "/" + other)
+
+
+def fits(pattern: str, path: str) -> bool:
+    """Whether a path fits, by trying all that the first star can stand for."""
+    before, star, rest = pattern.partition("*")
+    if not star:
+        return path == pattern
+    return path.startswith(before) and any(fits(rest, path[index:]) for index in range(len(before), len(path) + 1))
+
+
+@pytest.mark.parametrize(
+    ("where", "says"),
+    [
+        ("", "operation's name, a path"),
+        ("createproject", "createProject"),
+        ("createProjct", "createProject"),
+        ("v1/projects", "operation's name, a path"),
+        ("create*", "operation's name, a path"),
+        ("POST createProject", "operation's name, a path"),
+        ("FETCH /v1/projects", "GET, POST, PUT"),
+        ("post /v1/projects", "GET, POST, PUT"),
+        ("GET  /v1/projects", "GET, POST, PUT"),
+        ("/v1/members?page=2", "without a query"),
+        ("/v1/projects/ä", "percent-encoded"),
+        ("/v1/projects/a#b", "without a query"),
+        ("/v1/projects\n", "percent-encoded"),
+        ("/_emulator/reset", "own verbs"),
+        ("POST /_emulator/*", "own verbs"),
+    ],
+)
+def test_a_place_that_can_be_none_is_refused(where: str, says: str) -> None:
+    """What no request can match is an error that says what is possible."""
+    with pytest.raises(ValueError, match=re.escape(says)):
+        Faults().add(where, GONE)
+
+
+def test_two_for_one_place_take_turns() -> None:
+    """The first one added is at the first call, the second at the second, and the third call is spared."""
+    scripted = Faults()
+    one, two = scripted.add("createProject", Answer(503)), scripted.add("createProject", GONE)
+    assert taken(scripted, LIST, CREATE, CREATE, CREATE) == [None, one, two, None]
+
+
+def test_calls_are_counted_from_when_a_fault_was_added() -> None:
+    """The nth call is the nth since then, those that another fault is applied to included."""
+    scripted = Faults()
+    assert taken(scripted, CREATE) == [None]
+    all_of_them = scripted.add("*", GONE, times=2)
+    third = scripted.add("createProject", GONE, nth=3)
+    assert taken(scripted, CREATE, CREATE, LIST, CREATE, CREATE) == [all_of_them, all_of_them, None, third, None]
+
+
+def test_a_fault_without_an_end_is_at_every_call() -> None:
+    """With times=None a fault goes on for ever, and those added after it never come."""
+    scripted = Faults()
+    ever = scripted.add("*", GONE, nth=2, times=None)
+    never = scripted.add("createProject", GONE, nth=2)
+    assert taken(scripted, *[CREATE] * 50) == [None] + [ever] * 49
+    assert scripted.unused == [never]
+
+
+_PLACES = ["*", "createProject", "GET *", "/v1/projects"]
+
+
+@attrs.frozen
+class Planned:
+    """A fault of the model."""
+
+    where: str
+    nth: int
+    times: int | None
+
+
+_PLANNED = st.builds(Planned, st.sampled_from(_PLACES), st.integers(1, 4), st.none() | st.integers(1, 3))
+
+
+@given(st.lists(_PLANNED, max_size=5), st.lists(st.sampled_from([CREATE, LIST, ("GET", "/x", None)]), max_size=12))
+def test_faults_are_scheduled_as_the_model_does(
+    planned: list[Planned], calls: list[tuple[str, str, str | None]]
+) -> None:
+    """Whatever was added, each call gets the fault that a plain reading of the rules gives it."""
+    scripted = Faults()
+    added = [scripted.add(each.where, GONE, nth=each.nth, times=each.times) for each in planned]
+    expected: list[int | None] = []
+    for number, (method, path, operation) in enumerate(calls):
+        chosen = None
+        for index, each in enumerate(planned):
+            so_far = sum(matches(each.where, *call) for call in calls[: number + 1])
+            enough = each.times is not None and expected.count(index) == each.times
+            if chosen is None and matches(each.where, method, path, operation) and so_far >= each.nth and not enough:
+                chosen = index
+        expected.append(chosen)
+    got = taken(scripted, *calls)
+    assert [None if each is None else added.index(each) for each in got] == expected
+    assert [each.used for each in added] == [expected.count(index) for index in range(len(added))]
+    assert scripted.unused == [each for index, each in enumerate(added) if index not in expected]
+
+
+def test_chance_can_be_repeated_and_comes_after_what_is_certain() -> None:
+    """A fault with a probability follows its own generator, and gives way to those with a count, added whenever."""
+    scripted = Faults()
+    perhaps = scripted.add("createProject", GONE, probability=0.3, seed=5)
+    certain = scripted.add("createProject", GONE, times=10)
+    chance = random.Random(5)
+    expected = [chance.random() < 0.3 for _ in range(100)]
+    assert True in expected[:10]
+    got = taken(scripted, *[CREATE, LIST] * 100)
+    assert got[::2] == [certain] * 10 + [perhaps if each else None for each in expected[10:]]
+    assert got[1::2] == [None] * 100
+    assert perhaps.used == sum(expected[10:])
+
+
+def test_certainty_and_impossibility_are_probabilities() -> None:
+    """With 1 it is every call, with 0 none; and that one is not missed."""
+    scripted = Faults()
+    never, always = scripted.add("*", GONE, probability=0), scripted.add("*", GONE, probability=1)
+    assert taken(scripted, *[CREATE] * 50) == [always] * 50
+    assert never.used == 0
+    scripted.check()
+
+
+def test_a_check_names_what_was_not_met() -> None:
+    """A fault that was never applied fails the check by name; one that was applied once is well, whatever its times."""
+    scripted = Faults()
+    met = scripted.add("createProject", Answer(503), times=3)
+    missed = scripted.add("listRoles", delay_before=2, nth=2)
+    scripted.take(*CREATE)
+    scripted.take("GET", "/v1/organization/roles", "listRoles")
+    assert (met.used, missed.used) == (1, 0)
+    assert scripted.unused == [missed]
+    with pytest.raises(AssertionError, match="'listRoles': only a delay, 2 s before, 1 from call 2"):
+        scripted.check()
+    scripted.clear()
+    scripted.check()
+    assert taken(scripted, CREATE) == [None]
+
+
+def test_a_fault_tells_what_it_is() -> None:
+    """Its repr has the place, the fault, when it comes, and how often it has."""
+    scripted = Faults()
+    one = scripted.add("POST *", Drop(reset=True), times=None, delay_after=0.5)
+    scripted.take(*CREATE)
+    assert repr(one) == ("<'POST *': Drop(after_work=False, reset=True), 0.5 s after, all from call 1, used 1 times>")
+    assert "probability 0.25" in repr(scripted.add("*", Hang(), probability=0.25))
+
+
+def test_counting_is_safe_among_threads() -> None:
+    """Of many threads' calls exactly as many get a fault as it is for."""
+    scripted = Faults()
+    added = [scripted.add("*", GONE) for _ in range(400)]
+    got: list[ScriptedFault | None] = []
+
+    def call() -> None:
+        for _ in range(100):
+            got.append(scripted.take(*CREATE))  # noqa: PERF401 - each one by itself
+
+    threads = [threading.Thread(target=call) for _ in range(8)]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # so that they meet
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert [got.count(each) for each in added] == [1] * 400
+    assert got.count(None) == 400
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"nth": 0}, ValueError),
+        ({"nth": 1.0}, TypeError),
+        ({"nth": True}, TypeError),
+        ({"times": 0}, ValueError),
+        ({"times": "1"}, TypeError),
+        ({"delay_before": -1}, ValueError),
+        ({"delay_after": math.inf}, ValueError),
+        ({"delay_after": math.nan}, ValueError),
+        ({"delay_before": None}, TypeError),
+        ({"probability": 1.1}, ValueError),
+        ({"probability": math.nan}, ValueError),
+        ({"probability": "0.5"}, TypeError),
+        ({"probability": 0.5, "nth": 2}, ValueError),
+        ({"probability": 0.5, "times": None}, ValueError),
+        ({"seed": "x"}, TypeError),
+        ({"fault": None}, ValueError),
+        ({"fault": Drop}, TypeError),
+        ({"fault": 503}, TypeError),
+        ({"where": 7}, TypeError),
+    ],
+    ids=repr,
+)
+def test_wrong_arguments_are_refused_at_once(options: dict[str, Any], error: type[Exception]) -> None:
+    """A mistake in a script is an error where it is made, and leaves no fault."""
+    scripted = Faults()
+    with pytest.raises(error):
+        scripted.add(**{"where": "*", "fault": GONE, **options})
+    assert scripted.unused == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "error"),
+    [
+        (Answer, {"status": 199}, ValueError),
+        (Answer, {"status": 600}, ValueError),
+        (Answer, {"status": "503"}, TypeError),
+        (Answer, {"status": True}, TypeError),
+        (Answer, {"status": 503, "body": {1, 2}}, TypeError),
+        (Answer, {"status": 503, "body": "\ud800"}, ValueError),
+        (Answer, {"status": 503, "headers": {"X Y": "1"}}, ValueError),
+        (Answer, {"status": 503, "headers": {"X": "1\r\nY: 2"}}, ValueError),
+        (Answer, {"status": 503, "headers": {"X": 1}}, TypeError),
+        (Answer, {"status": 503, "headers": {"content-length": "1"}}, ValueError),
+        (Answer, {"status": 503, "headers": {"Transfer-Encoding": "chunked"}}, ValueError),
+        (Answer, {"status": 503, "retry_after": -1}, ValueError),
+        (Answer, {"status": 503, "retry_after": math.nan}, ValueError),
+        (Answer, {"status": 503, "retry_after": "1\n2"}, ValueError),
+        (Answer, {"status": 503, "retry_after": b"1"}, TypeError),
+        (Answer, {"status": 503, "retry_after": 1, "headers": {"retry-after": "2"}}, ValueError),
+        (Answer, {"status": 503, "after_work": 1}, TypeError),
+        (Redirect, {"location": "/x", "status": 304}, ValueError),
+        (Redirect, {"location": "/x\r\nY: 1"}, ValueError),
+        (Redirect, {"location": None}, TypeError),
+        (Drop, {"reset": "yes"}, TypeError),
+        (Drop, {"after_work": None}, TypeError),
+        (Cut, {"keep": 1.5}, ValueError),
+        (Cut, {"keep": -0.1}, ValueError),
+        (Cut, {"keep": "half"}, TypeError),
+        (Cut, {"reset": 1}, TypeError),
+        (Truncate, {"keep": math.nan}, ValueError),
+        (Truncate, {"keep": True}, TypeError),
+        (Drip, {"pause": -1}, ValueError),
+        (Drip, {"pause": 1, "pieces": 0}, ValueError),
+        (Drip, {"pause": 1, "pieces": 2.5}, TypeError),
+        (Hang, {"after_work": 0}, TypeError),
+    ],
+    ids=repr,
+)
+def test_a_fault_that_cannot_be_is_refused_at_once(
+    kind: Any, arguments: dict[str, Any], error: type[Exception]
+) -> None:
+    """What cannot be sent, or is of the wrong type, is an error where the fault is made."""
+    with pytest.raises(error):
+        kind(**arguments)
