@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FACES: list[Face] = ["thread", "loop"]
-BRIEF = 0.15  # seconds: the patience of a client that must lose it
+BRIEF = 0.2  # seconds: the patience of a client that must lose it
 LOST = (http.client.RemoteDisconnected, http.client.IncompleteRead)
 
 # Each kind of fault with what it does: the status or the error that the client meets, whether a write is carried out,
