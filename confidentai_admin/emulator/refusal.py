@@ -13,11 +13,12 @@ import attrs
 
 @attrs.frozen
 class Rule:
-    """One reason for refusing a request."""
+    """One reason for refusing a request; `description` says when it is met."""
 
     name: str
     status: int
     standing: Literal["published", "assumed"]
+    description: str
 
 
 class Refused(Exception):  # noqa: N818 - an answer like any other, not a failure of the emulator
@@ -34,36 +35,79 @@ class Refused(Exception):  # noqa: N818 - an answer like any other, not a failur
         self.headers = headers
 
 
-UNKNOWN_ROUTE: Final = Rule("unknown-route", 404, "published")
-WRONG_METHOD: Final = Rule("wrong-method", 405, "assumed")
-BAD_KEY: Final = Rule("bad-key", 401, "published")
-PROJECT_KEY: Final = Rule("project-key", 403, "assumed")
-TOO_LARGE: Final = Rule("too-large", 413, "assumed")
-MALFORMED: Final = Rule("malformed", 400, "published")
-WRONG_SHAPE: Final = Rule("wrong-shape", 400, "assumed")
-UNKNOWN_FIELD: Final = Rule("unknown-field", 400, "assumed")
-UNKNOWN_ID: Final = Rule("unknown-id", 404, "published")
+UNKNOWN_ROUTE: Final = Rule("unknown-route", 404, "published", "The path is none of the API's.")
+WRONG_METHOD: Final = Rule(
+    "wrong-method", 405, "assumed", "The path is the API's, but not with this method; `Allow` says which it has."
+)
+BAD_KEY: Final = Rule("bad-key", 401, "published", "The key is missing, unknown or deactivated.")
+PROJECT_KEY: Final = Rule("project-key", 403, "assumed", "The key is a project's; management takes an organization's.")
+TOO_LARGE: Final = Rule("too-large", 413, "assumed", "The body has more than 4 MiB.")
+MALFORMED: Final = Rule(
+    "malformed",
+    400,
+    "published",
+    "The body is missing, no JSON, no object, not declared as JSON, or not encoded as declared.",
+)
+WRONG_SHAPE: Final = Rule(
+    "wrong-shape",
+    400,
+    "assumed",
+    "A field or a query parameter is missing, given twice, empty, of a wrong type or out of range.",
+)
+UNKNOWN_FIELD: Final = Rule("unknown-field", 400, "assumed", "A field or a query parameter is not known there.")
+UNKNOWN_ID: Final = Rule(
+    "unknown-id", 404, "published", "An id in the path (or in a verb's body) is the id of nothing in that scope."
+)
 
-NAME_TAKEN: Final = Rule("name-taken", 409, "published")
-POLICY_NAME_TAKEN: Final = Rule("policy-name-taken", 409, "assumed")
-UNKNOWN_EMAIL: Final = Rule("unknown-email", 404, "assumed")
-UNKNOWN_ROLE: Final = Rule("unknown-role", 404, "assumed")
-UNKNOWN_ROLE_NAME: Final = Rule("unknown-role-name", 400, "assumed")
-UNKNOWN_PERMISSION: Final = Rule("unknown-permission", 400, "assumed")
-UNKNOWN_POLICY: Final = Rule("unknown-policy", 400, "assumed")
+NAME_TAKEN: Final = Rule(
+    "name-taken", 409, "published", "Another project, or another role of the scope, has this name."
+)
+POLICY_NAME_TAKEN: Final = Rule(
+    "policy-name-taken",
+    409,
+    "assumed",
+    "Another policy of the scope has this name; those behind the system roles count.",
+)
+UNKNOWN_EMAIL: Final = Rule(
+    "unknown-email", 404, "assumed", "A new project's `email` is no member's of the organization."
+)
+UNKNOWN_ROLE: Final = Rule("unknown-role", 404, "assumed", "The role id in a body is none of this scope's.")
+UNKNOWN_ROLE_NAME: Final = Rule(
+    "unknown-role-name",
+    400,
+    "assumed",
+    "A verb names a role that the scope does not have, or a project's role and no project.",
+)
+UNKNOWN_PERMISSION: Final = Rule(
+    "unknown-permission", 400, "assumed", "A permission id in a body is none of this scope's."
+)
+UNKNOWN_POLICY: Final = Rule("unknown-policy", 400, "assumed", "A policy id in a body is none of this scope's.")
 
-OWNER_KEEPS_ROLE: Final = Rule("owner-keeps-role", 403, "assumed")
-OWNER_STAYS: Final = Rule("owner-stays", 403, "assumed")
-OWNS_A_PROJECT: Final = Rule("owns-a-project", 409, "assumed")
-PLAN_WITHOUT_INVITATIONS: Final = Rule("plan-without-invitations", 403, "published")
-NO_INVITED_OWNER: Final = Rule("no-invited-owner", 400, "assumed")
-NOT_PENDING: Final = Rule("not-pending", 409, "assumed")
-BUILT_IN: Final = Rule("built-in", 403, "assumed")
-ROLE_IN_USE: Final = Rule("role-in-use", 409, "published")
-ROLE_INVITED: Final = Rule("role-invited", 409, "assumed")
-POLICY_IN_USE: Final = Rule("policy-in-use", 409, "assumed")
-GOVERNANCE_POLICY_NAME_TAKEN: Final = Rule("governance-policy-name-taken", 409, "assumed")
-ALREADY_MEMBER: Final = Rule("already-member", 409, "assumed")
-ALREADY_OWNED: Final = Rule("already-owned", 409, "assumed")
+OWNER_KEEPS_ROLE: Final = Rule(
+    "owner-keeps-role", 403, "assumed", "The Owner is given another role, but nobody else is made Owner."
+)
+OWNER_STAYS: Final = Rule("owner-stays", 403, "assumed", "The Owner is removed from the organization or the project.")
+OWNS_A_PROJECT: Final = Rule(
+    "owns-a-project", 409, "assumed", "Somebody who owns a project is removed from the organization."
+)
+PLAN_WITHOUT_INVITATIONS: Final = Rule(
+    "plan-without-invitations", 403, "published", "Inviting, or sending an invitation again, on the plan FREE."
+)
+NO_INVITED_OWNER: Final = Rule("no-invited-owner", 400, "assumed", "Somebody is invited as Owner.")
+NOT_PENDING: Final = Rule(
+    "not-pending", 409, "assumed", "An invitation that was declined is sent again, accepted or declined."
+)
+BUILT_IN: Final = Rule("built-in", 403, "assumed", "A system role, or the policy behind it, is changed or deleted.")
+ROLE_IN_USE: Final = Rule("role-in-use", 409, "published", "A role is deleted that a member has.")
+ROLE_INVITED: Final = Rule("role-invited", 409, "assumed", "A role is deleted that a pending invitation names.")
+POLICY_IN_USE: Final = Rule("policy-in-use", 409, "assumed", "A policy is deleted that a role uses.")
+GOVERNANCE_POLICY_NAME_TAKEN: Final = Rule(
+    "governance-policy-name-taken",
+    409,
+    "assumed",
+    "Another governance policy has this name (a verb's; the API makes none).",
+)
+ALREADY_MEMBER: Final = Rule("already-member", 409, "assumed", "A verb adds somebody who is a member there already.")
+ALREADY_OWNED: Final = Rule("already-owned", 409, "assumed", "A verb adds an Owner where there is one.")
 
 RULES: Final[tuple[Rule, ...]] = tuple(value for value in list(globals().values()) if isinstance(value, Rule))

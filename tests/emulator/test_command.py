@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
@@ -72,6 +73,17 @@ def test_the_arguments_are_used(tmp_path: Path) -> None:
         assert ready == {"url": f"http://127.0.0.1:{port}", "api_key": "my-very-own-key"}
         found = organization(ready["url"], "my-very-own-key")
     assert (found["name"], found["plan"]) == ("X", "FREE")
+
+
+def test_statuses_are_switched() -> None:
+    """Each --status switches one rule's."""
+    with running("--status", "wrong-method=404", "--status", "unknown-field=422") as (_, ready):
+        for method, path, status in (("DELETE", "/v1/projects", 404), ("GET", "/v1/projects?x=1", 422)):
+            headers = {"CONFIDENT_API_KEY": ready["api_key"]}
+            with pytest.raises(HTTPError) as caught:
+                urlopen(Request(ready["url"] + path, headers=headers, method=method), timeout=10)
+            caught.value.close()
+            assert caught.value.code == status
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals between processes")
