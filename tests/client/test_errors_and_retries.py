@@ -385,6 +385,28 @@ async def test_a_connection_that_takes_too_long(
     assert not caught.value.outcome_unknown
 
 
+@pytest.mark.parametrize("call", ["a read", "a creation"])
+async def test_a_name_that_takes_too_long_to_look_up(call: str, pauses: list[float]) -> None:
+    """Looking up the server's name belongs to making the connection: the same limit, and nothing was sent."""
+
+    class Silent(aiohttp.abc.AbstractResolver):
+        async def resolve(self, host: str, *_: Any, **__: Any) -> Any:
+            await asyncio.Event().wait()
+
+        async def close(self) -> None:
+            """Nothing to close."""
+
+    def make() -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(connector=aiohttp.TCPConnector(resolver=Silent()))
+
+    limits = Timeout(connect=0.02)
+    async with AsyncConfidentAI(KEY, base_url="https://eval.example", timeout=limits, session_factory=make) as client:
+        with pytest.raises(APITimeoutError, match=r"0\.02 s") as caught:
+            await CALLS[call](client)
+    assert len(pauses) == 2
+    assert not caught.value.outcome_unknown
+
+
 @pytest.mark.parametrize("begun", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"], ids=["head", "body"])
 @pytest.mark.parametrize("call", ["a read", "a replacement", "a deletion", "a creation", "a resent invitation"])
 async def test_a_server_that_falls_silent(call: str, begun: bytes) -> None:

@@ -1,0 +1,82 @@
+"""The log: what it says, and when."""
+
+from __future__ import annotations
+
+import logging
+import re
+
+import pytest
+
+from confidentai_admin import APIConnectionError, AsyncConfidentAI, ConfidentAI, RateLimitError, _retry
+
+from .recording_clock import RecordingClock
+from .scripted_server import answer, close, refuse, scripted_server
+
+KEY = "confident_us_org_" + "k" * 43
+ORGANIZATION = {"organization": {"id": "o", "name": "n", "plan": "TEAM", "created_at": "2026-01-01T00:00:00.000Z"}}
+
+SCRIPT = [refuse(503, Retry_After="7"), close, answer(ORGANIZATION)]
+LINES = [
+    (logging.DEBUG, r"getOrganization: GET /v1/organization: 503 in \d+\.\d{3} s"),
+    (logging.INFO, r"getOrganization: TURNED_AWAY; retry 1 of 2 in 7\.00 s"),
+    (
+        logging.DEBUG,
+        r"getOrganization: GET /v1/organization: the connection was lost \(ServerDisconnected\w*\) in [\d.]+ s",
+    ),
+    (logging.INFO, r"getOrganization: LOST; retry 2 of 2 in 0\.25 s"),
+    (logging.DEBUG, r"getOrganization: GET /v1/organization: 200 in \d+\.\d{3} s"),
+]
+
+
+@pytest.fixture(autouse=True)
+def _backoff(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_retry, "backoff", lambda retries: 0.25)
+
+
+def _assert_lines(caplog: pytest.LogCaptureFixture, lines: list[tuple[int, str]]) -> None:
+    records = [record for record in caplog.records if record.name.startswith("confidentai_admin")]
+    assert [(record.name, record.levelno) for record in records] == [("confidentai_admin", level) for level, _ in lines]
+    for record, (_, pattern) in zip(records, lines, strict=True):
+        assert re.fullmatch(pattern, record.getMessage()), record.getMessage()
+    assert KEY not in caplog.text
+
+
+async def test_each_attempt_and_each_retry_is_a_line(caplog: pytest.LogCaptureFixture) -> None:
+    """One line for each attempt at DEBUG, with what became of it, and one for each retry at INFO, with the pause."""
+    caplog.set_level(logging.DEBUG)
+    with scripted_server(*SCRIPT) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url, clock=RecordingClock()) as client:
+            await client.whoami()
+    _assert_lines(caplog, LINES)
+
+
+def test_the_blocking_face_says_the_same(caplog: pytest.LogCaptureFixture) -> None:
+    """The lines do not depend on the face."""
+    caplog.set_level(logging.DEBUG)
+    with scripted_server(*SCRIPT) as server, ConfidentAI(KEY, base_url=server.url, clock=RecordingClock()) as client:
+        client.whoami()
+    _assert_lines(caplog, LINES)
+
+
+def test_only_retries_are_worth_an_info(caplog: pytest.LogCaptureFixture) -> None:
+    """At INFO, calls that succeed at once say nothing, and those that fail for good say it by their error alone."""
+    caplog.set_level(logging.INFO)
+    with scripted_server(answer(ORGANIZATION), close) as server, ConfidentAI(KEY, base_url=server.url) as client:
+        client.whoami()
+        with pytest.raises(APIConnectionError):
+            client.projects.create("n")
+    _assert_lines(caplog, [])
+
+
+def test_what_is_not_sent_is_no_attempt(caplog: pytest.LogCaptureFixture) -> None:
+    """A call that a 429 holds up for longer than it may take leaves no line, since it made no attempt."""
+    with (
+        scripted_server(refuse(429, Retry_After="20")) as server,
+        ConfidentAI(KEY, base_url=server.url, clock=RecordingClock(), timeout=10) as client,
+    ):
+        with pytest.raises(RateLimitError):
+            client.whoami()
+        caplog.set_level(logging.DEBUG)
+        with pytest.raises(RateLimitError, match="not sent"):
+            client.whoami()
+    _assert_lines(caplog, [])
