@@ -37,6 +37,7 @@ def emulator() -> Iterator[Emulator]:
     """An emulator of the test's own, in a thread, so that both faces can use it."""
     with Emulator() as emulator:
         yield emulator
+        emulator.faults.check()
 
 
 @pytest.fixture
