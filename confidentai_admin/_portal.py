@@ -109,7 +109,8 @@ class _LoopThread:
         self._close = close
         self._generation = generation()
         self._starting = threading.Lock()
-        # The loop is set last: who sees it may use it.
+        self._beginning: threading.Lock | None = None  # held until there is a loop, or a failure to make one
+        self._failure: BaseException
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._calls: set[_Call[Any]] = set()
@@ -122,18 +123,46 @@ class _LoopThread:
             if self._is_stopping:
                 raise ConfigurationError(_CLOSED)
             if self._loop is None:
-                loop = asyncio.new_event_loop()
-                thread = threading.Thread(target=self._run, args=(loop,), name="confidentai-admin", daemon=True)
-                _running.add(self)
-                try:
-                    thread.start()
-                except BaseException:
-                    _running.discard(self)
-                    loop.close()
-                    raise
-                self._thread = thread
-                self._loop = loop
+                with self._beginning or self._start():
+                    pass
+            if self._loop is None:
+                self._beginning = None
+                raise self._failure
             return self._loop
+
+    def _start(self) -> threading.Lock:
+        # Ctrl-C may come at any moment. What must not be left half made is made in the thread, where it does not come.
+        beginning = threading.Lock()
+        beginning.acquire()
+        decision = threading.Lock()  # who takes it decides whether the thread begins
+        thread = threading.Thread(
+            target=self._begin_thread, args=(beginning, decision), name="confidentai-admin", daemon=True
+        )
+        _running.add(self)
+        try:
+            thread.start()
+        except BaseException:
+            if decision.acquire(blocking=False):
+                _running.discard(self)
+            else:
+                self._beginning = beginning
+            raise
+        self._beginning = beginning
+        return beginning
+
+    def _begin_thread(self, beginning: threading.Lock, decision: threading.Lock) -> None:
+        if not decision.acquire(blocking=False):
+            return
+        self._thread = threading.current_thread()
+        try:
+            loop = self._loop = asyncio.new_event_loop()
+        except BaseException as error:  # noqa: BLE001  (the caller's to hear of: too many open files, mostly)
+            self._failure = error
+            _running.discard(self)
+            return
+        finally:
+            beginning.release()
+        self._run(loop)
 
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:
         asyncio.set_event_loop(loop)
@@ -203,7 +232,7 @@ class _LoopThread:
     def begin_stop(self) -> None:
         """Have the loop end, without waiting for it."""
         # In a forked child, the loop is the parent's.
-        if self._generation != generation() or self._is_stopping:
+        if self._generation != generation():
             return
         self._is_stopping = True
         loop = self._loop
@@ -216,6 +245,9 @@ class _LoopThread:
             self._thread.join(timeout)
 
     def _begin_shut_down(self) -> None:
+        # It may be wished twice: Ctrl-C may have come between the first wish and this.
+        if self._has_ended or self._shutting_down is not None:
+            return
         # A loop holds its tasks weakly.
         self._shutting_down = asyncio.get_running_loop().create_task(self._shut_down())
 
