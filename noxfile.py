@@ -64,6 +64,13 @@ def tests(session: nox.Session, versions: str) -> None:
 
 
 @nox.session
+def soak(session: nox.Session) -> None:
+    """Play 2,000 random sequences, other ones every time; with ``-- --hypothesis-seed=N``, those of an earlier run."""
+    install(session, "test")
+    session.run("pytest", "tests/model/test_sequences.py", *session.posargs, env={"MODEL_SEQUENCES": "2000"})
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style and formatting."""
     session.install(*nox.project.dependency_groups(PYPROJECT, "lint"))

@@ -1,0 +1,748 @@
+"""Drawing sequences, playing them through a client against the emulator, and looking at what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import http.client
+import itertools
+import logging
+import threading
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, cast
+
+import attrs
+from hypothesis import strategies as st
+
+from confidentai_admin import (
+    APIConnectionError,
+    APIResponseValidationError,
+    APIStatusError,
+    APITimeoutError,
+    AsyncConfidentAI,
+    CallDetails,
+    ConfidentAI,
+    ConfidentAIError,
+    RateLimitError,
+    Timeout,
+    record_calls,
+)
+from confidentai_admin.emulator import Emulator, RecordedCall, faults
+
+from ..operations.faces import opened
+from .operations import NAMES, OPERATIONS, Chooser, Effect, Operation, plain
+from .state import State, differences, look
+from .troubles import OWN_KEY, SHORT_READ, Attempt, Trouble, Verdict, judge, outages, scripts
+
+WATCHDOG = 5.0  # seconds that nothing here needs
+TOTAL = 60.0  # seconds by the clock that a call may take
+LONGEST_BACKOFF = 8.0
+LONGEST_RETRY_AFTER = 60.0
+BUDGET = 10  # repetitions that a client may make at once
+EARNED = 0.1  # and per call
+
+
+# What is drawn --------------------------------------------------------------------------------------------------------
+
+
+@attrs.frozen
+class Pick:
+    """An operation, and the numbers from which its arguments are chosen."""
+
+    what: str
+    numbers: tuple[int, ...]
+
+
+@attrs.frozen
+class Step:
+    """Calls that begin together, what happens to the requests in the order in which they come, and how it ends.
+
+    Attributes:
+        picks: The calls, one or more.
+        troubles: For the first request, the second, and so on.
+        on_a_new_client: Whether they are made by a client of their own, and so on a new connection.
+        interrupted_after: Half milliseconds after which the calls are cancelled, or the client is closed under them.
+        is_closed: Whether they end by the client's being closed, and not by being cancelled.
+    """
+
+    picks: tuple[Pick, ...]
+    troubles: tuple[Trouble | None, ...]
+    on_a_new_client: bool = False
+    interrupted_after: int | None = None
+    is_closed: bool = False
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether a client must not be too patient."""
+        return any(trouble is not None and trouble.is_slow for trouble in self.troubles)
+
+
+@attrs.frozen
+class Outage:
+    """Something that happens to requests by chance, where nothing else does."""
+
+    fault: faults.Fault
+    probability: float
+    seed: int
+
+
+@attrs.frozen
+class Sequence:
+    """A client's limits, the plan of its organization, and the steps."""
+
+    steps: tuple[Step, ...]
+    max_retries: int = 2
+    max_connections: int = 20
+    plan: str = "TEAM"
+    outage: Outage | None = None
+
+
+# What takes away what another call of the same moment may just have made would need a model of moments.
+_ALONE = ("delete_project", "request_deletion", "remove_member")
+
+_numbers = st.tuples(*[st.integers(0, 23)] * 6)
+_picks = st.builds(Pick, st.sampled_from(NAMES), _numbers)
+_alone = st.tuples(_picks)
+_together = st.lists(
+    st.builds(Pick, st.sampled_from([name for name in NAMES if name not in _ALONE]), _numbers), min_size=2, max_size=3
+).map(tuple)
+_calls = st.sampled_from([*[_alone] * 5, _together]).flatmap(lambda calls: calls)
+_uninterrupted = st.builds(Step, _calls, scripts, st.sampled_from([False, False, False, True]))
+_interrupted = st.builds(Step, _calls, scripts, st.just(False), st.integers(0, 12), st.booleans())
+_steps = st.sampled_from([*[_uninterrupted] * 7, _interrupted]).flatmap(lambda steps: steps)
+# In an outage, so much can be repeated that the budget for it is used up.
+_stormy = st.builds(
+    Sequence,
+    st.lists(st.builds(Step, _alone, st.just(())), min_size=6, max_size=10).map(tuple),
+    st.sampled_from([4, 3]),
+    outage=st.builds(Outage, outages, st.sampled_from([1.0, 0.8]), st.integers(0, 1000)),
+)
+
+
+def _sequences(steps: st.SearchStrategy[Step]) -> st.SearchStrategy[Sequence]:
+    ordinary = st.builds(
+        Sequence,
+        st.lists(steps, min_size=3, max_size=8).map(tuple),
+        st.sampled_from([2, 2, 1, 0, 4]),
+        st.sampled_from([20, 20, 2, 1]),
+        st.sampled_from(["TEAM"] * 7 + ["FREE"]),
+    )
+    return st.sampled_from([*[ordinary] * 5, _stormy]).flatmap(lambda sequences: sequences)
+
+
+sequences = _sequences(_steps)
+uninterrupted = _sequences(_uninterrupted)
+
+
+# What comes of it -----------------------------------------------------------------------------------------------------
+
+
+class Violation(AssertionError):  # noqa: N818 - what is said by it is said of the client
+    """Something that may not be true is."""
+
+
+@attrs.define
+class Tally:
+    """What was done in a run."""
+
+    sequences: int = 0
+    calls: int = 0
+    requests: int = 0
+    refused: int = 0
+    unknown: int = 0
+    interrupted: int = 0
+    doubled: int = 0
+    secrets: int = 0
+    faults: Counter[str] = attrs.Factory(Counter)
+
+    def lines(self) -> Iterator[str]:
+        yield (
+            f"{self.sequences} sequences, {self.calls} calls, {self.requests} requests;"
+            f" {self.refused} errors of a known outcome, {self.unknown} of an unknown one,"
+            f" {self.interrupted} calls interrupted"
+        )
+        yield f"faults ({self.faults.total()}): " + ", ".join(f"{name} {n}" for name, n in sorted(self.faults.items()))
+        yield f"writes doubled: {self.doubled}; secrets shown: {self.secrets}"
+
+
+def _kind_of(call: RecordedCall) -> str | None:
+    if call.fault is None:
+        return None
+    fault = call.fault.fault
+    if fault is None:
+        return "delay"
+    name = type(fault).__name__
+    if isinstance(fault, faults.Answer):
+        name = f"Answer {fault.status}"
+    return f"{name} after the work" if fault.after_work and not isinstance(fault, _ALWAYS_AFTER) else name
+
+
+_ALWAYS_AFTER = (faults.Cut, faults.Truncate, faults.Drip)
+
+
+class _Interrupted:
+    def __repr__(self) -> str:
+        return "interrupted"
+
+
+_INTERRUPTED = _Interrupted()
+
+
+@attrs.frozen
+class Outcome:
+    """How a call ended: with a value or with an error; an error of None is none."""
+
+    value: Any = attrs.field(default=None, repr=False)
+    error: BaseException | _Interrupted | None = None
+
+    @property
+    def has_value(self) -> bool:
+        return self.error is None
+
+    @property
+    def may_be_done(self) -> bool:
+        return isinstance(self.error, _Interrupted) or bool(getattr(self.error, "outcome_unknown", True))
+
+    def __str__(self) -> str:
+        if self.error is None:
+            return f"returned {plain(self.value)!r:.200}"
+        return f"{type(self.error).__name__}: {self.error}"
+
+
+@attrs.define
+class _Side:
+    """A client, and what has been asked of it so far."""
+
+    client: ConfidentAI
+    calls: int = 0
+    repetitions: int = 0
+    has_met_429: bool = False
+
+
+class _Secrets(logging.Handler):
+    """Keeps what the package logs."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(self.format(record))
+
+
+@contextlib.contextmanager
+def _logs() -> Iterator[list[str]]:
+    logger = logging.getLogger("confidentai_admin")
+    handler, level = _Secrets(), logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    logger.propagate = False
+    try:
+        yield handler.texts
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+        logger.propagate = True
+
+
+async def _in_thread(function: Callable[[], Any]) -> Any:
+    """Run a blocking call in a thread of its own, which keeps nothing from ending if the call does not."""
+    loop = asyncio.get_running_loop()
+    over: asyncio.Future[Any] = loop.create_future()
+    context = contextvars.copy_context()
+
+    def deliver(set_it: Callable[[Any], None], what: Any) -> None:
+        if not over.done():
+            set_it(what)
+
+    def run() -> None:
+        try:
+            arguments = (over.set_result, context.run(function))
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is an outcome
+            arguments = (over.set_exception, error)
+        # The loop may have been given up meanwhile.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(deliver, *arguments)
+
+    threading.Thread(target=run, daemon=True, name="a caller").start()
+    return await over
+
+
+def play(emulator: Emulator, face: type[ConfidentAI], sequence: Sequence, tally: Tally) -> None:
+    """Play a sequence from the first state on.
+
+    Raises:
+        Violation: Something is true that may not be.
+    """
+    game = _Game(emulator, face, sequence, tally)
+    try:
+        asyncio.run(game.play())
+    except Violation as violation:
+        raise Violation("\n".join([str(violation), *game.story])) from violation.__cause__
+
+
+class _Game:
+    def __init__(self, emulator: Emulator, face: type[ConfidentAI], sequence: Sequence, tally: Tally) -> None:
+        self.emulator = emulator
+        self.face = face
+        self.is_blocking = face is ConfidentAI
+        self.sequence = sequence
+        self.tally = tally
+        self.serials = itertools.count(1)
+        self.story: list[str] = []
+        host, port = emulator.url.removeprefix("http://").split(":")
+        self.line = http.client.HTTPConnection(host, int(port), timeout=WATCHDOG)
+        emulator.reset()
+        emulator.change_plan(sequence.plan)
+        self.state = look(emulator)
+
+    async def play(self) -> None:
+        self.tally.sequences += 1
+        threads = set(threading.enumerate())
+        try:
+            with _logs() as texts:
+                async with self.client() as client:
+                    side = _Side(client)
+                    for number, step in enumerate(self.sequence.steps):
+                        self.story.append(f"step {number + 1}:")
+                        await self.step(step, number, side)
+                await self.check_nothing_is_left(threads)
+            self.check_text("\n".join(texts), "the log")
+            failures = [text for text in texts if "The emulator failed" in text]
+            self.require(not failures, f"the emulator failed: {failures}")
+        finally:
+            self.line.close()
+
+    def client(self) -> contextlib.AbstractAsyncContextManager[ConfidentAI]:
+        return opened(
+            self.face(
+                OWN_KEY,
+                base_url=self.emulator.url,
+                clock=self.emulator.clock,
+                timeout=Timeout(total=TOTAL),
+                max_retries=self.sequence.max_retries,
+                max_connections=self.sequence.max_connections,
+            )
+        )
+
+    def require(self, condition: object, message: str) -> None:
+        if not condition:
+            raise Violation(message)
+
+    # Playing:
+
+    async def step(self, step: Step, number: int, side: _Side) -> None:
+        if step.on_a_new_client or step.interrupted_after is not None:
+            async with self.client() as client:
+                await self.calls(step, number, _Side(client))
+        else:
+            await self.calls(step, number, side)
+
+    async def calls(self, step: Step, number: int, side: _Side) -> None:
+        before = self.state
+        operations = [
+            OPERATIONS[pick.what](Chooser(before, pick.numbers, next(self.serials), OWN_KEY)) for pick in step.picks
+        ]
+        for operation in operations:
+            self.story.append(f"    {operation.text}")
+        known = len(self.emulator.calls)
+        is_raw = any(operation.is_raw for operation in operations)
+        self.prepare([None if is_raw and each and each.is_misshapen else each for each in step.troubles], number)
+        with record_calls() as details:
+            outcomes = await self.ask(step, operations, side.client)
+        await self.settle()
+        self.emulator.faults.clear()
+        self.state = after = look(self.emulator)
+        requests = self.emulator.calls[known:]
+        for outcome in outcomes:
+            self.story.append(f"      {outcome}")
+        for request in requests:
+            fault = None if request.fault is None else (request.fault.fault or "only late")
+            done = "done" if request.changed_state else "not done"
+            self.story.append(f"      - {request.method} {request.path}: {request.status}, {done}, {fault!r:.200}")
+        self.story.append(f"      state: {differences(before, after)}")
+        self.count(operations, outcomes, requests)
+        self.check(step, operations, outcomes, requests, details, side, before, after)
+
+    def prepare(self, troubles: list[Trouble | None], number: int) -> None:
+        script = self.emulator.faults
+        for index, trouble in enumerate(troubles):
+            if trouble is not None:
+                script.add(
+                    "*",
+                    trouble.fault,
+                    delay_before=trouble.delay_before,
+                    delay_after=trouble.delay_after,
+                    nth=index + 1,
+                )
+        outage = self.sequence.outage
+        if outage is not None:
+            script.add("*", outage.fault, probability=outage.probability, seed=outage.seed + number)
+
+    async def ask(self, step: Step, operations: list[Operation], client: ConfidentAI) -> list[Outcome]:
+        view = client
+        if step.is_slow:
+            view = client.with_options(timeout=Timeout(connect=5, read=SHORT_READ, total=TOTAL))
+        tasks = [asyncio.create_task(self.call(operation, view)) for operation in operations]
+        if step.interrupted_after is not None:
+            await asyncio.wait(tasks, timeout=step.interrupted_after / 2000)
+            if self.is_blocking:
+                await self.bounded([asyncio.create_task(_in_thread(client.close))])
+            elif step.is_closed:
+                await self.bounded([asyncio.create_task(cast(AsyncConfidentAI, client).close())])
+            else:
+                for task in tasks:
+                    task.cancel()
+        await self.bounded(tasks)
+        is_cancelled = step.interrupted_after is not None and not (step.is_closed or self.is_blocking)
+        return [self.outcome(task, is_cancelled=is_cancelled) for task in tasks]
+
+    async def bounded(self, tasks: list[asyncio.Task[Any]]) -> None:
+        """Wait for what must end by itself."""
+        _, pending = await asyncio.wait(tasks, timeout=WATCHDOG)
+        for task in pending:
+            task.cancel()
+        self.require(not pending, f"nothing ended within {WATCHDOG} s: a call hangs")
+
+    def call(self, operation: Operation, client: ConfidentAI) -> Coroutine[Any, Any, Any]:
+        def at_once() -> Any:
+            result = operation.send(client)
+            return list(result) if operation.is_walk else result
+
+        async def in_time() -> Any:
+            result = operation.send(client)
+            return [item async for item in result] if operation.is_walk else await result
+
+        return _in_thread(at_once) if self.is_blocking else in_time()
+
+    def outcome(self, task: asyncio.Task[Any], *, is_cancelled: bool) -> Outcome:
+        if task.cancelled():
+            self.require(is_cancelled, "a call was cancelled by nobody")
+            return Outcome(error=_INTERRUPTED)
+        error = task.exception()
+        return Outcome(task.result()) if error is None else Outcome(error=error)
+
+    async def settle(self) -> None:
+        """Wait until the server has seen all that was sent, and has done what it does late."""
+        held = self.emulator._app._held
+        end = time.monotonic() + WATCHDOG
+        self.knock()
+        while held:
+            self.require(time.monotonic() < end, "a request is still held by a fault")
+            self.emulator.clock.advance(100)
+            await asyncio.sleep(0.001)
+            self.knock()
+
+    def knock(self) -> None:
+        # What came before is read by the server before what comes now, and begun before this is answered.
+        for _ in range(3):
+            self.line.request("GET", "/_emulator/")
+            self.line.getresponse().read()
+
+    # Looking:
+
+    def count(self, operations: list[Operation], outcomes: list[Outcome], requests: list[RecordedCall]) -> None:
+        self.tally.calls += len(operations)
+        self.tally.requests += len(requests)
+        self.tally.faults.update(kind for kind in map(_kind_of, requests) if kind is not None)
+        for outcome in outcomes:
+            if isinstance(outcome.error, _Interrupted):
+                self.tally.interrupted += 1
+            elif outcome.error is not None:
+                if outcome.may_be_done:
+                    self.tally.unknown += 1
+                else:
+                    self.tally.refused += 1
+
+    def check(
+        self,
+        step: Step,
+        operations: list[Operation],
+        outcomes: list[Outcome],
+        requests: list[RecordedCall],
+        details: list[CallDetails],
+        side: _Side,
+        before: State,
+        after: State,
+    ) -> None:
+        self.check_errors(outcomes, before, after)
+        self.check_numbers(step, operations, outcomes, requests, details, side)
+        self.check_doubles(operations, requests)
+        attempts = [judge(request) for request in requests]
+        side.has_met_429 |= any(attempt.status == 429 for attempt in attempts)
+        is_alone = len(operations) == 1 and step.interrupted_after is None
+        if is_alone and operations[0].is_walk:
+            self.check_walk(operations[0], outcomes[0], attempts, side, before)
+        elif is_alone:
+            if step.is_slow:
+                attempts = _with_patience_lost(attempts, outcomes[0])
+            self.check_call(operations[0], outcomes[0], attempts, requests, details[0], side, before, after)
+        is_calm = not side.has_met_429 and all(request.fault is None for request in requests)
+        self.require(
+            self.explains(before, after, operations, outcomes, is_calm=is_calm and step.interrupted_after is None),
+            f"no order of what was called, and is said of it, leads to this state: {differences(before, after)}",
+        )
+        if not is_alone:
+            for operation, outcome in zip(operations, outcomes, strict=True):
+                if outcome.has_value:
+                    self.check_value_among_others(operation, outcome.value, before, after)
+
+    def check_errors(self, outcomes: list[Outcome], before: State, after: State) -> None:
+        secrets = {OWN_KEY} | before.secrets | after.secrets
+        for error in (outcome.error for outcome in outcomes):
+            if error is None or isinstance(error, _Interrupted):
+                continue
+            if not isinstance(error, ConfidentAIError):
+                raise Violation(f"a {type(error).__name__} came out of a call: {error}") from error
+            shown = [str(error), repr(error), f"{error}", repr(vars(error)), str(vars(error))]
+            shown += traceback.format_exception(type(error), error, error.__traceback__)
+            self.check_text("\n".join(shown), f"a {type(error).__name__}", secrets)
+
+    def check_text(self, text: str, where: str, secrets: set[str] | None = None) -> None:
+        for secret in {OWN_KEY} | self.state.secrets if secrets is None else secrets:
+            if secret in text:
+                self.tally.secrets += 1
+                raise Violation(f"{where} shows a key")
+
+    def check_numbers(
+        self,
+        step: Step,
+        operations: list[Operation],
+        outcomes: list[Outcome],
+        requests: list[RecordedCall],
+        details: list[CallDetails],
+        side: _Side,
+    ) -> None:
+        """The bounds of each call, and that all requests are accounted for."""
+        longest = 1 + self.sequence.max_retries
+        for each in details:
+            self.require(each.attempts <= longest, f"{each.attempts} attempts, and {longest} are allowed")
+        begun = sum(each.attempts for each in details)
+        self.require(len(requests) <= begun, f"{len(requests)} requests came, and only {begun} are known to the client")
+        # A walk gives up the pages that it reads at the same time when one of them fails.
+        may_be_unsent = step.interrupted_after is not None or any(
+            isinstance(outcome.error, APITimeoutError) or (operation.is_walk and not outcome.has_value)
+            for operation, outcome in zip(operations, outcomes, strict=True)
+        )
+        self.require(may_be_unsent or len(requests) == begun, f"{begun} requests were begun, and {len(requests)} came")
+        if len(operations) == 1 and not operations[0].is_walk:
+            if step.interrupted_after is None:
+                self.require(len(details) == 1, f"one call was recorded {len(details)} times")
+            for each in details:
+                self.require(each.elapsed < TOTAL + 1, f"the call took {each.elapsed} s by the clock")
+        side.calls += len(details)
+        side.repetitions += sum(max(0, each.attempts - 1) for each in details)
+        allowed = BUDGET + EARNED * side.calls
+        self.require(
+            side.repetitions <= allowed, f"{side.repetitions} repetitions in {side.calls} calls, and {allowed} may be"
+        )
+
+    def check_doubles(self, operations: list[Operation], requests: list[RecordedCall]) -> None:
+        asked = Counter(operation.name for operation in operations)
+        repeatable = {operation.name for operation in operations if operation.effect is not Effect.ONCE}
+        done = Counter(request.operation for request in requests if request.changed_state)
+        for name, times in asked.items():
+            if name not in repeatable and done[name] > times:
+                self.tally.doubled += done[name] - times
+                raise Violation(f"{name} was called {times} times and done {done[name]} times")
+
+    def refusals(self, operation: Operation, state: State) -> set[int]:
+        keys = state.scopes[None].keys.values()
+        is_known = any(key.value == OWN_KEY and key.valid for key in keys)
+        return operation.refusals(state) if is_known else {401}
+
+    def check_call(
+        self,
+        operation: Operation,
+        outcome: Outcome,
+        attempts: list[Attempt],
+        requests: list[RecordedCall],
+        details: CallDetails,
+        side: _Side,
+        before: State,
+        after: State,
+    ) -> None:
+        """One call: whether the attempts were right, and whether what came of them was told."""
+        may_repeat = {Verdict.TURNED_AWAY}
+        if operation.effect is not Effect.ONCE:
+            may_repeat |= {Verdict.FAILED, Verdict.LOST}
+        for attempt in attempts[:-1]:
+            self.require(attempt.verdict in may_repeat, f"sent again after {attempt}")
+        doubt = [attempt.verdict.leaves_doubt for attempt in attempts]
+        self.check_server(operation, requests, doubt, before, after)
+        if outcome.error is None:
+            self.require(attempts, "a value, and no request")
+            last = attempts[-1]
+            is_gone = (
+                operation.is_deletion
+                and any(doubt[:-1])
+                and last.verdict is Verdict.REFUSED
+                and last.status == 404
+                and last.is_enveloped
+            )
+            self.require(last.verdict is Verdict.FINE or is_gone, f"a value after {last}")
+            expected = [operation.answer(before, after)]
+            if any(doubt[:-1]) and operation.effect is Effect.REPEATABLE:
+                # The repetition of what is done says so.
+                expected.append(operation.answer(after, after))
+            if is_gone and operation.is_raw:
+                expected = [None]
+            self.require(plain(outcome.value) in expected, f"{plain(outcome.value)!r} is none of {expected!r}")
+            return
+        error = outcome.error
+        assert isinstance(error, ConfidentAIError)
+        if isinstance(error, APITimeoutError) and details.elapsed > TOTAL - 2:
+            # The last request may have been given up before it was sent, or after it came.
+            self.require(error.outcome_unknown or not any(doubt[:-1]), "an unknown outcome was forgotten")
+            return
+        is_unknown = operation.effect is not Effect.READ and any(doubt)
+        self.require(
+            error.outcome_unknown is is_unknown,
+            f"outcome_unknown is {error.outcome_unknown} after {[attempt.verdict.name for attempt in attempts]}",
+        )
+        if isinstance(error, RateLimitError) and error.message.startswith("not sent"):
+            self.require(side.has_met_429, "held up, and nobody had said that there are too many")
+            return
+        self.require(attempts, f"no request, and {type(error).__name__}")
+        last = attempts[-1]
+        if last.verdict is Verdict.FINE:
+            raise Violation(f"a success was answered, and {type(error).__name__} was raised") from error
+        if last.verdict is Verdict.LOST:
+            kind: type[ConfidentAIError] = APIConnectionError
+        elif last.verdict is Verdict.UNREADABLE and (last.status or 0) < 300:
+            kind = APIResponseValidationError
+        else:
+            kind = APIStatusError
+        self.require(isinstance(error, kind), f"{type(error).__name__} after {last}")
+        status = getattr(error, "status", None)
+        self.require(status == last.status, f"an error of status {status} after {last}")
+        could_repeat = (
+            last.verdict in may_repeat
+            and details.attempts <= self.sequence.max_retries
+            and side.repetitions + 1 <= BUDGET
+            and last.retry_after <= LONGEST_RETRY_AFTER
+            and details.elapsed + max(LONGEST_BACKOFF, last.retry_after) + 1 < TOTAL
+        )
+        self.require(not could_repeat, f"given up after {last}, although it could be sent again")
+
+    def check_server(
+        self,
+        operation: Operation,
+        requests: list[RecordedCall],
+        doubt: list[bool],
+        before: State,
+        after: State,
+    ) -> None:
+        """Whether the server keeps to the rules itself."""
+        for index, request in enumerate(requests):
+            fault = None if request.fault is None else request.fault.fault
+            if isinstance(fault, (faults.Answer, faults.Redirect)) or request.status is None:
+                continue
+            answered = request.status
+            refusals = self.refusals(operation, before)
+            # What an attempt before this one did may be met by it.
+            met = {200} | self.refusals(operation, after) if any(doubt[:index]) else set()
+            may_be = met | (refusals or {200})
+            self.require(answered in may_be, f"the server answered {answered}, and none of {may_be}")
+
+    def check_walk(
+        self, operation: Operation, outcome: Outcome, attempts: list[Attempt], side: _Side, before: State
+    ) -> None:
+        """A walk over all pages: everything, once, in order, or an error that has a reason."""
+        refusals = self.refusals(operation, before)
+        if outcome.error is None:
+            self.require(not refusals, f"a list, where the rules refuse by {refusals}")
+            expected = operation.answer(before, before)
+            self.require(plain(outcome.value) == expected, f"{plain(outcome.value)!r} is not {expected!r}")
+            return
+        reasons = [attempt for attempt in attempts if attempt.verdict is not Verdict.FINE]
+        self.require(reasons or refusals or side.has_met_429, f"{type(outcome.error).__name__} without a reason")
+        self.require(not outcome.may_be_done, "a read of which the outcome is unknown")
+
+    def explains(
+        self, state: State, after: State, operations: list[Operation], outcomes: list[Outcome], *, is_calm: bool
+    ) -> bool:
+        """Whether some order of the calls, with what is said of them, leads from one state to the other."""
+
+        def leads(state: State, left: tuple[int, ...]) -> bool:
+            if not left:
+                return state == after
+            return any(
+                leads(possible, tuple(other for other in left if other != each))
+                for each in left
+                for possible in self.possible(state, after, operations[each], outcomes[each], is_calm=is_calm)
+            )
+
+        return leads(state, tuple(range(len(operations))))
+
+    def possible(
+        self, state: State, after: State, operation: Operation, outcome: Outcome, *, is_calm: bool
+    ) -> Iterator[State]:
+        """The states that a call may leave, by what is said of it."""
+        refusals = self.refusals(operation, state)
+        if outcome.has_value:
+            if not refusals:
+                done = operation.done(state, after)
+                if done is not None:
+                    yield done
+            elif operation.effect is Effect.READ or (operation.is_deletion and not is_calm and 404 in refusals):
+                yield state
+            return
+        if is_calm and not isinstance(outcome.error, _Interrupted) and not self.is_refused(outcome, refusals):
+            return
+        yield state
+        if outcome.may_be_done and not refusals:
+            done = operation.done(state, after)
+            if done is not None:
+                yield done
+
+    def is_refused(self, outcome: Outcome, refusals: set[int]) -> bool:
+        return getattr(outcome.error, "status", None) in refusals and not outcome.may_be_done
+
+    def check_value_among_others(self, operation: Operation, value: Any, before: State, after: State) -> None:
+        """What can be said of a result when other calls were made at the same time."""
+        found = plain(value)
+        if operation.effect is Effect.READ:
+            with contextlib.suppress(KeyError):  # what was shown is not there any more
+                first, then = (_ids(operation.answer(each, each)) for each in (before, after))
+                self.require(first & then <= _ids(found), "something is missing in a list")
+                self.require(_ids(found) <= first | then, "a list shows something that never was")
+        elif operation.name.startswith("create") and not operation.name.endswith("Invitations"):
+            expected = operation.answer(before, after)
+            self.require(found == expected, f"{found!r} is not {expected!r}")
+
+    async def check_nothing_is_left(self, threads: set[threading.Thread]) -> None:
+        end = time.monotonic() + WATCHDOG
+        mine = asyncio.current_task()
+        while left := self.left(threads, mine):
+            self.require(time.monotonic() < end, f"left behind: {left}")
+            await asyncio.sleep(0.001)
+        self.emulator.faults.clear()
+
+    def left(self, threads: set[threading.Thread], mine: asyncio.Task[Any] | None) -> list[str]:
+        tasks = [repr(task) for task in asyncio.all_tasks() if task is not mine]
+        others = [repr(thread) for thread in threading.enumerate() if thread not in threads]
+        runner = self.emulator._runner
+        server = None if runner is None else runner.server
+        # One is the line by which this test knocks.
+        connections = 0 if server is None else len(list(server._connections.copy())) - 1
+        return [*tasks, *others, *([f"{connections} connections"] if connections > 0 else [])]
+
+
+def _with_patience_lost(attempts: list[Attempt], outcome: Outcome) -> list[Attempt]:
+    """The attempts of an impatient client, which may have given up any of them while this machine was busy."""
+    lost = Attempt(Verdict.LOST)
+    repeated = (Verdict.FINE, Verdict.REFUSED, Verdict.UNREADABLE)
+    seen = [lost if attempt.verdict in repeated else attempt for attempt in attempts[:-1]]
+    return [*seen, *(lost if isinstance(outcome.error, APITimeoutError) else attempt for attempt in attempts[-1:])]
+
+
+def _ids(shown: Any) -> set[Any]:
+    items = shown["items"] if isinstance(shown, dict) and shown.get("a") == "Page" else shown
+    if isinstance(items, dict):
+        items = items.get("projects", [items])
+    return {item["id"] for item in items if isinstance(item, dict) and "id" in item}

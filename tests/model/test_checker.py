@@ -1,0 +1,114 @@
+"""A check of the checker: each of these broken clients is found within as many sequences as an ordinary run has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+
+from confidentai_admin import AsyncConfidentAI, ConfidentAI, ConfidentAIError, _retry, _transport, _wire
+from confidentai_admin._transport import Transport
+from confidentai_admin.emulator import Emulator
+
+from .sequences import Sequence, Tally, Violation, play, uninterrupted
+
+Break = Callable[[pytest.MonkeyPatch], None]
+
+
+def repeats_creations(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_retry, "may_repeat", lambda fate, effect: fate in (_retry.Fate.LOST, _retry.Fate.FAILED))
+
+
+def lets_aiohttp_repeat(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def repeat(request: Any, handler: Any) -> Any:
+        return await handler(request)
+
+    monkeypatch.setattr(_transport, "_never_repeat", repeat)
+
+
+def takes_what_was_sent_for_unsent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_transport._Body, "is_unsent", True)
+
+
+def knows_what_it_cannot(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_retry.Fate, "is_unknown", property(lambda fate: fate is _retry.Fate.UNREADABLE))
+
+
+def takes_an_error_for_an_empty_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    send = Transport.send
+
+    async def lenient(self: Transport, call: _wire.Call, *args: Any, **options: Any) -> Any:
+        try:
+            return await send(self, call, *args, **options)
+        except ConfidentAIError:
+            if call.method != "GET" or call.operation[-1] != "s":
+                raise
+            return []
+
+    monkeypatch.setattr(Transport, "send", lenient)
+
+
+def repeats_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_retry.RetryBudget, "spend", lambda budget: True)
+
+
+def shows_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Transport, "_without_key", lambda self, content: bytes(content))
+
+
+def deletes_what_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    send = Transport.send
+
+    async def lenient(self: Transport, call: _wire.Call, *args: Any, **options: Any) -> Any:
+        try:
+            return await send(self, call, *args, **options)
+        except ConfidentAIError as error:
+            if "if_gone" not in options or getattr(error, "status", None) != 404:
+                raise
+            return options["if_gone"]
+
+    monkeypatch.setattr(Transport, "send", lenient)
+
+
+def raises_what_is_no_error_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise KeyError("data")
+
+    monkeypatch.setattr(_wire, "_unreadable", fail)
+
+
+FOUND: dict[Break, str] = {
+    repeats_creations: "was called 1 times and done 2 times|sent again after",
+    lets_aiohttp_repeat: "requests came, and only",
+    takes_what_was_sent_for_unsent: "sent again after|outcome_unknown is False",
+    knows_what_it_cannot: "outcome_unknown is False",
+    takes_an_error_for_an_empty_list: "a value after",
+    repeats_without_end: "repetitions in",
+    shows_its_key: "shows a key",
+    deletes_what_is_not_there: "a value after",
+    raises_what_is_no_error_of_its_own: "a KeyError came out of a call",
+}
+
+
+@pytest.mark.parametrize("break_it", FOUND)
+def test_a_broken_client_is_found(break_it: Break, model_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sequences of one face are enough."""
+
+    @settings(
+        max_examples=50,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        report_multiple_bugs=False,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    )
+    @given(sequence=uninterrupted)
+    def run(sequence: Sequence) -> None:
+        play(model_emulator, cast(type[ConfidentAI], AsyncConfidentAI), sequence, Tally())
+
+    break_it(monkeypatch)
+    with pytest.raises(Violation, match=FOUND[break_it]):
+        run()
