@@ -1,7 +1,7 @@
 """The pytest plugin: fixtures for the tests of code that uses ``confidentai_admin``.
 
-pytest imports this module in every session wherever the package is installed, so it stands beside the package and not in
-it: the client, the emulator and their libraries are imported by the tests that ask for a fixture, and by no others.
+pytest imports this module in every session wherever the package is installed, so it stands beside the package and not
+in it: the client, the emulator and their libraries are imported by the tests that ask for a fixture, and by no others.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _HAS_PASSED = pytest.StashKey[bool]()
 
 
-@pytest.hookimpl(wrapper=True, tryfirst=True)
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
@@ -43,7 +43,8 @@ def confident_emulator(request: pytest.FixtureRequest, monkeypatch: pytest.Monke
         # By the same monkeypatch as the test's own, and so taken back in the right order.
         monkeypatch.setenv(_settings.API_KEY_VARIABLE, emulator.api_key)
         monkeypatch.setenv(_settings.BASE_URL_VARIABLE, emulator.url)
-        monkeypatch.delenv(_settings.REGION_VARIABLE, raising=False)
+        monkeypatch.setenv(_settings.REGION_VARIABLE, "")  # or it would not be known that it was not there
+        monkeypatch.delenv(_settings.REGION_VARIABLE)
         yield emulator
     try:
         emulator.faults.check()
@@ -64,8 +65,13 @@ def confident_client(confident_emulator: Emulator) -> Iterator[ConfidentAI]:
 
 
 @pytest.fixture
-def async_confident_client(confident_emulator: Emulator) -> AsyncConfidentAI:
+def async_confident_client(confident_emulator: Emulator) -> Iterator[AsyncConfidentAI]:
     """An asynchronous client (AsyncConfidentAI) of this test's confident_emulator, for the loop that first calls it."""
     from confidentai_admin import AsyncConfidentAI
 
-    return AsyncConfidentAI(confident_emulator.api_key, base_url=confident_emulator.url)
+    client = AsyncConfidentAI(confident_emulator.api_key, base_url=confident_emulator.url)
+    yield client
+    # A loop that ends with the test has closed the session, and one that runs closes it when it ends.
+    loop = client._transport.pool._loop
+    if loop is not None and not loop.is_closed() and not loop.is_running():
+        loop.run_until_complete(client.close())
