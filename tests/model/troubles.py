@@ -5,12 +5,14 @@ from __future__ import annotations
 import enum
 import json
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
-from hypothesis import strategies as st
 
 from confidentai_admin.emulator import RecordedCall, faults
+
+from .chance import Chance, built, just, one_of, sampled, several
 
 OWN_KEY = "confident_us_org_SequencesKeyThatNobodyMaySee0123456789"
 
@@ -73,8 +75,8 @@ _OTHERS = [
     b"[" * 3000,
 ]
 # The default body, which is the API's failure envelope, is marked by None here.
-_bodies = st.sampled_from([None, None, *_OTHERS, _ECHO])
-_no_envelopes = st.sampled_from(_OTHERS)
+_bodies = sampled(None, None, None, *_OTHERS, _ECHO)
+_no_envelopes = sampled(*_OTHERS)
 _TEMPTING: list[Any] = [
     {"data": _NO_THINGS},
     {"success": None, "data": _NO_THINGS},
@@ -90,9 +92,9 @@ _MISSHAPEN: list[Any] = [
     {"success": True, "data": {name: {} for name in _NO_THINGS}},
     {"success": True, "data": dict.fromkeys(_NO_THINGS, "0") | {"id": True, "deleted": "true"}},
 ]
-_not_quite = st.sampled_from([_OTHERS, _TEMPTING, _MISSHAPEN]).flatmap(st.sampled_from)
+_not_quite = one_of(sampled(*_OTHERS), *[sampled(*_TEMPTING)] * 2, sampled(*_MISSHAPEN))
 # A success says that nothing was done.
-_said_no = st.sampled_from([{"success": False, "error": "No.", "data": _NO_THINGS}, _ECHO])
+_said_no = sampled({"success": False, "error": "No.", "data": _NO_THINGS}, _ECHO)
 _TEXTS = {
     "soon": 0.0,
     "-1": 0.0,
@@ -100,8 +102,8 @@ _TEXTS = {
     "Fri, 01 Jan 2100 00:00:00 GMT": math.inf,
     "1" * 400: math.inf,
 }
-_waits = st.sampled_from([None, None, None, 0, 0.25, 1, 5, 30, 59, 60, 61, 3600, *_TEXTS])
-_ends = st.sampled_from([None, None, {"Connection": "close"}])
+_waits = sampled(None, None, None, 0, 0.25, 1, 5, 30, 59, 60, 61, 3600, *_TEXTS)
+_ends = sampled(None, None, {"Connection": "close"})
 
 
 def _answer(
@@ -113,96 +115,80 @@ def _answer(
 
 
 def _answers(
-    statuses: list[int], bodies: st.SearchStrategy[Any], *, after_work: bool, waits: bool = False
-) -> st.SearchStrategy[faults.Answer]:
+    statuses: list[int], bodies: Chance[Any], *, after_work: bool, waits: bool = False
+) -> Chance[faults.Answer]:
     """Answers in place of the API's; ``after_work`` where what was done may stay done in spite of them."""
-    return st.builds(
-        _answer,
-        st.sampled_from(statuses),
-        bodies,
-        st.booleans() if after_work else st.just(False),
-        _waits if waits else st.none(),
-        _ends,
+    return built(
+        _answer, sampled(*statuses), bodies, sampled(False, after_work), _waits if waits else just(None), _ends
     )
 
 
-_keeps = st.sampled_from([0.0, 0.5, 0.9, 0.9, 1.0])
-_resets = st.booleans()
-_afterwards = st.booleans()
+_either = sampled(False, True)
+_keeps = sampled(0.0, 0.5, 0.9, 0.9, 1.0)
 
-failures = _answers([500, 502, 504, 520], _bodies, after_work=True)
-gateway_503 = _answers([503], _no_envelopes, after_work=True, waits=True)
-losses = st.one_of(
-    st.builds(faults.Drop, after_work=_afterwards, reset=_resets), st.builds(faults.Cut, _keeps, reset=_resets)
-)
-turned_away = st.one_of(
+_failures = _answers([500, 502, 504, 520], _bodies, after_work=True)
+_gateway_503 = _answers([503], _no_envelopes, after_work=True, waits=True)
+_losses = one_of(*[built(faults.Drop, after_work=_either, reset=_either)] * 2, built(faults.Cut, _keeps, reset=_either))
+_turned_away = one_of(
     _answers([429], _bodies, after_work=False, waits=True),
-    _answers([503], st.sampled_from([None, _ECHO]), after_work=False, waits=True),
+    _answers([503], sampled(None, _ECHO), after_work=False, waits=True),
 )
-refusals = st.one_of(
-    _answers([400, 401, 403, 408, 409, 418, 422], _bodies, after_work=False),
+_refusals = one_of(
+    *[_answers([400, 401, 403, 408, 409, 418, 422], _bodies, after_work=False)] * 2,
     # In the API's envelope this would be a lie, if an attempt before it did nothing either.
     _answers([404], _no_envelopes, after_work=False),
     _answers([200, 201], _said_no, after_work=False),
 )
-unreadable = st.one_of(
-    _answers([200], _not_quite, after_work=True),
-    _answers([200, 202], _not_quite, after_work=True),
-    _answers([204], st.just(b""), after_work=True),
+_unreadable = one_of(
+    *[_answers([200, 202], _not_quite, after_work=True)] * 4,
+    _answers([204], just(b""), after_work=True),
     _answers([302, 308], _bodies, after_work=True),
-    st.builds(faults.Redirect, st.sampled_from(["/v1/projects", "http://127.0.0.1:1/"]), st.sampled_from([301, 307])),
-    st.builds(faults.Truncate, _keeps),
+    built(faults.Redirect, sampled("/v1/projects", "http://127.0.0.1:1/"), sampled(301, 307)),
+    *[built(faults.Truncate, _keeps)] * 2,
 )
-harmless = st.one_of(
-    st.builds(Trouble, st.builds(faults.Drip, st.sampled_from([0.0, 0.002]), st.sampled_from([1, 3]))),
-    st.builds(
-        Trouble,
-        st.none(),
-        delay_before=st.sampled_from([0.001, 0.01]),
-        delay_after=st.sampled_from([0.0, 0.005]),
+_harmless = one_of(
+    built(Trouble, built(faults.Drip, sampled(0.0, 0.002), sampled(1, 3))),
+    built(Trouble, delay_before=sampled(0.001, 0.01), delay_after=sampled(0.0, 0.005)),
+)
+_slow = one_of(
+    built(Trouble, built(faults.Hang, after_work=_either)),
+    just(Trouble(faults.Drip(20.0, 2))),
+    # The work is done when nobody waits for it any more.
+    just(Trouble(delay_before=20.0)),
+    just(Trouble(delay_after=20.0)),
+)
+_again = built(Trouble, one_of(_failures, _gateway_503, _losses, _losses, _turned_away))
+_any = one_of(
+    *[_again] * 8, *[built(Trouble, _refusals)] * 4, *[built(Trouble, _unreadable)] * 6, *[_harmless] * 2, _slow
+)
+# An attempt in doubt, and then an answer that must not be taken for more than it says.
+_doubtful = built(Trouble, one_of(_losses, _failures))
+_treacherous = built(
+    Trouble,
+    one_of(
+        _answers([404], _no_envelopes, after_work=False),
+        _answers([401, 409], _bodies, after_work=False),
+        _answers([429], _bodies, after_work=False, waits=True),
+        just(faults.Answer(429, retry_after=3600)),
+        just(faults.Truncate(0.5)),
     ),
 )
-slow = st.one_of(
-    st.builds(Trouble, st.builds(faults.Hang, after_work=_afterwards)),
-    st.builds(Trouble, st.just(faults.Drip(20.0, 2))),
-    # The work is done when nobody waits for it any more.
-    st.just(Trouble(delay_before=20.0)),
-    st.just(Trouble(delay_after=20.0)),
-)
-
-
-def _one_of(*strategies: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """One of them, each as often as it is named: `one_of` would take apart those that are choices themselves."""
-    return st.sampled_from(strategies).flatmap(lambda strategy: strategy)
-
-
-_again = _one_of(failures, gateway_503, losses, losses, turned_away).map(Trouble)
-_any = _one_of(*[_again] * 8, *[refusals.map(Trouble)] * 4, *[unreadable.map(Trouble)] * 5, *[harmless] * 2, slow)
-# An attempt in doubt, and then an answer that must not be taken for more than it says.
-_doubtful = _one_of(losses, failures).map(Trouble)
-_treacherous = _one_of(
-    _answers([404], _no_envelopes, after_work=False),
-    _answers([401, 409], _bodies, after_work=False),
-    _answers([429], _bodies, after_work=False, waits=True),
-    st.just(faults.Answer(429, retry_after=3600)),
-    st.just(faults.Truncate(0.5)),
-).map(Trouble)
 
 #: What happens to the first request, the second, and so on.
-scripts: st.SearchStrategy[tuple[Trouble | None, ...]] = _one_of(
-    *[st.just(())] * 3,
-    *[st.tuples(_any)] * 6,
-    *[st.builds(lambda first, last: (*first, last), st.lists(_again, min_size=1, max_size=3), _any)] * 4,
-    *[st.tuples(_doubtful, _treacherous)] * 3,
-    *[st.lists(st.one_of(st.none(), _any), min_size=1, max_size=6).map(tuple)] * 3,
+scripts: Chance[Sequence[Trouble | None]] = one_of(
+    *[just(())] * 4,
+    *[several(_any, 1, 1)] * 7,
+    *[built(lambda first, last: (*first, last), several(_again, 1, 3), _any)] * 4,
+    *[built(lambda *both: both, _doubtful, _treacherous)] * 3,
+    *[several(one_of(just(None), _any), 1, 6)] * 3,
 )
 
 #: What an outage is like: every attempt may be worth a repetition, and none has to be waited for.
-outages = st.one_of(
+outages: Chance[faults.Fault] = one_of(
     _answers([500, 502], _bodies, after_work=True),
-    st.builds(faults.Answer, st.just(503)),
-    st.builds(faults.Drop, after_work=_afterwards, reset=_resets),
-    st.builds(faults.Cut, _keeps),
+    just(faults.Answer(503)),
+    built(faults.Drop, after_work=_either, reset=_either),
+    built(faults.Cut, _keeps),
 )
 
 
