@@ -47,6 +47,7 @@ LONGEST_BACKOFF = 8.0
 LONGEST_RETRY_AFTER = 60.0
 BUDGET = 10  # repetitions that a client may make at once
 EARNED = 0.1  # and per call
+PAGES = 8  # that a walk reads at the same time
 
 
 # What is drawn --------------------------------------------------------------------------------------------------------
@@ -170,7 +171,7 @@ class Violation(AssertionError):  # noqa: N818 - what is said by it is said of t
     """Something that may not be true is."""
 
 
-@attrs.define
+@attrs.define(repr=False)
 class Tally:
     """What was done in a run."""
 
@@ -245,6 +246,7 @@ class _Side:
     client: ConfidentAI
     calls: int = 0
     repetitions: int = 0
+    given_up: int = 0  # repetitions that may have been paid for and were not made
     has_met_429: bool = False
 
 
@@ -582,6 +584,9 @@ class _Game:
                 self.require(each.elapsed < TOTAL + 1, f"the call took {each.elapsed} s by the clock")
         side.calls += len(details)
         side.repetitions += sum(max(0, each.attempts - 1) for each in details)
+        for operation, outcome in zip(operations, outcomes, strict=True):
+            if isinstance(outcome.error, (RateLimitError, APITimeoutError)) or (operation.is_walk and outcome.error):
+                side.given_up += PAGES * self.sequence.max_retries if operation.is_walk else 1
         allowed = BUDGET + EARNED * side.calls
         self.require(
             side.repetitions <= allowed, f"{side.repetitions} repetitions in {side.calls} calls, and {allowed} may be"
@@ -669,7 +674,7 @@ class _Game:
         could_repeat = (
             last.verdict in may_repeat
             and details.attempts <= self.sequence.max_retries
-            and side.repetitions + 1 <= BUDGET
+            and side.repetitions + side.given_up + 1 <= BUDGET
             and last.retry_after <= LONGEST_RETRY_AFTER
             and details.elapsed + max(LONGEST_BACKOFF, last.retry_after) + 1 < TOTAL
         )
