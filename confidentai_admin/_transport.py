@@ -10,6 +10,7 @@ import io
 import logging
 import math
 import ssl
+import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -92,11 +93,6 @@ class ConnectionOptions:
                 " make has its own."
             )
 
-    @property
-    def stays_here(self) -> bool:
-        """Whether no proxy leads to another machine. What a session of the user's own does is its own affair."""
-        return (self.proxy is None or is_loopback(self.proxy)) and (self.is_local or not self.trust_env)
-
     def connections_of(self, session: ClientSession) -> int:
         """How many connections this session may use."""
         connector = session.connector
@@ -133,6 +129,10 @@ async def _closed_with_its_loop(session: ClientSession) -> AsyncGenerator[None, 
         await session.close()
 
 
+def _let_go(closing: object) -> None:
+    """Hold ``closing`` no longer: its loop closes what nobody holds."""
+
+
 class ConnectionPool:
     """One session, bound to its event loop, and replaced when that loop is gone or the process was forked."""
 
@@ -141,6 +141,7 @@ class ConnectionPool:
         self._session: ClientSession | None = None
         self._free: anyio.Semaphore | None = None
         self._closing: AsyncGenerator[None, None] | None = None
+        self._dropped: weakref.finalize[[object], ConnectionPool] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._generation = generation()
         self._inherited: list[object] = []
@@ -162,6 +163,7 @@ class ConnectionPool:
             )
         closing, self._session, self._closing = self._closing, None, None
         if self._generation == generation():
+            self._forget()
             await closing.aclose()
 
     async def session(self) -> tuple[ClientSession, anyio.Semaphore]:
@@ -186,6 +188,10 @@ class ConnectionPool:
                 self._free = anyio.Semaphore(self.options.connections_of(session))
                 self._closing = _closed_with_its_loop(session)
                 await self._closing.__anext__()
+                # Who forgets a client may do so in a cycle of references, and Python would then destroy the session
+                # before it has been closed. So something outside of the cycle holds it for as long as the pool lives.
+                self._dropped = weakref.finalize(self, _let_go, self._closing)
+                self._dropped.atexit = False
         return self._session, self._free
 
     async def close(self) -> None:
@@ -195,8 +201,13 @@ class ConnectionPool:
         for scope in list(self._pauses):
             scope.cancel()
         closing, self._closing, self._session = self._closing, None, None
+        self._forget()
         if closing is not None:
             await closing.aclose()
+
+    def _forget(self) -> None:
+        if self._dropped is not None:
+            self._dropped.detach()
 
     async def pause(self, clock: Clock, seconds: float) -> None:
         """Wait, but no longer than the pool is open."""
@@ -227,6 +238,16 @@ async def _never_repeat(
         raise _LostConnectionError(_reason(error)) from error
 
 
+async def _stay_here(
+    request: ClientRequest, handler: Callable[[ClientRequest], Awaitable[ClientResponse]]
+) -> ClientResponse:
+    """The innermost client middleware: in a test that may reach no other machine, no proxy may either."""
+    proxy = request.proxy
+    if proxy is not None and _surroundings.current().only_this_machine and not is_loopback(str(proxy)):
+        raise ConfigurationError("this test may reach no other machine, and the client's proxy is one: use none")
+    return await handler(request)
+
+
 class _Body(aiohttp.BytesIOPayload):
     """A body that knows whether aiohttp began to send it."""
 
@@ -247,7 +268,7 @@ class _Body(aiohttp.BytesIOPayload):
     async def watch(
         self, request: ClientRequest, handler: Callable[[ClientRequest], Awaitable[ClientResponse]]
     ) -> ClientResponse:
-        """The innermost client middleware: those before it may have put another body in the place of this one."""
+        """An inner client middleware: those before it may have put another body in the place of this one."""
         if request.body is self:
             self._is_used = True
         else:
@@ -405,12 +426,9 @@ class Transport:
                 "this client is read-only, and the call could change something: use a client without read_only=True",
                 **call.place,
             )
-        if _surroundings.current().only_this_machine and not (
-            is_loopback(self.settings.base_url) and self.pool.options.stays_here
-        ):
+        if _surroundings.current().only_this_machine and not is_loopback(self.settings.base_url):
             raise ConfigurationError(
-                "this test may reach no other machine, and the client's base_url or proxy is one: use the emulator",
-                **call.place,
+                "this test may reach no other machine, and the client's base_url is one: use the emulator", **call.place
             )
 
     async def _repeat(
@@ -542,7 +560,12 @@ class Transport:
                     ceil_threshold=math.inf,
                 ),
                 # A session that the user made may have middlewares of its own, which one given here would replace.
-                middlewares=(_never_repeat, *session._middlewares, *(() if payload is None else (payload.watch,))),
+                middlewares=(
+                    _never_repeat,
+                    *session._middlewares,
+                    *(() if payload is None else (payload.watch,)),
+                    _stay_here,
+                ),
             ) as response:
                 status, headers = response.status, response.headers
                 is_whole = await _read_into(content, response, self.max_response_bytes)

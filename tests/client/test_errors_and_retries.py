@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import aiohttp
+import aiohttp.abc
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 
 import aiohttp
@@ -119,6 +120,24 @@ def test_a_dropped_client_closes_its_connection() -> None:
 
     async def main() -> None:
         await AsyncConfidentAI(KEY, base_url=server.url).whoami()
+        closed = await anyio.to_thread.run_sync(lambda: server.closed.acquire(timeout=5))
+        assert closed
+
+    with scripted_server(answer(ORGANIZATION)) as server:
+        asyncio.run(main())
+
+
+def test_a_client_dropped_in_a_cycle_closes_its_connection() -> None:
+    """The same holds for one that is part of a cycle of references, as an error's traceback makes them."""
+
+    async def use() -> None:
+        client = AsyncConfidentAI(KEY, base_url=server.url)
+        client.cycle = client  # type: ignore[attr-defined]
+        await client.whoami()
+
+    async def main() -> None:
+        await use()
+        gc.collect()
         closed = await anyio.to_thread.run_sync(lambda: server.closed.acquire(timeout=5))
         assert closed
 

@@ -1,0 +1,96 @@
+"""What a test puts in the place of the world outside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import aiohttp
+import pytest
+
+from confidentai_admin import AsyncConfidentAI, ConfigurationError
+from confidentai_admin._surroundings import Surroundings, SystemClock, current, replaced
+
+from .recording_clock import RecordingClock
+from .scripted_server import answer, refuse, scripted_server
+
+KEY = "an-organization-key"
+ORGANIZATION = {"organization": {"id": "o", "name": "n", "plan": "TEAM", "created_at": "2026-01-01T00:00:00.000Z"}}
+ELSEWHERE = "http://192.0.2.1:1"  # nobody has this address
+
+
+@pytest.fixture
+def here() -> Iterator[None]:
+    """A test that may reach no other machine."""
+    with replaced(Surroundings(only_this_machine=True)):
+        yield
+
+
+def _session(**options: Any) -> Callable[[], aiohttp.ClientSession]:
+    return lambda: aiohttp.ClientSession(**options)
+
+
+WAYS_OUT: dict[str, dict[str, Any]] = {
+    "the default": {},
+    "a region": {"region": "EU"},
+    "a URL": {"base_url": "https://192.0.2.1"},
+    "a name like this machine's": {"base_url": "https://localhost.example"},
+    "a proxy": {"base_url": "https://127.0.0.1:9", "proxy": ELSEWHERE},
+    "the environment's proxy": {"base_url": "https://127.0.0.1:9", "trust_env": True},
+    "a session's proxy": {"base_url": "http://127.0.0.1:9", "session_factory": _session(proxy=ELSEWHERE)},
+    "a session with the environment's": {
+        "base_url": "http://127.0.0.1:9",
+        "session_factory": _session(trust_env=True),
+    },
+}
+
+
+@pytest.mark.parametrize("way", WAYS_OUT)
+async def test_no_way_leads_to_another_machine(way: str, here: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever would connect to another machine is refused before it does, whoever made the session."""
+    monkeypatch.setenv("HTTP_PROXY", ELSEWHERE)
+    monkeypatch.setenv("HTTPS_PROXY", ELSEWHERE)
+    connected = []
+
+    async def connect(*arguments: Any, **_: Any) -> Any:
+        connected.append(arguments)
+        raise OSError
+
+    monkeypatch.setattr("aiohttp.connector.aiohappyeyeballs.start_connection", connect)
+    async with AsyncConfidentAI(KEY, **WAYS_OUT[way]) as client:
+        with pytest.raises(ConfigurationError, match="no other machine") as caught:
+            await client.projects.create("n")
+    assert connected == []
+    assert not caught.value.outcome_unknown
+    assert ELSEWHERE not in str(caught.value)
+
+
+async def test_this_machine_can_be_reached(here: None) -> None:
+    """A server on loopback is not affected, nor is a proxy there."""
+    with scripted_server(answer(ORGANIZATION), answer(ORGANIZATION)) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url) as client:
+            assert (await client.whoami()).id == "o"
+        async with AsyncConfidentAI(KEY, base_url="http://127.0.0.1:9", proxy=server.url) as client:
+            assert (await client.whoami()).id == "o"
+
+
+async def test_clients_take_the_clock_they_find() -> None:
+    """A client that is given no clock goes by the one that is there when it is made."""
+    clock = RecordingClock()
+    with scripted_server(refuse(429, Retry_After="9"), answer(ORGANIZATION)) as server:
+        with replaced(Surroundings(clock)):
+            client = AsyncConfidentAI(KEY, base_url=server.url)
+        async with client:
+            await client.whoami()
+    assert len(clock.pauses) == 1
+
+
+def test_what_was_there_comes_back() -> None:
+    """After the block all is as it was, also when it ends by an error."""
+    before = current()
+    with pytest.raises(ZeroDivisionError), replaced(Surroundings(RecordingClock(), only_this_machine=True)):
+        assert current().only_this_machine
+        _ = 1 / 0
+    assert current() is before
+    assert isinstance(before.clock, SystemClock)
+    assert not before.only_this_machine
