@@ -147,6 +147,7 @@ class ConnectionPool:
         self._inherited: list[object] = []
         self.is_closed = False
         self._pauses: set[anyio.CancelScope] = set()
+        self.being_read: set[ClientResponse] = set()
 
     async def _leave_old_loop(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._session is None or self._closing is None:
@@ -200,6 +201,9 @@ class ConnectionPool:
         self.is_closed = True
         for scope in list(self._pauses):
             scope.cancel()
+        # aiohttp wakes those who wait for an answer to begin, and leaves those waiting who read one.
+        for response in list(self.being_read):
+            response.close()
         closing, self._closing, self._session = self._closing, None, None
         self._forget()
         if closing is not None:
@@ -330,7 +334,11 @@ class _Received(bytearray):
 async def _read_into(body: _Received, response: ClientResponse, longest: int) -> bool:
     """Read the body of a response; ``False`` if it is longer than ``longest`` bytes."""
     while not response.content.at_eof():
-        body += await response.content.readany()  # and not into a name, which a traceback would show
+        try:
+            body += await response.content.readany()  # and not into a name, which a traceback would show
+        except RuntimeError as error:
+            # So aiohttp says that the session was closed between the headers and here.
+            raise _LostConnectionError("the client was closed") from error
         if len(body) > longest:
             return False
     return True
@@ -568,10 +576,16 @@ class Transport:
                 ),
             ) as response:
                 status, headers = response.status, response.headers
-                is_whole = await _read_into(content, response, self.max_response_bytes)
+                self.pool.being_read.add(response)
+                try:
+                    is_whole = await _read_into(content, response, self.max_response_bytes)
+                finally:
+                    self.pool.being_read.discard(response)
         except (aiohttp.ClientError, _LostConnectionError, asyncio.TimeoutError, OSError) as error:
             was_sent = payload is None or not payload.is_unsent
             failure = _failure(error, was_sent=was_sent, timeout=self.timeout)
+            if self.pool.is_closed:
+                failure = attrs.evolve(failure, message="the client was closed while the call was under way")
             if content and call.effect is not Effect.READ:
                 failure = attrs.evolve(failure, details={"body": ResponseBody(content)})
             outcome: Answer | _Failure = failure

@@ -1063,6 +1063,62 @@ async def test_a_call_under_way_fails_when_the_client_is_closed() -> None:
     assert len(server.requests) == 1
 
 
+_BEGINNING = b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"
+
+
+def _begin_and_hang(connection: socket.socket) -> bool:
+    connection.sendall(_BEGINNING)
+    connection.recv(1)
+    return False
+
+
+async def test_an_answer_that_is_being_read_ends_when_the_client_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call that waits for the rest of an answer ends at once, and keeps what has come."""
+    reads = asyncio.Event()
+    readany = aiohttp.StreamReader.readany
+    times = 0
+
+    async def watched(reader: aiohttp.StreamReader) -> bytes:
+        nonlocal times
+        times += 1
+        if times == 2:
+            asyncio.get_running_loop().call_soon(reads.set)
+        return await readany(reader)
+
+    monkeypatch.setattr(aiohttp.StreamReader, "readany", watched)
+    with scripted_server() as server:
+        server.otherwise = _begin_and_hang
+        client = AsyncConfidentAI(KEY, base_url=server.url)
+        call = asyncio.create_task(client.organization().api_keys.create("n"))
+        await asyncio.wait_for(reads.wait(), 5)
+        await client.close()
+        with pytest.raises(APIConnectionError, match="closed") as caught:
+            await asyncio.wait_for(call, 5)
+    assert caught.value.outcome_unknown
+    assert caught.value.body == b"{"
+
+
+def _closing_when_headers_came(client_of: Callable[[], Any]) -> aiohttp.TraceConfig:
+    trace = aiohttp.TraceConfig()
+
+    async def headers_came(*_: Any) -> None:
+        await client_of().close()
+
+    trace.on_request_end.append(headers_came)
+    return trace
+
+
+async def test_an_answer_whose_headers_have_come_ends_when_the_client_is_closed() -> None:
+    """A close between the headers and the body is a lost answer like any other, and no error of aiohttp's."""
+    with scripted_server() as server:
+        server.otherwise = _begin_and_hang
+        trace = _closing_when_headers_came(lambda: client)
+        client = AsyncConfidentAI(KEY, base_url=server.url, trace_configs=[trace])
+        with pytest.raises(APIConnectionError, match="closed") as caught:
+            await asyncio.wait_for(client.organization().update(name="n"), 5)
+    assert caught.value.outcome_unknown
+
+
 async def test_a_body_of_any_size_is_sent() -> None:
     """A body of several MiB goes out whole, warnings being errors or not."""
     emails = [f"{number}@example.com" for number in range(100_000)]
