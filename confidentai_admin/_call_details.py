@@ -36,21 +36,29 @@ class CallDetails:
     elapsed: float
 
 
-_recordings: ContextVar[tuple[list[CallDetails], ...]] = ContextVar("recordings", default=())
+@attrs.define
+class Recording:
+    """The calls of one ``with`` block, for as long as it is open."""
+
+    calls: list[CallDetails] = attrs.field(factory=list)
+    is_open: bool = True
 
 
-def recordings() -> tuple[list[CallDetails], ...]:
-    """The lists in which this context has its calls recorded."""
-    return _recordings.get()
+_recordings: ContextVar[tuple[Recording, ...]] = ContextVar("recordings", default=())
+
+
+def recordings() -> list[Recording]:
+    """What records the calls of this context."""
+    return [recording for recording in _recordings.get() if recording.is_open]
 
 
 @contextlib.contextmanager
 def record_calls() -> Iterator[list[CallDetails]]:
     """Record what came with the answers of the calls made in a ``with`` block, of any client and on both faces.
 
-    Each call that ends adds its details to the list, one that failed too, and so does each page that is read for an
-    ``iter``. Calls of tasks that are started in the block are recorded as well; those of other tasks and threads are
-    not.
+    Each call that ends in the block adds its details to the list, one that failed too, and so does each page that is
+    read for an ``iter``. Calls of tasks that are started in the block are recorded as well, and so are those of
+    ``asyncio.to_thread``, which takes the context along; those of other tasks and threads are not.
 
     Example::
 
@@ -58,9 +66,10 @@ def record_calls() -> Iterator[list[CallDetails]]:
             created = client.projects.create("checkout")
         print(calls[-1].request_id, calls[-1].attempts)
     """
-    details: list[CallDetails] = []
-    token = _recordings.set((*_recordings.get(), details))
+    recording = Recording()
+    _recordings.set((*recordings(), recording))
     try:
-        yield details
+        yield recording.calls
     finally:
-        _recordings.reset(token)
+        # Not by a token: the block may end in another context, as that of an asynchronous generator does.
+        recording.is_open = False

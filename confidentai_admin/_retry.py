@@ -105,10 +105,17 @@ class Slowdown:
 
     def __init__(self) -> None:
         self._until = -math.inf
+        self._in_a_row = 0
 
-    def extend(self, until: float) -> None:
-        """Have calls wait until then, if they would not wait longer already."""
-        self._until = max(self._until, until)
+    def hear(self, now: float, asked: float | None) -> None:
+        """Note an answer: a 429 that ``asked`` for a pause, in seconds, or any other answer, with ``None``."""
+        if asked is None:
+            self._in_a_row = 0
+            return
+        if now >= self._until:
+            self._in_a_row += 1  # those that were under way together count once
+        pause = max(asked, backoff(self._in_a_row - 1))
+        self._until = max(self._until, now + min(pause, LONGEST_RETRY_AFTER))
 
     def left(self, now: float) -> float:
         """The seconds to wait from ``now`` on, 0 or more."""

@@ -7,18 +7,24 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 import logging
 import math
 import ssl
+import threading
 import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiohttp
+import aiohttp.connector
+import aiohttp.tracing
 import anyio
 import attrs
 from aiohttp import ClientSession, TraceConfig
 from aiohttp.abc import AbstractStreamWriter
+from multidict import CIMultiDict  # aiohttp's own type, as the next
 from yarl import URL  # aiohttp's own type, the only one that it takes as already encoded
 
 from . import _deprecation, _retry, _surroundings
@@ -51,11 +57,36 @@ SessionFactory = Callable[[], ClientSession]
 
 # A shorter one may be a word of the answer itself.
 _SHORTEST_KEY = 16
+_MASK = "*" * 15
 
 logger = logging.getLogger("confidentai_admin")
 
 
 # The session ----------------------------------------------------------------------------------------------------------
+
+# Whether the attempt that runs in this context has had a connection, as the connector notes.
+_has_connection: ContextVar[list[bool]] = ContextVar("has_connection")
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Gives out no kept connection on which something has come that nobody asked for.
+
+    A gateway that says goodbye before it closes (408) would be taken for the answer to the next request.
+    """
+
+    async def connect(
+        self,
+        req: ClientRequest,
+        traces: list[aiohttp.tracing.Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109  (aiohttp's signature)
+    ) -> aiohttp.connector.Connection:
+        while True:
+            connection = await super().connect(req, traces, timeout)
+            protocol = connection.protocol
+            if protocol is None or not (protocol.should_close or connection.closed):
+                _has_connection.get().append(True)
+                return connection
+            connection.close()
 
 
 @attrs.frozen
@@ -108,7 +139,7 @@ class ConnectionOptions:
                 raise ConfigurationError(f"session_factory gave a {type(session).__name__}, not an aiohttp session.")
             return session
         return ClientSession(
-            connector=aiohttp.TCPConnector(
+            connector=_Connector(
                 limit=self.max_connections,
                 ssl=True if self.ssl_context is None else self.ssl_context,
                 timeout_ceil_threshold=math.inf,
@@ -144,26 +175,32 @@ class ConnectionPool:
         self._dropped: weakref.finalize[[object], ConnectionPool] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._generation = generation()
+        self._locks: dict[int, threading.Lock] = {}
         self._inherited: list[object] = []
         self.is_closed = False
         self._pauses: set[anyio.CancelScope] = set()
-        self.being_read: set[ClientResponse] = set()
+        self.being_read: set[aiohttp.StreamReader] = set()
 
-    async def _leave_old_loop(self, loop: asyncio.AbstractEventLoop) -> None:
-        if self._session is None or self._closing is None:
-            return
-        if self._generation != generation():
-            # It is the parent's. Closing or dropping it would unhook the parent's sockets.
-            self._inherited += [self._session, self._closing, self._loop]
-        elif self._loop is loop:
-            return
-        elif self._loop is not None and not self._loop.is_closed():
-            raise ConfigurationError(
-                "This client is in use in another event loop that is still open: make one client for each loop, or"
-                " close that loop first."
-            )
-        closing, self._session, self._closing = self._closing, None, None
-        if self._generation == generation():
+    async def _move_to(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Take hold of the pool for this loop, and leave what it has of an older one."""
+        # Two loops in two threads may come at the same moment. A lock of its own for each process, since a fork may
+        # come while one is held.
+        with self._locks.setdefault(generation(), threading.Lock()):
+            is_own = self._generation == generation()
+            if self._loop is loop and is_own:
+                return
+            if self._loop is not None and is_own and not self._loop.is_closed():
+                raise ConfigurationError(
+                    "This client is in use in another event loop that is still open: make one client for each loop, or"
+                    " close that loop first."
+                )
+            closing = self._closing
+            if not is_own:
+                # It is the parent's. Closing or dropping it would unhook the parent's sockets.
+                self._inherited += [self._session, closing, self._loop, self._pauses, self.being_read]
+            self._loop, self._generation, self._session, self._closing = loop, generation(), None, None
+            self._pauses, self.being_read = set(), set()
+        if closing is not None and is_own:
             self._forget()
             await closing.aclose()
 
@@ -180,12 +217,16 @@ class ConnectionPool:
             raise ConfigurationError("This client is closed: make a new one.")
         loop = asyncio.get_running_loop()
         if self._session is None or self._free is None or self._loop is not loop or self._generation != generation():
-            await self._leave_old_loop(loop)
+            await self._move_to(loop)
             if self._session is None or self._free is None:  # else another task was faster
-                session = self.options.make_session()
+                try:
+                    session = self.options.make_session()
+                except BaseException:
+                    self._loop = None  # another one may try
+                    raise
                 if session.closed:
                     raise ConfigurationError("session_factory gave a session that is closed.")
-                self._session, self._loop, self._generation = session, loop, generation()
+                self._session = session
                 self._free = anyio.Semaphore(self.options.connections_of(session))
                 self._closing = _closed_with_its_loop(session)
                 await self._closing.__anext__()
@@ -197,13 +238,13 @@ class ConnectionPool:
 
     async def close(self) -> None:
         """Close the session. Closing twice is fine."""
-        await self._leave_old_loop(asyncio.get_running_loop())
+        await self._move_to(asyncio.get_running_loop())
         self.is_closed = True
         for scope in list(self._pauses):
             scope.cancel()
         # aiohttp wakes those who wait for an answer to begin, and leaves those waiting who read one.
-        for response in list(self.being_read):
-            response.close()
+        for content in list(self.being_read):
+            content.set_exception(_LostConnectionError("the client was closed"))
         closing, self._closing, self._session = self._closing, None, None
         self._forget()
         if closing is not None:
@@ -215,12 +256,13 @@ class ConnectionPool:
 
     async def pause(self, clock: Clock, seconds: float) -> None:
         """Wait, but no longer than the pool is open."""
+        pauses = self._pauses
         with anyio.CancelScope() as scope:
-            self._pauses.add(scope)
+            pauses.add(scope)
             try:
                 await clock.sleep(seconds)
             finally:
-                self._pauses.discard(scope)
+                pauses.discard(scope)
 
 
 # One attempt ----------------------------------------------------------------------------------------------------------
@@ -294,6 +336,8 @@ def _reason(error: BaseException) -> str:
     """What the system says. aiohttp's own texts may hold a URL, and that of a proxy a password."""
     os_error = getattr(error, "os_error", error)
     text = os_error.strerror if isinstance(os_error, OSError) else None
+    if text is not None and "://" in text:
+        text = None  # aiohttp's own words in place of the system's
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
@@ -422,10 +466,10 @@ class Transport:
         try:
             return await self._repeat(call, url, body, returns, key, if_gone, progress, began + self.timeout.total)
         finally:
-            if lists := recordings():
+            if open_recordings := recordings():
                 details = _call_details(call, progress, self.clock.monotonic() - began)
-                for calls in lists:
-                    calls.append(details)
+                for recording in open_recordings:
+                    recording.calls.append(details)
 
     def _refuse(self, call: Call) -> None:
         """Raise an error if this call may not be made."""
@@ -466,6 +510,7 @@ class Transport:
                 progress.answer = outcome
                 self._hear_of_deprecation(outcome, call)
                 if fate is Fate.DONE:
+                    self._slowdown.hear(self.clock.monotonic(), None)
                     result = read_success(outcome, call, returns, key)
                     if isinstance(result, APIResponseValidationError):
                         raise result
@@ -475,8 +520,8 @@ class Transport:
             if was_unknown and if_gone is not NOT_GIVEN and _is_gone(outcome):
                 return if_gone
             wanted = self._pause_after(error, retries)
-            if isinstance(outcome, Answer) and outcome.status == 429:
-                self._slowdown.extend(self.clock.monotonic() + min(wanted, _retry.LONGEST_RETRY_AFTER))
+            if isinstance(outcome, Answer):
+                self._slowdown.hear(self.clock.monotonic(), wanted if outcome.status == 429 else None)
             if not self._may_repeat(fate, call.effect, retries, wanted, deadline):
                 break
             retries += 1
@@ -485,6 +530,13 @@ class Transport:
             )
             await self.pool.pause(self.clock, wanted)
         raise error
+
+    def _has_time(self, pause: float, deadline: float) -> bool:
+        """Whether an attempt after ``pause`` seconds would have time enough for an answer."""
+        return self.clock.monotonic() + pause + min(0.5, self.timeout.total / 10) < deadline
+
+    def _not_sent(self, why: str) -> _Failure:
+        return _Failure(Fate.NOT_SENT, APITimeoutError, f"not sent: {why} within {self.timeout.total:g} s")
 
     def _pause_after(self, error: ConfidentAIError, retries: int) -> float:
         """The seconds to wait before another attempt."""
@@ -498,7 +550,7 @@ class Transport:
             and _retry.may_repeat(fate, effect)
             and not self.pool.is_closed
             and pause <= _retry.LONGEST_RETRY_AFTER
-            and self.clock.monotonic() + pause < deadline
+            and self._has_time(pause, deadline)
             and self._budget.spend()
         )
 
@@ -513,20 +565,23 @@ class Transport:
     ) -> Answer | _Failure:
         """Wait for a free connection, and for as long as the server asked all calls to wait; then send."""
         session, free = await self.pool.session()
+        slow = self._slowdown.left(self.clock.monotonic())
+        if slow and not self._has_time(slow, deadline):
+            return _slowed_down(slow)
         try:
             free.acquire_nowait()
         except anyio.WouldBlock:
             with anyio.move_on_after(deadline - self.clock.monotonic()) as scope:
                 await free.acquire()
             if scope.cancelled_caught:
-                return _Failure(
-                    Fate.NOT_SENT, APITimeoutError, f"no connection was free within {self.timeout.total:g} s"
-                )
+                slow = self._slowdown.left(self.clock.monotonic())
+                return _slowed_down(slow) if slow else self._not_sent("no connection was free")
         try:
-            while (left := self._slowdown.left(self.clock.monotonic())) and not self.pool.is_closed:
-                if self.clock.monotonic() + left >= deadline:
-                    return _slowed_down(left)
-                await self.pool.pause(self.clock, left)
+            while (slow := self._slowdown.left(self.clock.monotonic())) and not self.pool.is_closed:
+                if not self._has_time(slow, deadline):
+                    return _slowed_down(slow)
+                # Not all at the same moment.
+                await self.pool.pause(self.clock, slow + _retry.backoff(0))
             return await self._exchange(call, session, url, body, progress, deadline)
         finally:
             free.release()
@@ -542,15 +597,21 @@ class Transport:
     ) -> Answer | _Failure:
         """Send a request and read the answer."""
         # The close of a kept connection may have been received and not been looked at. The first pass of the loop reads
-        # it, and the second is for us: only now will aiohttp not choose that connection.
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
+        # it, and the last is for us: only now will aiohttp not choose that connection. Through TLS, the word takes two
+        # more to come from the socket to aiohttp.
+        for _ in range(4 if url.scheme == "https" else 2):
+            await asyncio.sleep(0)
         if session.closed:
             raise ConfigurationError("This client, or the session it was given, is closed: make a new one.")
         payload = None if body is None else _Body(body)
         content = _Received()
-        progress.attempts += 1
+        connections = [] if isinstance(session.connector, _Connector) else [True]
+        _has_connection.set(connections)
         began = self.clock.monotonic()
+        left = deadline - began
+        if left <= 0:
+            return self._not_sent("it was not this call's turn")
+        progress.attempts += 1
         try:
             async with session.request(
                 call.method,
@@ -562,7 +623,7 @@ class Transport:
                 # aiohttp gives a PUT without a body the type of one.
                 skip_auto_headers=("Content-Type",) if payload is None else None,
                 timeout=aiohttp.ClientTimeout(
-                    total=max(deadline - began, 0.001),
+                    total=left,
                     connect=self.timeout.connect,
                     sock_read=self.timeout.read,
                     ceil_threshold=math.inf,
@@ -575,14 +636,19 @@ class Transport:
                     _stay_here,
                 ),
             ) as response:
-                status, headers = response.status, response.headers
-                self.pool.being_read.add(response)
+                status, headers = response.status, self._headers_without_key(response.headers)
+                # aiohttp's own limit ends with its hold on the connection, which is not always the end of the answer.
+                limit = asyncio.get_running_loop().call_later(
+                    deadline - self.clock.monotonic(), response.content.set_exception, asyncio.TimeoutError()
+                )
+                self.pool.being_read.add(response.content)
                 try:
                     is_whole = await _read_into(content, response, self.max_response_bytes)
                 finally:
-                    self.pool.being_read.discard(response)
+                    limit.cancel()
+                    self.pool.being_read.discard(response.content)
         except (aiohttp.ClientError, _LostConnectionError, asyncio.TimeoutError, OSError) as error:
-            was_sent = payload is None or not payload.is_unsent
+            was_sent = bool(connections) and (payload is None or not payload.is_unsent)
             failure = _failure(error, was_sent=was_sent, timeout=self.timeout)
             if self.pool.is_closed:
                 failure = attrs.evolve(failure, message="the client was closed while the call was under way")
@@ -608,8 +674,18 @@ class Transport:
 
     def _without_key(self, content: _Received) -> bytes:
         """An answer in which the client's own key is masked, should the server have repeated it in a message."""
-        key = self.settings.api_key.encode()
-        return bytes(content if len(key) < _SHORTEST_KEY else content.replace(key, b"*" * 15))
+        key = self.settings.api_key
+        if len(key) < _SHORTEST_KEY:
+            return bytes(content)
+        masked = content.replace(key.encode(), _MASK.encode())
+        quoted = json.dumps(key)[1:-1]
+        return bytes(masked if quoted == key else masked.replace(quoted.encode(), _MASK.encode()))
+
+    def _headers_without_key(self, headers: Mapping[str, str]) -> Mapping[str, str]:
+        key = self.settings.api_key
+        if len(key) < _SHORTEST_KEY or not any(key in value for value in headers.values()):
+            return headers
+        return CIMultiDict((name, value.replace(key, _MASK)) for name, value in headers.items())
 
     def _headers(self) -> dict[str, str]:
         return {

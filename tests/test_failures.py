@@ -12,15 +12,17 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import aiohttp
+import aiohttp.abc
 import attrs
 import pytest
 import trustme
 
-from confidentai_admin import AsyncConfidentAI, ConfidentAI, ConfidentAIError, Timeout, record_calls
+from confidentai_admin import AsyncConfidentAI, ConfidentAI, ConfidentAIError, RateLimitError, Timeout, record_calls
 from confidentai_admin.emulator import Clock, Emulator
 from confidentai_admin.emulator.faults import Answer, Cut, Drop, Fault, Hang, Redirect, Truncate
 
-from .client.scripted_server import scripted_server
+from .client.scripted_server import answer, refuse, scripted_server, send_and_close
 from .operations.faces import done, everything, opened
 
 TEXT = (Path(__file__).parent.parent / "docs" / "failures.md").read_text(encoding="utf-8")
@@ -233,6 +235,71 @@ async def test_nothing_listens_there(face: Any) -> None:
         await _fails_as_the_table_says("nothing listens there", client)
 
 
+class _Names(aiohttp.abc.AbstractResolver):
+    """Knows no name, or says nothing."""
+
+    def __init__(self, *, is_silent: bool) -> None:
+        self._is_silent = is_silent
+
+    async def resolve(self, host: str, *_: Any, **__: Any) -> Any:
+        if self._is_silent:
+            await asyncio.Event().wait()
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+
+def _with_names(*, is_silent: bool) -> Callable[[], aiohttp.ClientSession]:
+    return lambda: aiohttp.ClientSession(connector=aiohttp.TCPConnector(resolver=_Names(is_silent=is_silent)))
+
+
+@pytest.mark.parametrize(
+    ("row", "is_silent", "limits"),
+    [
+        ("nobody has that name", False, Timeout()),
+        ("no connection within `timeout.connect`", True, Timeout(connect=0.02)),
+        ("no connection within the total", True, Timeout(total=0.05)),
+    ],
+)
+async def test_no_connection_can_be_made(row: str, is_silent: bool, limits: Timeout, face: Any) -> None:
+    """What was never connected was not sent."""
+    make = _with_names(is_silent=is_silent)
+    url = "https://eval.example"
+    async with opened(face(KEY, base_url=url, clock=Clock(), timeout=limits, session_factory=make)) as client:
+        await _fails_as_the_table_says(row, client)
+
+
+async def test_the_proxy_refuses(face: Any) -> None:
+    """A proxy that does not let the client through will not a moment later."""
+    with scripted_server() as proxy:
+        proxy.otherwise = answer(status=503, body=b"", close=True)
+        async with opened(face(KEY, base_url="https://eval.example", proxy=proxy.url)) as client:
+            await _fails_as_the_table_says("the proxy refuses to connect", client)
+    assert len(proxy.requests) == len(KINDS)
+
+
+async def test_another_call_met_a_429(face: Any) -> None:
+    """Who may not wait as long as all must is not sent."""
+    with scripted_server(refuse(429, Retry_After="20")) as server:
+        async with opened(face(KEY, base_url=server.url, clock=Clock(), timeout=10)) as client:
+            with pytest.raises(RateLimitError):
+                await done(client.whoami())
+            await _fails_as_the_table_says("another call met a 429, and this one may not wait", client)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "raw", [b"SSH-2.0-OpenSSH\r\n\r\n", b"HTTP/1.1 200 OK\r\n" + b"A: " + b"a" * 100_000 + b"\r\n\r\n"]
+)
+async def test_the_answer_is_not_http(raw: bytes, face: Any) -> None:
+    """What cannot be understood is as good as lost."""
+    with scripted_server() as server:
+        server.otherwise = send_and_close(raw)
+        async with opened(face(KEY, base_url=server.url, clock=Clock())) as client:
+            await _fails_as_the_table_says("the answer is not HTTP", client)
+
+
 async def test_an_untrusted_certificate(face: Any) -> None:
     """Whom the system does not trust is not asked again."""
     with _tls_server() as (url, connections):
@@ -302,6 +369,12 @@ def _tls_server() -> Iterator[tuple[str, list[int]]]:
 def test_every_row_is_tested() -> None:
     """The table has no row that nothing shows."""
     others = {
+        "nobody has that name",
+        "no connection within `timeout.connect`",
+        "no connection within the total",
+        "the proxy refuses to connect",
+        "another call met a 429, and this one may not wait",
+        "the answer is not HTTP",
         "nothing listens there",
         "an untrusted certificate",
         "no connection is free within the total",

@@ -42,6 +42,7 @@ from confidentai_admin import (
     Timeout,
     UnprocessableEntityError,
     _retry,
+    record_calls,
 )
 from confidentai_admin._surroundings import Surroundings, replaced
 
@@ -745,9 +746,11 @@ async def test_an_answer_beyond_all_measure_is_an_error(action: Action) -> None:
             with pytest.raises(ConfidentAIError, match="longer than 1000 bytes") as caught:
                 await client.projects.list()
             assert not caught.value.outcome_unknown
+            assert caught.value.body is None  # type: ignore[attr-defined]
             with pytest.raises(ConfidentAIError) as caught:
                 await client.projects.create("n")
             assert caught.value.outcome_unknown
+            assert caught.value.body  # type: ignore[attr-defined]
             assert (await client.whoami()).id == "o"
     assert len(server.requests) == 3
 
@@ -865,7 +868,7 @@ async def test_a_proxy_that_refuses(call: str) -> None:
     with scripted_server() as proxy:
         proxy.otherwise = answer(status=407, body=b"", close=True)
         url = "https://own.invalid"
-        async with AsyncConfidentAI(KEY, base_url=url, proxy=proxy.url, max_retries=0) as client:
+        async with AsyncConfidentAI(KEY, base_url=url, proxy=proxy.url) as client:
             with pytest.raises(APIConnectionError, match="proxy") as caught:
                 await CALLS[call](client)
     assert not caught.value.outcome_unknown
@@ -1137,6 +1140,58 @@ async def test_a_key_that_the_server_repeats_is_masked() -> None:
                 await client.whoami()
     assert key not in str(vars(caught.value))
     assert key.encode() not in bytes(caught.value.body or b"")
+
+
+async def test_a_key_that_the_server_repeats_in_json_is_masked() -> None:
+    """A key with characters that JSON quotes is found in its quoted form as well."""
+    key = 'confident_us_org_"quoted\\' + "x" * 20
+    with scripted_server(refuse(401, f"unknown key {key}!")) as server:
+        async with AsyncConfidentAI(key, base_url=server.url) as client:
+            with pytest.raises(AuthenticationError, match=r"unknown key \*+!"):
+                await client.whoami()
+
+
+async def test_a_key_that_the_server_repeats_in_a_header_is_masked() -> None:
+    """What is kept of an answer's headers does not show the client's own key."""
+    key = "confident_us_org_" + "x" * 20
+    with scripted_server(refuse(404, X_Request_Id=f"r-{key}", X_Other=key)) as server:
+        async with AsyncConfidentAI(key, base_url=server.url) as client:
+            with record_calls() as calls, pytest.raises(NotFoundError) as caught:
+                await client.whoami()
+    assert caught.value.request_id == calls[0].request_id == "r-" + "*" * 15
+    assert key not in f"{calls} {calls[0].headers} {vars(caught.value)}"
+    assert calls[0].headers["x-other"] == "*" * 15
+
+
+def _listen_for_ever(connection: socket.socket) -> None:
+    while connection.recv(4096):
+        pass
+
+
+@pytest.mark.parametrize("call", ["a read", "a deletion", "a resent invitation", "a creation"])
+async def test_a_total_that_is_over_before_there_is_a_connection(call: str) -> None:
+    """Where TLS was never established nothing was sent, whether or not there is a body."""
+    with _listener(_listen_for_ever) as (port, _):
+        async with AsyncConfidentAI(KEY, base_url=f"https://127.0.0.1:{port}", timeout=0.1) as client:
+            with pytest.raises(APITimeoutError) as caught:
+                await CALLS[call](client)
+    assert not caught.value.outcome_unknown
+
+
+async def test_no_limit_is_rounded_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """aiohttp would round limits of more than 5 seconds up to a whole one: it is told not to."""
+    thresholds: list[float] = []
+    make = aiohttp.ClientTimeout
+
+    def recording(**limits: Any) -> aiohttp.ClientTimeout:
+        thresholds.append(limits["ceil_threshold"])
+        return make(**limits)
+
+    with scripted_server(answer(ORGANIZATION)) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url) as client:
+            monkeypatch.setattr(aiohttp, "ClientTimeout", recording)
+            await client.whoami()
+    assert thresholds == [math.inf]
 
 
 def test_plain_http_does_not_leave_this_machine_by_a_proxy() -> None:

@@ -99,7 +99,7 @@ async def test_a_429_slows_the_calls_that_wait_for_a_connection(no_backoff: None
 
 
 async def test_a_429_without_a_time_slows_by_the_pause_of_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where there is no Retry-After, all wait as long as the call that met it waits before its next attempt."""
+    """Where there is no Retry-After, all wait as long as the call that met it, and then a little, not all alike."""
     monkeypatch.setattr(_retry, "backoff", lambda retries: 0.4)
     clock = RecordingClock()
     with scripted_server(refuse(429), answer(ORGANIZATION)) as server:
@@ -108,7 +108,7 @@ async def test_a_429_without_a_time_slows_by_the_pause_of_the_call(monkeypatch: 
                 await client.with_options(max_retries=0).whoami()
             await client.whoami()
     (pause,) = clock.pauses
-    assert 0.2 < pause <= 0.4
+    assert 0.6 < pause <= 0.4 + 0.4
 
 
 @pytest.mark.parametrize("write", [False, True])
@@ -173,6 +173,96 @@ async def test_closing_ends_the_calls_that_were_slowed(no_backoff: None) -> None
         with pytest.raises(ConfigurationError, match="closed"):
             await asyncio.wait_for(call, 5)
     assert len(server.requests) == 1
+
+
+async def test_429s_in_a_row_slow_more_and_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the server names no time, the pause of all grows with each 429 in a row, however few each call repeats."""
+    monkeypatch.setattr(_retry, "backoff", lambda retries: 0.1 * 2**retries)
+    clock = RecordingClock()
+    with scripted_server() as server:
+        server.otherwise = refuse(429)
+        async with AsyncConfidentAI(KEY, base_url=server.url, clock=clock, max_retries=0) as client:
+            for _ in range(5):
+                with pytest.raises(RateLimitError):
+                    await client.whoami()
+            assert [round(pause - 0.1, 1) for pause in clock.pauses] == [0.1, 0.2, 0.4, 0.8]
+            server.script = [answer(ORGANIZATION), refuse(429)]
+            await client.whoami()
+            with pytest.raises(RateLimitError):
+                await client.whoami()
+            with pytest.raises(RateLimitError):
+                await client.whoami()
+    assert round(clock.pauses[-1] - 0.1, 1) == 0.1
+
+
+async def test_a_call_in_the_queue_is_told_of_the_429(no_backoff: None) -> None:
+    """What waits for a connection behind calls that a 429 holds up has the time that is left on its error."""
+    waits = asyncio.Event()
+
+    class StandingClock(RecordingClock):
+        async def sleep(self, seconds: float, /) -> None:
+            waits.set()
+            await asyncio.get_running_loop().create_future()
+
+    with scripted_server(refuse(429, Retry_After="20")) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url, clock=StandingClock(), max_connections=1) as client:
+            with pytest.raises(RateLimitError):
+                await client.with_options(max_retries=0).whoami()
+            holding = asyncio.create_task(client.whoami())
+            await waits.wait()
+            with pytest.raises(RateLimitError) as caught:
+                await client.with_options(timeout=15).projects.create("n")
+            assert caught.value.retry_after is not None
+            assert not caught.value.outcome_unknown
+            holding.cancel()
+            await asyncio.wait([holding])
+    assert len(server.requests) == 1
+
+
+async def test_what_would_have_no_time_for_an_answer_is_not_sent(no_backoff: None) -> None:
+    """A wait that ends a moment before the total does is not begun: the request could only be lost."""
+    clock = RecordingClock()
+    with scripted_server(refuse(429, Retry_After="86400")) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url, clock=clock, timeout=60) as client:
+            with pytest.raises(RateLimitError):
+                await client.whoami()
+            with pytest.raises(RateLimitError, match="not sent"):
+                await client.projects.create("n")
+    assert clock.pauses == []
+    assert len(server.requests) == 1
+
+
+async def test_a_pause_that_took_too_long_is_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a pause came back after the total was over, there is no other attempt."""
+    monkeypatch.setattr(_retry, "backoff", lambda retries: 0.1)
+
+    class LateClock(RecordingClock):
+        async def sleep(self, seconds: float, /) -> None:
+            await super().sleep(seconds + 100)
+
+    with scripted_server(refuse(503), answer(ORGANIZATION)) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url, clock=LateClock()) as client:
+            with pytest.raises(APITimeoutError, match="not sent") as caught:
+                await client.whoami()
+    assert not caught.value.outcome_unknown
+    assert len(server.requests) == 1
+
+
+def test_the_longest_wait_counts() -> None:
+    """A later 429 that asks for less shortens nothing."""
+    slowdown = _retry.Slowdown()
+    slowdown.hear(100.0, 30.0)
+    slowdown.hear(101.0, 9.0)
+    assert slowdown.left(101.0) == 29.0
+    assert slowdown.left(130.0) == 0.0
+
+
+def test_a_budget_is_never_more_than_full() -> None:
+    """However many calls went well, an outage costs ten repeats and a tenth of its calls."""
+    budget = _retry.RetryBudget()
+    for _ in range(1000):
+        budget.earn()
+    assert [budget.spend() for _ in range(12)] == [True] * 10 + [False] * 2
 
 
 # The queue ------------------------------------------------------------------------------------------------------------
@@ -291,7 +381,8 @@ async def test_an_outage_is_not_multiplied_by_200_callers(outage: str) -> None:
                 results = await asyncio.gather(*(client.whoami() for _ in range(200)), return_exceptions=True)
     wanted = RateLimitError if outage == "429" else (InternalServerError, APIConnectionError)
     assert all(isinstance(result, wanted) for result in results)
-    assert 200 < len(server.requests) < 240
+    # After a 429 all wait, and some for longer than they may.
+    assert (0 if outage == "429" else 200) < len(server.requests) < 240
     assert sum(details.attempts for details in calls) == len(server.requests)
     assert max(details.elapsed for details in calls) <= total
 

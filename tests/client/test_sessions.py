@@ -5,15 +5,20 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import aiohttp
 import anyio
 import pytest
 
 from confidentai_admin import AsyncConfidentAI, ConfigurationError
+from confidentai_admin._fork import generation
 from confidentai_admin.emulator import Emulator
 
-from .scripted_server import answer, scripted_server
+from .recording_clock import RecordingClock
+from .scripted_server import answer, refuse, scripted_server
 from .subprocess_program import run
 
 KEY = "an-organization-key"
@@ -113,6 +118,81 @@ def test_two_loops_at_once_are_a_clear_error(emulator: Emulator) -> None:
         await client.close()
 
     asyncio.run(main())
+
+
+def test_two_loops_that_come_at_the_same_moment_are_a_clear_error_too() -> None:
+    """Of two threads that make a client's first call together, one has it, and the other is told."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with scripted_server() as server:
+            server.otherwise = answer(ORGANIZATION)
+            for _ in range(40):
+                client = AsyncConfidentAI(KEY, base_url=server.url)
+                both, over = threading.Barrier(2), threading.Barrier(2)
+
+                async def call(
+                    client: AsyncConfidentAI = client, both: threading.Barrier = both, over: threading.Barrier = over
+                ) -> str:
+                    both.wait(5)
+                    try:
+                        return (await client.whoami()).id
+                    except ConfigurationError as error:
+                        return str(error)
+                    finally:
+                        over.wait(5)  # both loops are open until then
+
+                with ThreadPoolExecutor(2) as threads:
+                    results = sorted(threads.map(asyncio.run, [call(), call()]), key=len)
+                assert results[0] == "o"
+                assert "another event loop" in results[1]
+    finally:
+        sys.setswitchinterval(interval)
+
+
+def test_a_factory_that_fails_leaves_the_client_to_others() -> None:
+    """A loop in which no session could be made does not keep the client for itself."""
+    makes = iter([ValueError("not now"), None])
+
+    def make() -> aiohttp.ClientSession:
+        if error := next(makes):
+            raise error
+        return aiohttp.ClientSession()
+
+    with scripted_server(answer(ORGANIZATION)) as server:
+        client = AsyncConfidentAI(KEY, base_url=server.url, session_factory=make)
+
+        async def main() -> None:
+            with pytest.raises(ValueError, match="not now"):
+                await client.whoami()
+            await asyncio.to_thread(asyncio.run, _whoami(client))
+
+        asyncio.run(main())
+
+
+async def test_closing_in_a_child_cancels_nothing_of_the_parents(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wait of the parent's has no task in the child: anyio would try to cancel it for ever."""
+    waits = asyncio.Event()
+
+    class StandingClock(RecordingClock):
+        async def sleep(self, seconds: float, /) -> None:
+            waits.set()
+            await asyncio.get_running_loop().create_future()
+
+    with scripted_server(refuse(429)) as server:
+        client = AsyncConfidentAI(KEY, base_url=server.url, clock=StandingClock())
+        call = asyncio.create_task(client.whoami())
+        await waits.wait()
+        (scope,) = client._transport.pool._pauses
+        of_the_child = generation() + 1
+        monkeypatch.setattr("confidentai_admin._transport.generation", lambda: of_the_child)
+        await asyncio.to_thread(asyncio.run, client.close())
+        assert not scope.cancel_called
+        call.cancel()
+        await asyncio.wait([call])
+    for inherited in client._transport.pool._inherited:
+        if isinstance(inherited, aiohttp.ClientSession):
+            await inherited.close()
 
 
 def test_a_dropped_client_closes_its_connection() -> None:

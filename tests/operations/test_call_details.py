@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import AsyncGenerator
 
 import pytest
 from aiohttp import web
@@ -120,6 +121,36 @@ async def test_tasks_of_the_block_are_recorded_and_others_are_not(
     one, other = await asyncio.gather(recorded("one"), recorded("other"))
     assert {details.path for details in one} == {"/v1/organization", "/v1/projects/one/api-keys"}
     assert {details.path for details in other} == {"/v1/organization", "/v1/projects/other/api-keys"}
+
+
+async def test_a_task_that_outlives_the_block_is_recorded_no_more(async_client: AsyncConfidentAI) -> None:
+    """After the block nothing is added to its list."""
+    may_call = asyncio.Event()
+
+    async def later() -> None:
+        await may_call.wait()
+        await async_client.whoami()
+
+    with record_calls() as calls:
+        task = asyncio.create_task(later())
+        await async_client.projects.list()
+    may_call.set()
+    await task
+    assert [details.operation for details in calls] == ["listProjects"]
+
+
+async def test_a_block_can_end_in_another_context(async_client: AsyncConfidentAI) -> None:
+    """An asynchronous generator is often ended by another task than began it, as those of frameworks are."""
+
+    async def dependency() -> AsyncGenerator[list[CallDetails], None]:
+        with record_calls() as calls:
+            yield calls
+
+    generator = dependency()
+    calls = await asyncio.create_task(generator.__anext__())
+    await generator.aclose()
+    await async_client.whoami()
+    assert calls == []
 
 
 def test_other_threads_are_not_recorded(emulator: Emulator) -> None:

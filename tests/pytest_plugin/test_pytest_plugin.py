@@ -415,6 +415,10 @@ def test_no_other_machine_is_reached(folder: Folder) -> None:
             os.environ["CONFIDENT_BASE_URL"] = url
             return ConfidentAI()
 
+        def by_the_environments_proxy():
+            os.environ["HTTP_PROXY"] = "http://192.0.2.1:3128"
+            return ConfidentAI(trust_env=True, allow_insecure_http=True)
+
         def by_region_in_the_environment():
             del os.environ["CONFIDENT_BASE_URL"]
             os.environ["CONFIDENT_REGION"] = "AU"
@@ -431,7 +435,7 @@ def test_no_other_machine_is_reached(folder: Folder) -> None:
             lambda: ConfidentAI(base_url="https://192.0.2.1"),
             lambda: ConfidentAI(base_url="http://192.0.2.1", allow_insecure_http=True),
             lambda: ConfidentAI(proxy="http://192.0.2.1:3128", allow_insecure_http=True),
-            lambda: ConfidentAI(trust_env=True, allow_insecure_http=True),
+            by_the_environments_proxy,
             lambda: by_environment("https://192.0.2.1"),
             by_region_in_the_environment,
             by_default,
@@ -442,6 +446,7 @@ def test_no_other_machine_is_reached(folder: Folder) -> None:
             with pytest.raises(ConfigurationError, match="may reach no other machine"):
                 client.projects.list()
             assert confident_emulator.calls == []
+            os.environ.pop("HTTP_PROXY", None)
             if client is not before:
                 client.close()
 

@@ -1,0 +1,164 @@
+"""A connection that is kept between two calls, and what may have happened on it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import aiohttp
+import pytest
+import trustme
+
+from confidentai_admin import APITimeoutError, AsyncConfidentAI, ConfidentAI, Timeout
+
+from .scripted_server import Action, answer, scripted_server
+
+KEY = "an-organization-key"
+ORGANIZATION = {"organization": {"id": "o", "name": "n", "plan": "TEAM", "created_at": "2026-01-01T00:00:00.000Z"}}
+OTHER = {"organization": {"id": "stale", "name": "n", "plan": "TEAM", "created_at": "2026-01-01T00:00:00.000Z"}}
+
+UNASKED: dict[str, bytes] = {
+    "an answer": b'HTTP/1.1 200 OK\r\nContent-Length: 31\r\n\r\n{"success":true,"data":{"x":1}}',
+    "an answer without an end": b'HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"success":true',
+    "a timeout": b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+    "a timeout without a length": b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n<html>",
+    "something else": b"goodbye\r\n\r\n",
+}
+
+
+class Gateway:
+    """Answers, and then says something that nobody asked for."""
+
+    def __init__(self, unasked: bytes) -> None:
+        self._unasked = unasked
+        self.may_speak = threading.Event()
+        self.has_spoken = threading.Event()
+
+    def __call__(self, connection: socket.socket) -> bool:
+        answer(ORGANIZATION)(connection)
+        self.may_speak.wait(5)
+        connection.sendall(self._unasked)
+        self.has_spoken.set()
+        return True
+
+
+@pytest.mark.parametrize("unasked", UNASKED)
+async def test_what_nobody_asked_for_is_no_answer(unasked: str) -> None:
+    """A creation after it is sent on another connection, and gets its own answer."""
+    gateway = Gateway(UNASKED[unasked])
+    with scripted_server(gateway, answer({"mine": True})) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url) as client:
+            await client.whoami()
+            gateway.may_speak.set()
+            assert await asyncio.to_thread(gateway.has_spoken.wait, 5)
+            assert await client.request("POST", "/v1/projects", json={}) == {"mine": True}
+    assert [(request.method, request.connection) for request in server.requests] == [("GET", 1), ("POST", 2)]
+
+
+def test_what_nobody_asked_for_is_no_answer_on_the_blocking_face() -> None:
+    """The same holds for blocking calls."""
+    gateway = Gateway(UNASKED["an answer"])
+    with (
+        scripted_server(gateway, answer({"mine": True})) as server,
+        ConfidentAI(KEY, base_url=server.url) as client,
+    ):
+        client.whoami()
+        gateway.may_speak.set()
+        assert gateway.has_spoken.wait(5)
+        assert client.request("POST", "/v1/projects", json={}) == {"mine": True}
+
+
+@pytest.mark.parametrize("face", [AsyncConfidentAI, ConfidentAI])
+def test_a_body_ends_with_the_total_even_where_aiohttp_forgets_it(face: Any) -> None:
+    """aiohttp's limit ends when it lets go of the connection: the call ends all the same."""
+    gateway = Gateway(UNASKED["a timeout without a length"])
+    limits = Timeout(total=0.2)
+
+    def make() -> aiohttp.ClientSession:
+        return aiohttp.ClientSession()  # with a connector that gives out such a connection
+
+    with scripted_server(gateway) as server:
+        server.otherwise = server.hang
+        client = face(KEY, base_url=server.url, session_factory=make, max_retries=0)
+
+        async def run() -> None:
+            async with client:
+                await client.whoami()
+                gateway.may_speak.set()
+                await asyncio.to_thread(gateway.has_spoken.wait, 5)
+                await asyncio.wait_for(client.with_options(timeout=limits).request("GET", "/x"), 5)
+
+        def block() -> None:
+            with client:
+                client.whoami()
+                gateway.may_speak.set()
+                gateway.has_spoken.wait(5)
+                client.with_options(timeout=limits).request("GET", "/x")
+
+        with pytest.raises(APITimeoutError):
+            asyncio.run(run()) if face is AsyncConfidentAI else block()
+
+
+# Through TLS ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    """A certificate authority of the tests' own."""
+    return trustme.CA()
+
+
+class TlsServer:
+    """Answers each connection's first request, and closes it when told to, without a word of TLS."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._context = context
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"https://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.may_close = threading.Event()
+        self.has_closed = threading.Event()
+        self.requests: list[bytes] = []
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        action: Action = answer(ORGANIZATION)
+        for _ in range(2):
+            plain, _ = self._listener.accept()
+            with self._context.wrap_socket(plain, server_side=True) as connection:
+                self.requests.append(connection.recv(65536))
+                action(connection)
+                self.may_close.wait(5)
+            self.has_closed.set()
+
+    def stop(self) -> None:
+        """Wait until both connections are served."""
+        self._thread.join(5)
+        self._listener.close()
+
+
+@pytest.fixture(params=[ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["1.2", "1.3"])
+def tls_server(request: pytest.FixtureRequest, authority: trustme.CA) -> Iterator[TlsServer]:
+    """A server that speaks one version of TLS."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = context.maximum_version = request.param
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    server = TlsServer(context)
+    yield server
+    server.stop()
+
+
+async def test_a_close_already_received_through_tls_costs_nothing(tls_server: TlsServer, authority: trustme.CA) -> None:
+    """A creation is not written on a kept connection whose end has come while the loop was busy."""
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    async with AsyncConfidentAI(KEY, base_url=tls_server.url, ssl_context=trusting) as client:
+        await client.whoami()
+        tls_server.may_close.set()
+        assert tls_server.has_closed.wait(5)  # and nothing else runs in this loop meanwhile
+        await client.request("POST", "/v1/projects", json={})
+    assert [request.split()[0] for request in tls_server.requests] == [b"GET", b"POST"]
