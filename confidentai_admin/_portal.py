@@ -187,6 +187,8 @@ class _LoopThread:
             _running.discard(self)
 
     def call(self, function: Callable[[], Awaitable[T]]) -> T:
+        if _is_left_behind():
+            _Call(function).wait()
         loop = self._loop or self._started()
         self.refuse_itself()
         call = _Call(function)
@@ -194,7 +196,9 @@ class _LoopThread:
         held = context.run(_deprecation.hold)
         self._calls.add(call)
         try:
-            if not _submit(loop, lambda: self._begin(call), context):
+            if _is_left_behind():
+                call.abandon()
+            elif not _submit(loop, lambda: self._begin(call), context):
                 raise ConfigurationError(_CLOSED)
             call.wait()
         except BaseException:
@@ -241,7 +245,8 @@ class _LoopThread:
 
     def join(self, timeout: float) -> None:
         """Wait until the loop has ended."""
-        if self._generation == generation() and self._thread is not None:
+        # Python's own end leaves the thread where it is.
+        if self._generation == generation() and self._thread is not None and not sys.is_finalizing():
             self._thread.join(timeout)
 
     def _begin_shut_down(self) -> None:
@@ -276,12 +281,21 @@ def _submit(
 
 
 _running: set[_LoopThread] = set()
+_is_exiting = False
+
+
+def _is_left_behind() -> bool:
+    """Whether the program ends without this thread."""
+    return _is_exiting and threading.current_thread().daemon
 
 
 def _stop_at_exit() -> None:
+    global _is_exiting
+    # Daemon threads wait from here on, for what they called and for what they will call. Python ends them without a
+    # word, and an error would be one.
+    _is_exiting = True
     threads = list(_running)
     for thread in threads:
-        # Only daemon threads can still wait for a call. Python ends them without a word, and an error would be one.
         thread.abandon_calls()
         thread.begin_stop()
     for thread in threads:
@@ -314,11 +328,16 @@ class Portal:
         """Run a coroutine function of the core in the loop and wait for its result.
 
         Raises:
-            ConfigurationError: The client is closed, or this is the loop's own thread.
+            ConfigurationError: The client is closed, or this is the loop's own thread, or Python is ending.
             BaseException: Whatever the function raises, and what a signal handler raises here.
         """
         if self._is_closed:
             raise ConfigurationError(_CLOSED)
+        if sys.is_finalizing():
+            raise ConfigurationError(
+                "Python is ending, and threads run no more: make the last calls before, in an atexit handler at the"
+                " latest, and none in __del__."
+            )
         return self._own_thread().call(lambda: function(*args, **kwargs))
 
     def _own_thread(self) -> _LoopThread:

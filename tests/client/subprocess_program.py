@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,9 @@ LIMIT = 20.0  # seconds, for a machine that is busy
 
 # Python 3.12 and later warn of every fork in a process that has threads.
 _FORK = "ignore:This process:DeprecationWarning"
+
+# asyncio's debug mode tells of steps that take long, as they do on a machine that is busy.
+_SLOW = re.compile(r"^Executing <.*> took \d+\.\d+ seconds\n", re.MULTILINE)
 
 
 @dataclass
@@ -47,7 +51,7 @@ class Program:
             self._kill()
             output, errors = self.process.communicate()
             raise AssertionError(f"the program did not end\n{output}\n{errors}") from None
-        return Finished(self.process.returncode, output, errors)
+        return Finished(self.process.returncode, output, _SLOW.sub("", errors))
 
     def _kill(self) -> None:
         # Its children hold the pipes open as well.
