@@ -7,7 +7,7 @@ in it: the client, the emulator and their libraries are imported by the tests th
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,14 +18,12 @@ if TYPE_CHECKING:
 _HAS_PASSED = pytest.StashKey[bool]()
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+# The old kind of wrapper: it is the only one of older versions of pytest.
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, None]:
     """Note for the end of the fixture how the test itself went."""
-    report = yield
-    item.stash[_HAS_PASSED] = call.when == "call" and report.passed
-    return report
+    outcome = yield
+    item.stash[_HAS_PASSED] = call.when == "call" and outcome.get_result().passed
 
 
 @pytest.fixture

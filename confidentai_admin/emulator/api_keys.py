@@ -35,6 +35,7 @@ def add(world: World, scope: Scope, name: str, value: str | None = None) -> ApiK
         created_at=world.clock.now(),
     )
     scope.api_keys[api_key.id] = api_key
+    world.key_values.append(api_key.value)
     return api_key
 
 

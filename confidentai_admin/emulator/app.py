@@ -24,7 +24,9 @@ from .refusal import (
     TOO_LARGE,
     UNKNOWN_FIELD,
     UNKNOWN_ROUTE,
+    WRONG_CONTENT_TYPE,
     WRONG_METHOD,
+    WRONG_SHAPE,
     Refused,
 )
 from .shapes import Record
@@ -114,7 +116,8 @@ class App:
         arrived = self._clock.monotonic()
         fault = self.faults.take(request.method, raw_path, operation)
         with self._lock:
-            secrets = _secrets(self._world)
+            world = self._world
+            secrets = list(world.key_values)
         entry = self.calls.begin(
             RecordedCall(
                 request.method,
@@ -126,7 +129,7 @@ class App:
             )
         )
         if fault is None:
-            response = (await self._receive(request, route, entry))()
+            response = (await self._receive(request, route, world, entry))()
             gateway.note_status(request, entry, response.status)
             return response
         with self._holding():
@@ -137,11 +140,11 @@ class App:
                 entry,
                 arrived=arrived,
                 take_in=lambda: self._take_in_regardless(request, entry),
-                receive=lambda: self._receive(request, route, entry),
+                receive=lambda: self._receive(request, route, world, entry),
             )
 
     async def _receive(
-        self, request: web.BaseRequest, route: routes.Route | routes.WrongMethod | None, entry: Entry
+        self, request: web.BaseRequest, route: routes.Route | routes.WrongMethod | None, world: World, entry: Entry
     ) -> Callable[[], web.Response]:
         """Take a request in; what comes back does its work, at once, and gives the answer."""
         try:
@@ -160,14 +163,20 @@ class App:
         except Refused as refusal:
             refused = refusal
             return lambda: self._refuse(refused)
-        return lambda: self._carry_out(request, route, raw, entry)
+        return lambda: self._carry_out(request, route, raw, world, entry)
 
-    def _carry_out(self, request: web.BaseRequest, route: routes.Route, raw: bytes, entry: Entry) -> web.Response:
+    def _carry_out(
+        self, request: web.BaseRequest, route: routes.Route, raw: bytes, world: World, entry: Entry
+    ) -> web.Response:
         operation = route.operation
         try:
             with self._lock:
                 # The key may have been deleted, or the world been reset, while the body came in.
                 api_keys.authenticate(self._world, request.headers.get(KEY_HEADER))
+                if self._world is not world:
+                    # The world that this call came to is gone, and so is its record.
+                    gateway.end(request)
+                    return web.Response()
                 query = read_query(parse_qsl(request.rel_url.raw_query_string, keep_blank_values=True), operation.query)
                 body = {} if operation.body is None else read_body(_parse_json(request, raw), operation.body)
                 data = WORK[operation.name](Call(self._world, route.ids, query, body))
@@ -203,7 +212,7 @@ class App:
             return success(self.perform(verb, {}))
         body = _parse_json(request, raw)
         if not isinstance(body, dict):
-            raise Refused(MALFORMED, "The request's body must be a JSON object.")
+            raise Refused(WRONG_SHAPE, "The request's body must be a JSON object.")
         return success(self.perform(verb, body))
 
     def _refuse(self, refusal: Refused) -> web.Response:
@@ -237,14 +246,10 @@ def _failed() -> web.Response:
     return failure(500, "The emulator failed to answer; its log says why.")
 
 
-def _secrets(world: World) -> list[str]:
-    return [api_key.value for scope in world.scopes() for api_key in scope.api_keys.values()]
-
-
 def _recorded(raw: bytes, world: World) -> Any:
     """Give the JSON of a body as it may be recorded, or None if there is none."""
     try:
-        return masked_json(json.loads(raw), _secrets(world))
+        return masked_json(json.loads(raw), world.key_values)
     except (ValueError, RecursionError):
         return None
 
@@ -257,7 +262,7 @@ def _parse_json(request: web.BaseRequest, raw: bytes) -> object:
     if not raw:
         raise Refused(MALFORMED, "The request's body is missing; it must be a JSON object.")
     if request.content_type != "application/json":
-        raise Refused(MALFORMED, "The request's body must be declared as Content-Type: application/json.")
+        raise Refused(WRONG_CONTENT_TYPE, "The request's body must be declared as Content-Type: application/json.")
     try:
         return json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant)
     except (ValueError, RecursionError):

@@ -34,6 +34,8 @@ __all__ = ["Answer", "Cut", "Drip", "Drop", "Fault", "Faults", "Hang", "Redirect
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
 _METHODS: Final = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS")
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+# A clock cannot be moved to where there are no dates.
+_LONGEST_DELAY: Final = 1_000_000_000
 # These say where a message ends; `Cut` and `Truncate` are there for what ends too early.
 _FRAMING: Final = ("content-length", "transfer-encoding")
 
@@ -60,7 +62,7 @@ class Answer:
     """
 
     status: int
-    body: Any = attrs.field(default=_Default.FAILURE, kw_only=True)
+    body: Any = attrs.field(default=_Default.FAILURE, kw_only=True, repr=False)  # there may be a key in it
     headers: Mapping[str, str] | None = attrs.field(default=None, kw_only=True)
     retry_after: float | str | None = attrs.field(default=None, kw_only=True)
     after_work: bool = attrs.field(default=False, kw_only=True)
@@ -208,7 +210,7 @@ class Drip:
     pieces: int = 8
 
     def __attrs_post_init__(self) -> None:
-        check_seconds(self.pause, "pause")
+        _check_delay(self.pause, "pause")
         _check_whole(self.pieces, "pieces", 1, 1_000_000)
 
 
@@ -340,8 +342,8 @@ class Faults:
         """
         if fault is not None and not isinstance(fault, _KINDS):
             raise TypeError(f"fault must be one of {', '.join(kind.__name__ for kind in _KINDS)}, or None.")
-        check_seconds(delay_before, "delay_before")
-        check_seconds(delay_after, "delay_after")
+        _check_delay(delay_before, "delay_before")
+        _check_delay(delay_after, "delay_after")
         if fault is None and not delay_before and not delay_after:
             raise ValueError("There is neither a fault nor a delay.")
         _check_whole(nth, "nth", 1)
@@ -442,6 +444,11 @@ def _check_whole(value: int, name: str, minimum: int | None = None, maximum: int
         raise ValueError(f"{name} must be {minimum} or more.")
     if maximum is not None and value > maximum:
         raise ValueError(f"{name} must be {maximum} or less.")
+
+
+def _check_delay(value: float, name: str) -> None:
+    if check_seconds(value, name) > _LONGEST_DELAY:
+        raise ValueError(f"{name} must be {_LONGEST_DELAY} seconds (some thirty years) at most.")
 
 
 def _check_share(value: float, name: str) -> None:

@@ -15,7 +15,7 @@ from . import (
     projects,
     roles,
 )
-from .refusal import UNKNOWN_ID, Refused
+from .refusal import ODD_ID, Refused
 from .world import Project, Scope, World
 
 
@@ -40,7 +40,7 @@ class Call:
         """Read an id that is an integer; one that is not is as unknown as any other."""
         text = self.ids[name]
         if not (text.isascii() and text.isdigit() and len(text) <= 18 and str(int(text)) == text):
-            raise Refused(UNKNOWN_ID, f"{name} in the path is not the id of anything.")
+            raise Refused(ODD_ID, f"{name} in the path is not the id of anything.")
         return int(text)
 
     def role_id(self) -> str | None:

@@ -46,18 +46,22 @@ MALFORMED: Final = Rule(
     "malformed",
     400,
     "published",
-    "The body is missing, no JSON, no object, not declared as JSON, or not encoded as declared.",
+    "The body is missing, no JSON, or not encoded as declared.",
 )
+WRONG_CONTENT_TYPE: Final = Rule("wrong-content-type", 400, "assumed", "The body is not declared as JSON.")
 WRONG_SHAPE: Final = Rule(
     "wrong-shape",
     400,
     "assumed",
-    "A field or a query parameter is missing, given twice, empty, of a wrong type or out of range.",
+    "The body is no object, or a field or a query parameter is missing, given twice, empty, of a wrong type or out of"
+    " range.",
 )
 UNKNOWN_FIELD: Final = Rule("unknown-field", 400, "assumed", "A field or a query parameter is not known there.")
 UNKNOWN_ID: Final = Rule(
     "unknown-id", 404, "published", "An id in the path (or in a verb's body) is the id of nothing in that scope."
 )
+
+ODD_ID: Final = Rule("odd-id", 404, "assumed", "An API key's or invitation's id in the path is no whole number.")
 
 NAME_TAKEN: Final = Rule(
     "name-taken", 409, "published", "Another project, or another role of the scope, has this name."

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from .refusal import MALFORMED, UNKNOWN_FIELD, WRONG_SHAPE, Refused
+from .refusal import UNKNOWN_FIELD, WRONG_SHAPE, Refused
 from .shapes import Field, ListOf, Record, Shape, Text, Truth, Whole
 
 _EMAIL: Final = re.compile(
@@ -61,7 +61,7 @@ def read_query(query: Sequence[tuple[str, str]], fields: tuple[Field, ...]) -> d
 def read_body(value: object, record: Record) -> dict[str, Any]:
     """Give a request's body as a dictionary, if it has the record's shape."""
     if not isinstance(value, dict):
-        raise Refused(MALFORMED, f"The request's body must be a JSON object, not {_kind(value)}.")
+        raise Refused(WRONG_SHAPE, f"The request's body must be a JSON object, not {_kind(value)}.")
     check(value, record, "")
     return value
 

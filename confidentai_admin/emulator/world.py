@@ -142,6 +142,8 @@ class World:
     scope: Scope
     ids: Ids = attrs.field(eq=False, repr=False)
     clock: Clock = attrs.field(eq=False, repr=False)
+    key_values: list[str] = attrs.field(factory=list, eq=False, repr=False)
+    """The values of all API keys that ever were, so that none is recorded."""
     users: dict[str, User] = attrs.Factory(dict)
     projects: dict[str, Project] = attrs.Factory(dict)
     governance_policies: dict[str, GovernancePolicy] = attrs.Factory(dict)

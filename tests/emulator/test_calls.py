@@ -282,3 +282,14 @@ def test_reading_is_safe_while_calls_come() -> None:
         assert sorted(call.body["name"] for call in emu.writes) == sorted(
             f"{a}/{b}" for a in range(4) for b in range(25)
         )
+
+
+def test_a_key_that_is_gone_is_masked_all_the_same(emu: Emulator) -> None:
+    """The values of keys that were deleted, by themselves or with their project, are not recorded either."""
+    key = ask(emu, "POST", "/v1/organization/api-keys", {"name": "k"}).json["data"]["apiKey"]
+    ask(emu, "DELETE", f"/v1/organization/api-keys/{key['id']}")
+    made = ask(emu, "POST", "/v1/projects", {"name": "P"}).json["data"]
+    ask(emu, "DELETE", f"/v1/projects/{made['project']['id']}")
+    ask(emu, "POST", "/v1/projects", {"name": key["value"], "description": made["apiKey"]["value"]})
+    assert key["value"] not in repr(emu.calls)
+    assert made["apiKey"]["value"] not in repr(emu.calls)

@@ -580,3 +580,32 @@ def test_a_reset_of_the_world_forgets_the_faults(emu: Emulator) -> None:
         reset()
         assert ask(emu, "GET", "/v1/projects").status == 200
         emu.faults.check()
+
+
+async def test_a_call_that_was_held_before_a_reset_does_nothing_after_it(emu: Emulator) -> None:
+    """The work of a delayed call belongs to the world it came to: after a reset it is not done."""
+    emu.faults.add("createProject", delay_before=3600)
+    held = asyncio.create_task(asyncio.to_thread(ask, emu, "POST", "/v1/projects", {"name": "Ghost"}))
+    await until(lambda: emu.calls and emu.calls[0].body)
+    emu.reset()
+    emu.clock.advance(3600)
+    with pytest.raises(LOST):
+        await held
+    assert projects(emu) == []
+    assert emu.calls == []
+
+
+def test_a_body_is_not_shown_by_the_repr_of_its_fault(emu: Emulator) -> None:
+    """What a test has the emulator answer may hold a key, and the repr is in messages and records."""
+    added = emu.faults.add("*", Answer(200, body={"value": emu.api_key}))
+    assert emu.api_key not in repr(added)
+    emu.faults.clear()
+
+
+def test_no_delay_is_longer_than_a_clock_can_be_moved(emu: Emulator) -> None:
+    """A delay that could not be ended by moving the clock is refused where it is added."""
+    for delay in (1e10, 1e300):
+        with pytest.raises(ValueError, match="thirty years"):
+            emu.faults.add("*", delay_before=delay)
+        with pytest.raises(ValueError, match="thirty years"):
+            Drip(delay)

@@ -52,6 +52,18 @@ async def wrong_shape(api: Api) -> Answer:
     return await api.call("createProject", body={"name": ""})
 
 
+async def wrong_shape_of_a_body(api: Api) -> Answer:
+    return await api.call("createProject", body=[])
+
+
+async def wrong_content_type(api: Api) -> Answer:
+    return await api.send("POST", "/v1/projects", data=b"{}", headers={"Content-Type": "text/plain"})
+
+
+async def odd_id(api: Api) -> Answer:
+    return await api.call("getOrganizationApiKey", "seven")
+
+
 async def wrong_shape_in_a_query(api: Api) -> Answer:
     return await api.call("listMembers", query="?page=0")
 
@@ -165,8 +177,10 @@ MEETINGS: dict[str, list[Meeting]] = {
     "wrong-method": [wrong_method, wrong_method_of_a_verb],
     "project-key": [project_key],
     "too-large": [too_large],
-    "wrong-shape": [wrong_shape, wrong_shape_in_a_query, wrong_shape_in_a_method],
+    "wrong-content-type": [wrong_content_type],
+    "wrong-shape": [wrong_shape, wrong_shape_of_a_body, wrong_shape_in_a_query, wrong_shape_in_a_method],
     "unknown-field": [unknown_field, unknown_field_in_a_query],
+    "odd-id": [odd_id],
     "policy-name-taken": [policy_name_taken],
     "unknown-email": [unknown_email],
     "unknown-role": [unknown_role],
