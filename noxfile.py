@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -57,7 +58,9 @@ def tests(session: nox.Session, versions: str) -> None:
     options = ["-p", "no:anyio"] if versions == "lowest" else []
     environment = {"COVERAGE_FILE": f"{session.create_tmp()}/coverage"}
     session.run("coverage", "erase", env=environment)
-    session.run("coverage", "run", "-m", "pytest", *options, *session.posargs, env=environment)
+    # A file's tests stay together: some of them are about the file's whole run.
+    workers = [] if session.posargs else ["--numprocesses", "auto", "--dist", "loadfile"]
+    session.run("coverage", "run", "-m", "pytest", *options, *workers, *session.posargs, env=environment)
     session.run("coverage", "combine", "--quiet", env=environment)
     if not session.posargs:
         session.run("coverage", "report", env=environment)
@@ -65,9 +68,17 @@ def tests(session: nox.Session, versions: str) -> None:
 
 @nox.session
 def soak(session: nox.Session) -> None:
-    """Play 2,000 random sequences, other ones every time; with ``-- --hypothesis-seed=N``, those of an earlier run."""
+    """Play 2,000 random sequences, other ones every time.
+
+    With ``-- --hypothesis-seed=N``, those of an earlier run, which printed that option as it began. A sequence that
+    fails names its own seed: ``MODEL_SEED=<hex> pytest tests/model/test_sequences.py`` plays only that one.
+    """
     install(session, "test")
-    session.run("pytest", "tests/model/test_sequences.py", *session.posargs, env={"MODEL_SEQUENCES": "2000"})
+    options = [*session.posargs]
+    if not any(option.startswith("--hypothesis-seed") for option in options):
+        options.append(f"--hypothesis-seed={secrets.randbelow(2**32)}")
+    session.log(f"the sequences of {' '.join(options)}")
+    session.run("pytest", "tests/model/test_sequences.py", *options, env={"MODEL_SEQUENCES": "2000"})
 
 
 @nox.session
