@@ -7,12 +7,15 @@ import contextlib
 import contextvars
 import http.client
 import itertools
+import json
 import logging
+import math
+import os
 import threading
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from random import Random
 from typing import Any, cast
 
@@ -33,6 +36,7 @@ from confidentai_admin import (
     record_calls,
 )
 from confidentai_admin.emulator import Emulator, RecordedCall, faults
+from confidentai_admin.emulator.calls import Entry
 
 from ..operations.faces import opened
 from .chance import Chance, built, just, one_of, sampled, several
@@ -47,6 +51,7 @@ LONGEST_BACKOFF = 8.0
 LONGEST_RETRY_AFTER = 60.0
 BUDGET = 10  # repetitions that a client may make at once
 EARNED = 0.1  # and per call
+MARGIN = 1.0  # seconds by the clock that pass by themselves
 PAGES = 8  # that a walk reads at the same time
 
 
@@ -103,6 +108,7 @@ class Sequence:
     max_connections: int = 20
     plan: str = "TEAM"
     outage: Outage | None = None
+    seed: bytes = attrs.field(default=b"", repr=False)
 
 
 # What takes away what another call of the same moment may just have made would need a model of moments.
@@ -131,14 +137,100 @@ _stormy = built(
 )
 
 
+# Each operation with numbers of which most choose something that is there, in the organization or in a project.
+_CREATIONS = ("create_project", "create_invitations", "create_role", "create_policy", "create_key")
+_WRITES = (
+    *("create_role", "create_policy", "update_role", "update_role", "update_policy", "update_policy", "update_key"),
+    *("delete_key", "delete_policy", "delete_role", "revoke_invitation", "resend_invitation", "create_invitations"),
+    *("update_member", "remove_member", "assign", "unassign", "update_organization", "update_project", "create_key"),
+)
+_likely = built(lambda first, rest: (first, *rest), sampled(0, 1), several(sampled(0, 0, 1, 2, 2, 10), 5, 5))
+# The first numbers are the place, and the rest choose what cannot be refused.
+_creation = built(Pick, sampled(*_CREATIONS), built(lambda first: (first,), sampled(0, 1)))
+_told_to_nobody = built(
+    Step,
+    built(lambda pick: (pick,), _creation),
+    built(lambda fault: (Trouble(fault),), built(faults.Drop, after_work=just(True), reset=sampled(False, True))),
+)
+_likely_write = built(
+    Step,
+    built(lambda what, numbers: (Pick(what, numbers),), sampled(*_WRITES), _likely),
+    one_of(*[just(())] * 3, scripts),
+)
+_listed = just(Step((Pick("list_policies", (0,)),), ()))
+_listed_in_a_project = just(Step((Pick("list_policies", (1,)),), ()))
+_creative = built(Sequence, several(one_of(*[_told_to_nobody] * 5, _listed, _listed_in_a_project), 8, 8))
+_writing = built(Sequence, several(_likely_write, 8, 8))
+
+
 def _sequences(chance: Chance[Step]) -> st.SearchStrategy[Sequence]:
     # One draw and no more: of many, hypothesis would make six times out of seven a variant of what it had before.
-    made = one_of(*[built(Sequence, several(chance, 3, 8), **_limits)] * 7, _stormy)
-    return st.binary(min_size=8, max_size=8).map(lambda seed: made(Random(seed)))
+    made = one_of(*[built(Sequence, several(chance, 3, 8), **_limits)] * 7, _stormy, _creative, *[_writing] * 2)
+
+    def make(seed: bytes) -> Sequence:
+        sequence: Sequence = made(Random(seed))
+        return attrs.evolve(sequence, seed=seed)
+
+    again = os.environ.get("MODEL_SEED")
+    if again is not None:
+        return st.builds(make, st.just(bytes.fromhex(again)))
+    return st.binary(min_size=8, max_size=8).map(make)
 
 
 sequences = _sequences(one_of(*[_uninterrupted] * 7, _interrupted))
 uninterrupted = _sequences(_uninterrupted)
+
+
+def _plainly(*numbers: int, names: str) -> Iterator[Pick]:
+    """The operations, in the organization and in a project where they have a place, which the first number chooses."""
+    for name in names.split():
+        yield from (Pick(name, (where, *numbers)) for where in (0, 1))
+
+
+def _each_alone(picks: Iterable[Pick], *troubles: Trouble) -> tuple[Step, ...]:
+    return tuple(Step((pick,), troubles) for pick in picks)
+
+
+#: Whatever chance chooses, each operation succeeds once in these, and each creation is done once without an answer.
+NO_CHANCE = (
+    Sequence(
+        _each_alone(
+            [
+                *_plainly(names="list_projects get_project list_keys get_key list_invitations list_members"),
+                *_plainly(names="list_permissions list_policies list_roles list_governance list_governed"),
+                *_plainly(names="get_organization update_organization create_role create_policy create_key"),
+                *_plainly(names="create_project create_invitations resend_invitation update_key assign unassign"),
+                *_plainly(0, 2, names="update_member"),
+                # Two policies or permissions, and a description that is kept, set, kept, and taken away.
+                *(
+                    each
+                    for given in (1, 0, 2, 0)
+                    for each in _plainly(1, 0, 2, 0, given, names="update_role update_policy")
+                ),
+                *_plainly(names="update_project delete_key revoke_invitation"),
+                *(Pick(name, (where, 2 - where)) for where in (0, 1) for name in ("delete_role", "delete_policy")),
+                *_plainly(names="remove_member"),
+                Pick("delete_project", (0,)),
+            ]
+        )
+    ),
+    Sequence(_each_alone(_plainly(names=" ".join(_CREATIONS)), Trouble(faults.Drop(after_work=True)))),
+    Sequence(_each_alone(_plainly(names=" ".join(_CREATIONS)), Trouble(faults.Cut(0.9)))),
+    Sequence(_each_alone([Pick("create_key", (0,))], Trouble(faults.Hang())) * 2),
+    Sequence(_each_alone([Pick("create_key", (0,))], Trouble(faults.Hang(after_work=True))) * 2),
+    # The second call of each pair has to wait, and the last one cannot wait so long.
+    Sequence(
+        tuple(
+            step
+            for seconds in (5, 30, 3600)
+            for step in (
+                *_each_alone([Pick("get_organization", ())], Trouble(faults.Answer(429, retry_after=seconds))),
+                *_each_alone([Pick("create_key", (0,))]),
+            )
+        ),
+        max_retries=0,
+    ),
+)
 
 
 def simpler(sequence: Sequence) -> Iterator[Sequence]:
@@ -173,7 +265,17 @@ class Violation(AssertionError):  # noqa: N818 - what is said by it is said of t
 
 @attrs.define(repr=False)
 class Tally:
-    """What was done in a run."""
+    """What was done in a run.
+
+    Attributes:
+        kept: Errors that hold the beginning of an answer of which the rest did not come.
+        obeyed: Repetitions for which the server had asked to wait.
+        held: Calls that waited at first, since the server had said to one before that there are too many.
+        not_sent: Calls that had not the time for that.
+        answered: Successes, by operation.
+        done: Writes that the server did.
+        lost: Those of them of which the whole answer was lost with the connection.
+    """
 
     sequences: int = 0
     calls: int = 0
@@ -183,6 +285,13 @@ class Tally:
     interrupted: int = 0
     doubled: int = 0
     secrets: int = 0
+    kept: int = 0
+    obeyed: int = 0
+    held: int = 0
+    not_sent: int = 0
+    answered: Counter[str] = attrs.Factory(Counter)
+    done: Counter[str] = attrs.Factory(Counter)
+    lost: Counter[str] = attrs.Factory(Counter)
     faults: Counter[str] = attrs.Factory(Counter)
 
     def lines(self) -> Iterator[str]:
@@ -192,6 +301,12 @@ class Tally:
             f" {self.interrupted} calls interrupted"
         )
         yield f"faults ({self.faults.total()}): " + ", ".join(f"{name} {n}" for name, n in sorted(self.faults.items()))
+        yield (
+            f"broken answers kept: {self.kept}; Retry-After obeyed: {self.obeyed};"
+            f" held up after a 429: {self.held}, and not sent: {self.not_sent}"
+        )
+        for what, counts in (("answered", self.answered), ("done", self.done), ("done and not told", self.lost)):
+            yield f"{what}: " + ", ".join(f"{name} {n}" for name, n in sorted(counts.items()))
         yield f"writes doubled: {self.doubled}; secrets shown: {self.secrets}"
 
 
@@ -248,6 +363,18 @@ class _Side:
     repetitions: int = 0
     given_up: int = 0  # repetitions that may have been paid for and were not made
     has_met_429: bool = False
+    until: float = -math.inf  # when it may send again, by the clock, at the earliest
+    until_at_most: float = -math.inf  # and when at the latest
+
+
+@attrs.frozen
+class Moment:
+    """When calls began and ended, by the clock, the client's pauses between, and the API's own answers."""
+
+    began: float
+    ended: float
+    pauses: list[float]
+    answers: list[bytes | None]
 
 
 class _Secrets(logging.Handler):
@@ -319,7 +446,8 @@ def play(
         if found is not None:
             violation, sequence = found, candidate
             candidates = simpler(sequence)
-    raise Violation(f"{violation}\n{sequence!r}") from violation.__cause__
+    again = f"To play this one again: MODEL_SEED={sequence.seed.hex()} pytest tests/model/test_sequences.py"
+    raise Violation(f"{violation}\n{sequence!r}\n{again}") from violation.__cause__
 
 
 def _try(emulator: Emulator, face: type[ConfidentAI], sequence: Sequence, tally: Tally) -> Violation | None:
@@ -342,6 +470,7 @@ class _Game:
         self.tally = tally
         self.serials = itertools.count(1)
         self.story: list[str] = []
+        self.answers: dict[int, tuple[Entry, bytes]] = {}
         host, port = emulator.url.removeprefix("http://").split(":")
         self.line = http.client.HTTPConnection(host, int(port), timeout=WATCHDOG)
         emulator.reset()
@@ -352,7 +481,7 @@ class _Game:
         self.tally.sequences += 1
         threads = set(threading.enumerate())
         try:
-            with _logs() as texts:
+            with _logs() as texts, self.overheard():
                 async with self.client() as client:
                     side = _Side(client)
                     for number, step in enumerate(self.sequence.steps):
@@ -364,6 +493,29 @@ class _Game:
             self.require(not failures, f"the emulator failed: {failures}")
         finally:
             self.line.close()
+
+    @contextlib.contextmanager
+    def overheard(self) -> Iterator[None]:
+        """Keep what the API itself answers, before a fault spoils it."""
+        app: Any = self.emulator._app
+        receive = app._receive
+
+        async def listen(*given: Any) -> Callable[[], Any]:
+            work = await receive(*given)
+            entry = next(each for each in given if isinstance(each, Entry))
+
+            def answer() -> Any:
+                response = work()
+                self.answers[id(entry)] = (entry, bytes(response.body))
+                return response
+
+            return answer
+
+        app._receive = listen
+        try:
+            yield
+        finally:
+            del app._receive
 
     def client(self) -> contextlib.AbstractAsyncContextManager[ConfidentAI]:
         return opened(
@@ -397,15 +549,23 @@ class _Game:
         ]
         for operation in operations:
             self.story.append(f"    {operation.text}")
+        log = self.emulator._app.calls
         known = len(self.emulator.calls)
+        slept = len(self.emulator.clock.slept)
         is_raw = any(operation.is_raw for operation in operations)
         self.prepare([None if is_raw and each and each.is_misshapen else each for each in step.troubles], number)
         with record_calls() as details:
+            began = self.emulator.clock.monotonic()
             outcomes = await self.ask(step, operations, side.client)
+            ended = self.emulator.clock.monotonic()
+        pauses = self.emulator.clock.slept[slept:]
         await self.settle()
         self.emulator.faults.clear()
         self.state = after = look(self.emulator)
-        requests = self.emulator.calls[known:]
+        entries = list(log._entries)[known:]
+        requests = [entry.call for entry in entries]
+        own = [self.answers.get(id(entry), (entry, None))[1] for entry in entries]
+        moment = Moment(began, ended, pauses, own)
         for outcome in outcomes:
             self.story.append(f"      {outcome}")
         for request in requests:
@@ -414,7 +574,7 @@ class _Game:
             self.story.append(f"      - {request.method} {request.path}: {request.status}, {done}, {fault!r:.200}")
         self.story.append(f"      state: {differences(before, after)}")
         self.count(operations, outcomes, requests)
-        self.check(step, operations, outcomes, requests, details, side, before, after)
+        self.check(step, operations, outcomes, requests, details, side, before, after, moment)
 
     def prepare(self, troubles: list[Trouble | None], number: int) -> None:
         script = self.emulator.faults
@@ -497,6 +657,11 @@ class _Game:
         self.tally.calls += len(operations)
         self.tally.requests += len(requests)
         self.tally.faults.update(kind for kind in map(_kind_of, requests) if kind is not None)
+        for request in requests:
+            if request.changed_state and request.operation is not None:
+                self.tally.done[request.operation] += 1
+                self.tally.lost[request.operation] += isinstance(_fault_of(request), faults.Drop)
+        self.tally.answered.update(each.name for each, told in zip(operations, outcomes, strict=True) if told.has_value)
         for outcome in outcomes:
             if isinstance(outcome.error, _Interrupted):
                 self.tally.interrupted += 1
@@ -516,6 +681,7 @@ class _Game:
         side: _Side,
         before: State,
         after: State,
+        moment: Moment,
     ) -> None:
         self.check_errors(outcomes, before, after)
         self.check_numbers(step, operations, outcomes, requests, details, side)
@@ -523,12 +689,22 @@ class _Game:
         attempts = [judge(request) for request in requests]
         side.has_met_429 |= any(attempt.status == 429 for attempt in attempts)
         is_alone = len(operations) == 1 and step.interrupted_after is None
+        self.check_pauses(step, attempts, outcomes[0] if is_alone and not operations[0].is_walk else None, side, moment)
+        self.check_times(step, operations, details, moment)
+        if step.interrupted_after is None and not step.is_slow:
+            for request in requests:
+                is_lost = isinstance(_fault_of(request), (faults.Drop, faults.Cut, faults.Hang))
+                self.require((request.status is None) is is_lost, f"{request} has this status")
         if is_alone and operations[0].is_walk:
             self.check_walk(operations[0], outcomes[0], attempts, side, before)
         elif is_alone:
             if step.is_slow:
                 attempts = _with_patience_lost(attempts, outcomes[0])
             self.check_call(operations[0], outcomes[0], attempts, requests, details[0], side, before, after)
+            self.check_work(operations[0], requests, before, after)
+            error = outcomes[0].error
+            if requests and error is not None and not (step.is_slow or _is_unsent(error)):
+                self.check_body(operations[0], error, requests[-1], moment.answers[-1])
         is_calm = not side.has_met_429 and all(request.fault is None for request in requests)
         self.require(
             self.explains(before, after, operations, outcomes, is_calm=is_calm and step.interrupted_after is None),
@@ -700,6 +876,103 @@ class _Game:
             may_be = met | (refusals or {200})
             self.require(answered in may_be, f"the server answered {answered}, and none of {may_be}")
 
+    def check_work(self, operation: Operation, requests: list[RecordedCall], before: State, after: State) -> None:
+        """What each request did by itself: nothing if it met a fault before the work, else all that it asked for."""
+        state = before
+        for request in requests:
+            fault = _fault_of(request)
+            is_done = (fault is None or fault.after_work) and not self.refusals(operation, state)
+            is_noted = is_done and operation.effect is not Effect.READ
+            work = "the work is done" if is_done else "the work is not done"
+            self.require(
+                request.changed_state is is_noted, f"changed_state is {request.changed_state} after {fault}, and {work}"
+            )
+            if is_done:
+                done = operation.done(state, after)
+                if done is None:
+                    raise Violation(f"what was done before the answer was spoiled by {fault} is not there")
+                state = done
+        self.require(state == after, f"the faults leave another state: {differences(state, after)}")
+
+    def check_body(self, operation: Operation, error: Any, request: RecordedCall, own: bytes | None) -> None:
+        """Whether the error has kept what came of the last answer."""
+        fault = _fault_of(request)
+        body = None if error.body is None else _without_key(bytes(error.body))
+        sent = _without_key(own or b"")
+        if isinstance(fault, (faults.Cut, faults.Truncate)):
+            sent = sent[: max(0, min(int(len(sent) * fault.keep), len(sent) - 1))]
+        elif isinstance(fault, faults.Answer):
+            payload = fault.payload()
+            if payload is None:
+                self.require(body is not None and json.loads(body)["success"] is False, f"the error's body is {body!r}")
+                return
+            sent = _without_key(payload[0])
+        elif isinstance(fault, (faults.Redirect, faults.Drop, faults.Hang)):
+            sent = b""
+        if not isinstance(error, APIConnectionError):
+            self.require(body == sent, f"the error's body is {body!r}, and {sent!r} was sent")
+        elif operation.effect is Effect.READ:
+            self.require(body is None, "the error of a read has a body")
+        elif isinstance(fault, faults.Cut) and fault.reset:
+            # A reset throws away what is still on its way.
+            self.require(body is None or (body and sent.startswith(body)), f"the error's body is {body!r}")
+        else:
+            self.require(body == (sent or None), f"the error's body is {body!r}, and {sent!r} was sent")
+            self.tally.kept += body is not None
+
+    def check_pauses(
+        self, step: Step, attempts: list[Attempt], alone: Outcome | None, side: _Side, moment: Moment
+    ) -> None:
+        """Whether the client waited as long as the server asked it to: this call, and the next one after a 429."""
+        left = side.until - moment.began
+        pauses = iter(moment.pauses)
+        if alone is not None and left > MARGIN:
+            if attempts:
+                first = next(pauses, 0.0)
+                self.require(first > left - MARGIN, f"sent after a pause of {first} s, and all were to wait {left} s")
+                self.tally.held += 1
+            else:
+                self.require(isinstance(alone.error, RateLimitError), f"all were to wait {left} s, and {alone}")
+        if alone is not None and isinstance(alone.error, RateLimitError) and not attempts:
+            most = side.until_at_most - moment.began
+            self.require(most > TOTAL - 2, f"not sent, and at most {most} s were to be waited for: {alone}")
+            self.tally.not_sent += 1
+        if alone is not None and not step.is_slow:
+            for attempt in attempts[:-1]:
+                waited = any(pause >= attempt.retry_after for pause in pauses)
+                self.require(waited, f"sent again after {attempt}, with no such pause in {moment.pauses}")
+                self.tally.obeyed += attempt.retry_after > 0
+        for attempt in attempts:
+            if attempt.status == 429:
+                asked = min(max(attempt.retry_after, LONGEST_BACKOFF), LONGEST_RETRY_AFTER)
+                side.until_at_most = max(side.until_at_most, moment.ended + asked)
+        if step.interrupted_after is None and not step.is_slow:
+            for attempt in attempts:
+                if attempt.status == 429:
+                    # With others at the same time, nobody knows when it was heard: at the earliest in the beginning.
+                    is_last = alone is not None and attempt is attempts[-1]
+                    heard = moment.ended - MARGIN if is_last else moment.began
+                    side.until = max(side.until, heard + min(attempt.retry_after, LONGEST_RETRY_AFTER))
+
+    def check_times(self, step: Step, operations: list[Operation], details: list[CallDetails], moment: Moment) -> None:
+        """Whether each call, and all of them together, ended in time.
+
+        Where there are several at once, each of them moves the clock under the others when it pauses, and one that is
+        under way meanwhile can do nothing about that: a call may then seem to have taken the pauses of the others,
+        too. So only those with as much as that are bounded here, each by the sum. A step with an interruption ends
+        early anyway.
+        """
+        if len(operations) > 1 or operations[0].is_walk:
+            for each in details:
+                allowed = TOTAL + sum(moment.pauses) + MARGIN
+                self.require(each.elapsed < min(allowed, self.longest(operations)), f"a call took {each.elapsed} s")
+        if not any(operation.is_walk for operation in operations):
+            took = moment.ended - moment.began
+            self.require(took < self.longest(operations), f"the calls took {took} s by the clock")
+
+    def longest(self, operations: list[Operation]) -> float:
+        return sum(TOTAL * (PAGES if operation.is_walk else 1) for operation in operations) + MARGIN
+
     def check_walk(
         self, operation: Operation, outcome: Outcome, attempts: list[Attempt], side: _Side, before: State
     ) -> None:
@@ -790,6 +1063,19 @@ def _with_patience_lost(attempts: list[Attempt], outcome: Outcome) -> list[Attem
     repeated = (Verdict.FINE, Verdict.REFUSED, Verdict.UNREADABLE)
     seen = [lost if attempt.verdict in repeated else attempt for attempt in attempts[:-1]]
     return [*seen, *(lost if isinstance(outcome.error, APITimeoutError) else attempt for attempt in attempts[-1:])]
+
+
+def _fault_of(request: RecordedCall) -> faults.Fault | None:
+    return None if request.fault is None else request.fault.fault
+
+
+def _is_unsent(error: object) -> bool:
+    """Whether the last thing that the call met was that it could not be sent."""
+    return isinstance(error, (RateLimitError, APITimeoutError)) and error.message.startswith("not sent")
+
+
+def _without_key(content: bytes) -> bytes:
+    return content.replace(OWN_KEY.encode(), b"*" * 15)
 
 
 def _ids(shown: Any) -> set[Any]:
