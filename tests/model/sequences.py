@@ -691,7 +691,9 @@ class _Game:
         is_alone = len(operations) == 1 and step.interrupted_after is None
         self.check_pauses(step, attempts, outcomes[0] if is_alone and not operations[0].is_walk else None, side, moment)
         self.check_times(step, operations, details, moment)
-        if step.interrupted_after is None and not step.is_slow:
+        # A walk may give up pages that it reads at the same time.
+        gives_up = step.is_slow or any(operation.is_walk for operation in operations)
+        if step.interrupted_after is None and not gives_up:
             for request in requests:
                 is_lost = isinstance(_fault_of(request), (faults.Drop, faults.Cut, faults.Hang))
                 self.require((request.status is None) is is_lost, f"{request} has this status")
