@@ -11,6 +11,7 @@ import aioresponses.core
 import pytest
 import pytest_asyncio
 from aiohttp import ClientResponse
+from hypothesis import settings
 
 from confidentai_admin import AsyncConfidentAI, ConfidentAI
 from confidentai_admin.emulator import Emulator
@@ -24,6 +25,11 @@ if "stream_writer" in inspect.signature(ClientResponse.__init__).parameters:
             super().__init__(*args, stream_writer=Mock(output_size=0), **kwargs)
 
     aioresponses.core.ClientResponse = _ResponseWithoutWriter  # type: ignore[attr-defined]
+
+
+# How long an example takes says nothing on a machine that is busy.
+settings.register_profile("without a deadline", deadline=None)
+settings.load_profile("without a deadline")
 
 
 @pytest.fixture(autouse=True)
