@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator
@@ -102,6 +103,7 @@ class ScriptedServer:
     connections: int = 0
     arrived: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     closed: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    tls: ssl.SSLContext | None = None
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
@@ -112,7 +114,13 @@ class ScriptedServer:
     @property
     def url(self) -> str:
         """The base URL."""
-        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        return f"http{'s' if self.tls else ''}://127.0.0.1:{self.port}"
+
+    @property
+    def port(self) -> int:
+        """The port."""
+        port: int = self._listener.getsockname()[1]
+        return port
 
     @property
     def methods(self) -> list[str]:
@@ -143,9 +151,14 @@ class ScriptedServer:
                 self._open.add(connection)
             threading.Thread(target=self._serve, args=(connection, number), daemon=True).start()
 
-    def _serve(self, connection: socket.socket, number: int) -> None:
-        with connection:
-            with suppress(OSError):
+    def _serve(self, plain: socket.socket, number: int) -> None:
+        connection = plain
+        with plain, suppress(OSError):
+            if self.tls is not None:
+                connection = self.tls.wrap_socket(plain, server_side=True)
+                with self._lock:
+                    self._open.add(connection)
+            with connection:
                 for count, (method, target, headers, body) in enumerate(_read_requests(connection), start=1):
                     with self._lock:
                         self.requests.append(Request(number, count, method, target, headers, body))
@@ -153,8 +166,8 @@ class ScriptedServer:
                     self.arrived.release()
                     if not action(connection):
                         break
-            with self._lock:
-                self._open.discard(connection)
+        with self._lock:
+            self._open -= {plain, connection}
         self.closed.release()
 
 
@@ -175,9 +188,9 @@ def _read_requests(connection: socket.socket) -> Iterator[tuple[str, str, dict[s
 
 
 @contextmanager
-def scripted_server(*script: Action) -> Iterator[ScriptedServer]:
+def scripted_server(*script: Action, tls: ssl.SSLContext | None = None) -> Iterator[ScriptedServer]:
     """A server for the time of a ``with`` block."""
-    server = ScriptedServer(list(script))
+    server = ScriptedServer(list(script), tls=tls)
     try:
         yield server
     finally:

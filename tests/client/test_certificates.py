@@ -1,0 +1,238 @@
+"""TLS: whom the client trusts, what it says of those that it does not, and by which proxy it goes there."""
+
+from __future__ import annotations
+
+import datetime
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import aiohttp
+import pytest
+import trustme
+
+from confidentai_admin import APIConnectionError, AsyncConfidentAI, ConfidentAI, Timeout
+
+from .scripted_server import Action, ScriptedServer, answer, scripted_server
+
+KEY = "an-organization-key"
+ORGANIZATION = {"organization": {"id": "o", "name": "n", "plan": "TEAM", "created_at": "2026-01-01T00:00:00.000Z"}}
+FACES = pytest.mark.parametrize("face", [AsyncConfidentAI, ConfidentAI])
+CALLS = pytest.mark.parametrize("method", ["GET", "PUT", "POST"])
+Face = Callable[..., Any]
+
+CA = trustme.CA()
+NOW = datetime.datetime.now(datetime.timezone.utc)
+DAY = datetime.timedelta(days=1)
+CERTIFICATES = {
+    "good": CA.issue_cert("localhost", "127.0.0.1"),
+    "for another host": CA.issue_cert("other.example"),
+    "expired": CA.issue_cert("localhost", "127.0.0.1", not_before=NOW - 9 * DAY, not_after=NOW - DAY),
+    "not yet valid": CA.issue_cert("localhost", "127.0.0.1", not_before=NOW + DAY, not_after=NOW + 9 * DAY),
+    "of another CA": trustme.CA().issue_cert("localhost", "127.0.0.1"),
+}
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in PROXY_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+
+
+def _trusting() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    CA.configure_trust(context)
+    return context
+
+
+@contextmanager
+def _tls_server(certificate: str, *script: Action) -> Iterator[ScriptedServer]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    CERTIFICATES[certificate].configure_cert(context)
+    with scripted_server(*script, tls=context) as server:
+        server.otherwise = answer(ORGANIZATION)
+        yield server
+
+
+async def _call(face: Face, method: str = "GET", **options: Any) -> Any:
+    client = face(KEY, **options)
+    if isinstance(client, AsyncConfidentAI):
+        async with client:
+            return await client.request(method, "/v1/organization", json=None if method == "GET" else {"name": "n"})
+    with client:
+        return client.request(method, "/v1/organization", json=None if method == "GET" else {"name": "n"})
+
+
+@FACES
+@CALLS
+@pytest.mark.parametrize(
+    ("certificate", "context", "reason"),
+    [
+        ("good", None, "unable to get"),
+        ("of another CA", _trusting, "unable to get"),
+        ("for another host", _trusting, "not valid for"),
+        ("expired", _trusting, "expired"),
+        ("not yet valid", _trusting, "not yet valid"),
+    ],
+)
+async def test_a_server_that_is_not_trusted(
+    face: Face, method: str, certificate: str, context: Callable[[], ssl.SSLContext] | None, reason: str
+) -> None:
+    """It is an error at once and after one connection, which says why and how to pass a CA; nothing was sent."""
+    with _tls_server(certificate) as server, pytest.raises(APIConnectionError, match=reason) as caught:
+        await _call(face, method, base_url=server.url, ssl_context=context and context())
+    assert (server.connections, server.requests) == (1, [])
+    assert "ssl_context=ssl.create_default_context(cafile=...)" in caught.value.message
+    assert not caught.value.outcome_unknown
+
+
+@FACES
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_a_server_of_a_ca_that_the_caller_trusts(face: Face, host: str) -> None:
+    """With the CA in ssl_context the calls work, by name and by address, on one connection."""
+    with _tls_server("good") as server:
+        url = f"https://{host}:{server.port}"
+        assert await _call(face, base_url=url, ssl_context=_trusting()) == ORGANIZATION
+    assert [request.headers["confident_api_key"] for request in server.requests] == [KEY]
+
+
+@FACES
+async def test_a_session_of_the_callers_own_brings_its_trust(face: Face) -> None:
+    """The same with a session_factory, whose connector has the CA; and without it, the server is not trusted."""
+    with _tls_server("good") as server:
+        for trust in (True, False):
+
+            def factory(trust: bool = trust) -> aiohttp.ClientSession:
+                return aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=_trusting() if trust else True))
+
+            if trust:
+                assert await _call(face, base_url=server.url, session_factory=factory) == ORGANIZATION
+            else:
+                with pytest.raises(APIConnectionError, match="unable to get") as caught:
+                    await _call(face, "POST", base_url=server.url, session_factory=factory)
+                assert not caught.value.outcome_unknown
+    assert len(server.requests) == 1
+
+
+@FACES
+@CALLS
+async def test_https_to_a_server_of_plain_http(face: Face, method: str) -> None:
+    """It is an error at once, after one connection, and nothing that has the key in it was sent."""
+    received: list[bytes] = []
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                with connection:
+                    received.append(connection.recv(65536))
+                    connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, daemon=True).start()
+        url = f"https://127.0.0.1:{listener.getsockname()[1]}"
+        with pytest.raises(APIConnectionError, match="no trusted connection") as caught:
+            await _call(face, method, base_url=url)
+    assert len(received) == 1
+    assert KEY.encode() not in received[0]
+    assert not caught.value.outcome_unknown
+
+
+@FACES
+@CALLS
+async def test_plain_http_to_a_server_of_https(face: Face, method: str) -> None:
+    """It is a lost connection, for the server did not answer in HTTP: nothing hangs, and a creation is not repeated."""
+    with _tls_server("good") as server, pytest.raises(APIConnectionError) as caught:
+        await _call(face, method, base_url=f"http://127.0.0.1:{server.port}", timeout=Timeout(read=0.2), max_retries=1)
+    assert server.connections == (1 if method == "POST" else 2)
+    assert caught.value.outcome_unknown is (method != "GET")
+
+
+@FACES
+async def test_a_server_that_closes_in_the_middle_of_the_handshake(face: Face) -> None:
+    """A connection that ends before it is made was not used: a creation too is tried again, with a known outcome."""
+    accepted: list[int] = []
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                accepted.append(1)
+                with connection:
+                    connection.recv(1)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, daemon=True).start()
+        url = f"https://127.0.0.1:{listener.getsockname()[1]}"
+        with pytest.raises(APIConnectionError) as caught:
+            await _call(face, "POST", base_url=url, max_retries=1)
+    assert len(accepted) == 2
+    assert not caught.value.outcome_unknown
+
+
+# Proxies --------------------------------------------------------------------------------------------------------------
+
+
+def _tunnel_to(server: ScriptedServer) -> Action:
+    """Do what a proxy does that is asked to CONNECT."""
+
+    def carry(source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+
+    def act(connection: socket.socket) -> bool:
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        with socket.create_connection(("127.0.0.1", server.port)) as onward:
+            back = threading.Thread(target=carry, args=(onward, connection), daemon=True)
+            back.start()
+            carry(connection, onward)
+            back.join(5)
+        return False
+
+    return act
+
+
+@FACES
+@pytest.mark.parametrize("is_upper", [True, False])
+async def test_the_environments_proxies_are_not_used(
+    face: Face, is_upper: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """HTTP_PROXY, HTTPS_PROXY and ALL_PROXY, in capitals or not, are not asked, for https or http."""
+    with scripted_server() as proxy, _tls_server("good") as server, scripted_server(answer(ORGANIZATION)) as plain:
+        for name in PROXY_VARIABLES[:3]:
+            monkeypatch.setenv(name if is_upper else name.lower(), proxy.url)
+        assert await _call(face, base_url=server.url, ssl_context=_trusting()) == ORGANIZATION
+        assert await _call(face, base_url=plain.url) == ORGANIZATION
+    assert proxy.connections == 0
+
+
+@FACES
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy"])
+@pytest.mark.parametrize("certificate", ["good", "expired"])
+async def test_the_environments_proxy_for_https(
+    face: Face, variable: str, certificate: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With trust_env=True https goes through the proxy, which sees no key; the server's certificate still counts."""
+    with _tls_server(certificate) as server, scripted_server() as proxy:
+        proxy.otherwise = _tunnel_to(server)
+        monkeypatch.setenv(variable, proxy.url)
+        url = server.url
+        options: dict[str, Any] = {"base_url": url, "ssl_context": _trusting(), "trust_env": True}
+        if certificate == "good":
+            assert await _call(face, **options) == ORGANIZATION
+        else:
+            with pytest.raises(APIConnectionError, match="expired") as caught:
+                await _call(face, "POST", **options)
+            assert not caught.value.outcome_unknown
+    assert [f"{request.method} https://{request.target}" for request in proxy.requests] == [f"CONNECT {url}"]
+    assert KEY not in str(proxy.requests)
+    assert len(server.requests) == (certificate == "good")
