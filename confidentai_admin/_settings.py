@@ -25,6 +25,7 @@ API_KEY_VARIABLE = "CONFIDENT_ORG_API_KEY"
 BASE_URL_VARIABLE = "CONFIDENT_BASE_URL"
 REGION_VARIABLE = "CONFIDENT_REGION"
 
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _KEY_REGION = re.compile(r"confident_([a-z]{2})_", re.IGNORECASE)
 
 
@@ -199,6 +200,8 @@ def is_http_url(url: str) -> bool:
         host.encode("idna")  # no label is empty or too long
         if "[" in parts.netloc:
             ipaddress.IPv6Address(host)  # Python 3.10 splits off whatever is in the brackets
+        elif _NUMBER.fullmatch(host.removesuffix(".").rpartition(".")[2]):
+            ipaddress.IPv4Address(host)  # what else ends in a number means something else to each who reads it
     except ValueError:
         return False
     return parts.scheme in ("http", "https") and bool(host) and (port is None or port > 0)

@@ -13,11 +13,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from confidentai_admin import AsyncConfidentAI, ConfidentAI, ConfidentAIError, ConfigurationError, Timeout
+from confidentai_admin import (
+    AsyncConfidentAI,
+    AuthenticationError,
+    ConfidentAI,
+    ConfidentAIError,
+    ConfigurationError,
+    Timeout,
+)
 from confidentai_admin._settings import REGIONS, Settings
 
 from .revealing import shown_by
-from .scripted_server import answer, scripted_server
+from .scripted_server import answer, refuse, scripted_server
 
 KEY = "an-organization-key"
 US, EU, AU = REGIONS["US"], REGIONS["EU"], REGIONS["AU"]
@@ -137,6 +144,31 @@ def test_a_key_that_cannot_be_sent_is_refused_and_not_shown(
     shown = shown_by(caught.value, but_for=__file__)
     assert left not in shown
     assert right not in shown
+
+
+@FACES
+async def test_a_key_as_long_as_a_book(face: Face) -> None:
+    """A key of a MB is sent as it is, or refused if it cannot be; no part of it is in the error."""
+    part = "Zq7" * 8
+    key = "confident_us_org_" + "Zq7" * 333_333
+    with pytest.raises(ConfigurationError, match="character") as refused:
+        face(key[:500_000] + "\n" + key[500_000:])
+    with scripted_server(refuse(401, f"unknown key {key}")) as server:
+        client = face(key, base_url=server.url)
+        with pytest.raises(AuthenticationError) as caught:
+            await _whoami(client)
+        assert part in server.requests[0].headers["confident_api_key"]
+    for error in (refused.value, caught.value):
+        assert part not in shown_by(error, but_for=__file__)
+
+
+async def _whoami(client: AsyncConfidentAI | ConfidentAI) -> None:
+    if isinstance(client, AsyncConfidentAI):
+        async with client:
+            await client.whoami()
+    else:
+        with client:
+            client.whoami()
 
 
 @FACES
@@ -362,6 +394,14 @@ REFUSED_URLS = [
     "javascript:alert(1)",
     "https://user:{secret}@own.example",
     "https://{secret}@own.example",
+    "https://api.confident-ai.com@own.example",
+    "https://api.confident-ai.com:443@own.example:443",
+    "https://api.confident-ai.com%2f@own.example",
+    "https://api.confident-ai.com\\@own.example",
+    "https:\\\\own.example",
+    "https://\u0430pi.confident-ai.com",
+    "https://api.confident-ai.com\uff0fown.example",
+    "https://api\u3002confident-ai.com",
     "https://@own.example",
     "https://own.example?key={secret}",
     "https://own.example/?",
@@ -370,6 +410,20 @@ REFUSED_URLS = [
     "https://own.example:port",
     "https://own.example:99999",
     "https://own.example:-1",
+    "https://own.example:0",
+    "https://own.example:65536",
+    "https://own.example:+80",
+    "https://own.example:8_0",
+    "https://own.example:443:443",
+    "https://1.2.3.4.5",
+    "https://256.0.0.1",
+    "https://127.1",
+    "https://2130706433",
+    "https://0x7f.0.0.1",
+    "https://0x7f000001",
+    "https://127.0.0.0x1",
+    "https://own.example.1",
+    "https://1.2.3.",
     "https://[::1",
     "https://[{secret}]",
     "https://own example",
