@@ -826,7 +826,8 @@ class _Game:
         assert isinstance(error, ConfidentAIError)
         if isinstance(error, APITimeoutError) and details.elapsed > TOTAL - 2:
             # The last request may have been given up before it was sent, or after it came.
-            self.require(error.outcome_unknown or not any(doubt[:-1]), "an unknown outcome was forgotten")
+            may_forget = operation.effect is Effect.READ or not any(doubt[:-1])
+            self.require(error.outcome_unknown or may_forget, "an unknown outcome was forgotten")
             return
         is_unknown = operation.effect is not Effect.READ and any(doubt)
         self.require(
@@ -880,6 +881,8 @@ class _Game:
 
     def check_work(self, operation: Operation, requests: list[RecordedCall], before: State, after: State) -> None:
         """What each request did by itself: nothing if it met a fault before the work, else all that it asked for."""
+        if len(requests) > 1 and any(request.fault and request.fault.delay_before for request in requests):
+            return  # one that is held may be done after those that came later
         state = before
         for request in requests:
             fault = _fault_of(request)
