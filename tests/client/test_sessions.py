@@ -143,7 +143,8 @@ def test_two_loops_that_come_at_the_same_moment_are_a_clear_error_too() -> None:
                         over.wait(5)  # both loops are open until then
 
                 with ThreadPoolExecutor(2) as threads:
-                    results = sorted(threads.map(asyncio.run, [call(), call()]), key=len)
+                    results: list[str] = list(threads.map(asyncio.run, [call(), call()]))
+                results.sort(key=len)
                 assert results[0] == "o"
                 assert "another event loop" in results[1]
     finally:
