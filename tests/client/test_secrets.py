@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import gc
 import json
 import logging
 import multiprocessing
 import pickle
 import pprint
 import socket
+import threading
 import traceback
-from collections.abc import Awaitable, Callable
+import types
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import aiohttp
+import attrs
 import pytest
 
 from confidentai_admin import (
@@ -43,7 +47,8 @@ from confidentai_admin import (
 from confidentai_admin.errors import ResponseBody
 
 from .revealing import files_in, shown_by
-from .scripted_server import Action, answer, close, refuse, scripted_server
+from .scripted_server import Action, answer, close, refuse, scripted_server, send_and_close
+from .subprocess_program import run
 
 #: The organization key: no text of this file, so that no quoted line of it holds the key.
 KEY = "confident_us_org_" + "Zq7" * 8
@@ -681,3 +686,196 @@ async def test_the_search_finds_what_is_there() -> None:
         await hidden(lambda: fail(harmless))
     assert PART in shown_by(harmless, but_for="")
     assert PART not in shown_by(harmless, but_for=__file__)
+
+
+# Whole programs -------------------------------------------------------------------------------------------------------
+
+#: Tells all that it can of what comes of a call, in every way that Python has. It has the key from its environment.
+TELLTALE = """
+import asyncio, faulthandler, gc, logging, sys, threading, traceback, warnings
+import attrs
+logging.basicConfig(level=1, format="%(name)s %(message)s %(exc_text)s")
+from confidentai_admin import AsyncConfidentAI, ConfidentAI, Timeout
+url, face, timeout = sys.argv[1], sys.argv[2], float(sys.argv[3])
+options = dict(base_url=url, timeout=Timeout(read=timeout), max_retries=1)
+contexts = []
+def tell(error):
+    logging.getLogger("program").error("failed: %s %r", error, error, exc_info=error, extra={"error": error})
+    print(error, repr(error), error.__dict__, error.args, file=sys.stderr)
+    for chain in (True, False):
+        told = traceback.TracebackException.from_exception(error, capture_locals=True)
+        print("".join(told.format(chain=chain)), file=sys.stderr)
+    sys.excepthook(type(error), error, error.__traceback__)
+    warnings.warn(f"{error} {error!r}", stacklevel=1)
+    with_error = threading.Thread(target=fail, args=(error,))
+    with_error.start()
+    with_error.join()
+def fail(error):
+    raise error
+warnings.simplefilter("default")
+def blocking():
+    with ConfidentAI(**options) as client:
+        try:
+            print(client.projects.create("n"))
+        except BaseException as error:
+            tell(error)
+        thread = threading.Thread(target=client.projects.create, args=("n",))
+        thread.start()
+        thread.join()
+        faulthandler.dump_traceback(all_threads=True)
+        print(client, client._portal, vars(client), vars(client._core), client._core._transport)
+        client.projects.create("n")
+async def asynchronous():
+    def handle(loop, context):
+        print(context, file=sys.stderr)
+        loop.default_exception_handler(context)
+    asyncio.get_running_loop().set_exception_handler(handle)
+    async with AsyncConfidentAI(**options) as client:
+        try:
+            print(await client.projects.create("n"))
+        except BaseException as error:
+            tell(error)
+        task = asyncio.create_task(client.projects.create("n"), name="forgotten")
+        await asyncio.wait([task])
+        print(task, task.get_stack(), file=sys.stderr)
+        del task
+        gc.collect()
+        hasty = asyncio.create_task(client.projects.create("n"))
+        for _ in range(20):
+            await asyncio.sleep(0)
+            print(asyncio.all_tasks(), file=sys.stderr)
+            hasty.print_stack()
+        hasty.cancel()
+        try:
+            await hasty
+        except BaseException as error:
+            tell(error)
+        print(client, vars(client), client._transport, vars(client._transport.pool))
+        await client.projects.create("n")
+if face == "ConfidentAI":
+    blocking()
+else:
+    asyncio.run(asynchronous(), debug=True)
+"""
+
+
+#: What holds a new key and cannot be read as what it is.
+WITH_NEW_KEYS: dict[str, tuple[Action, type[ConfidentAIError] | None]] = {
+    "unreadable, with a key": (answer(body=UNREADABLE_CREATIONS["project missing"]), APIResponseValidationError),
+    "failure, with a key": (answer(status=500, body=UNREADABLE_CREATIONS["truncated"]), InternalServerError),
+    "cut off, with a key": (
+        send_and_close(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n" + UNREADABLE_CREATIONS["truncated"]),
+        APIConnectionError,
+    ),
+}
+
+
+@FACES
+@pytest.mark.parametrize("name", [*OUTCOMES, *WITH_NEW_KEYS])
+def test_a_program_that_tells_all_tells_no_key(
+    name: str, face: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In development mode, with all logs, locals in tracebacks and every hook told: no part of a key on any output."""
+    action, kind = {**OUTCOMES, **WITH_NEW_KEYS}[name]
+    monkeypatch.setenv("CONFIDENT_ORG_API_KEY", KEY)
+    with scripted_server() as server:
+        server.otherwise = action
+        timeout = str(_timeout(name).read)
+        done = run(TELLTALE, server.url, face.__name__, timeout, options=("-X", "dev", "-X", "faulthandler"))
+    assert server.requests[0].headers["confident_api_key"] == KEY
+    assert done.status == (0 if kind is None else 1)
+    told = done.output + done.errors
+    assert face.__name__ in told
+    assert "POST /v1/projects" in told, "the logs are not told"
+    if kind is not None:
+        assert f"confidentai_admin.errors.{kind.__name__}" in told
+        assert "    self = " in told, "locals are not told"
+    assert PART not in told
+    assert NEW_PART not in told
+
+
+# All that hangs together ----------------------------------------------------------------------------------------------
+
+
+def _reachable(root: object) -> list[object]:
+    """All that the garbage collector finds from here, but for what belongs to modules, classes and the loop."""
+    found: dict[int, object] = {}
+    waiting = [root]
+    while waiting:
+        value = waiting.pop()
+        if id(value) in found or isinstance(
+            value, (type, types.ModuleType, asyncio.AbstractEventLoop, threading.Thread)
+        ):
+            continue
+        found[id(value)] = value
+        if isinstance(value, types.FunctionType):
+            waiting += [value.__closure__, value.__defaults__, value.__kwdefaults__]
+        else:
+            waiting += gc.get_referents(value)
+    return list(found.values())
+
+
+def _own_texts(value: object) -> Iterator[str]:
+    yield repr(value)
+    if not isinstance(value, str):
+        yield f"{value} {value:}"
+    if attrs.has(type(value)):
+        instance: Any = value
+        yield repr(attrs.asdict(instance, recurse=False))
+        yield repr(attrs.astuple(instance, recurse=False))
+        yield repr([getattr(instance, field.name, None) for field in attrs.fields(type(instance))])
+        yield repr(attrs.evolve(instance))
+    if hasattr(value, "__dict__"):
+        yield repr(vars(value))
+
+
+@FACES
+@pytest.mark.parametrize("is_used", [True, False])
+async def test_nothing_that_a_client_holds_shows_the_key(face: Callable[..., Any], is_used: bool) -> None:
+    """repr, vars and attrs' own views of every object that a client refers to hold no part of the key."""
+    with scripted_server() as server:
+        server.otherwise = answer({**CREATED, **ORGANIZATION})
+        client = face(KEY, base_url=server.url)
+        if is_used and isinstance(client, AsyncConfidentAI):
+            await client.projects.create("n")
+        elif is_used:
+            client.projects.create("n")
+        objects = _reachable(
+            [client, client.projects, client.project("p"), client.organization(), client.with_options()]
+        )
+        assert any(isinstance(value, str) and value == KEY for value in objects), "the search did not come to the key"
+        assert any(isinstance(value, aiohttp.TCPConnector) for value in objects) is is_used
+        kinds = {type(value).__name__ for value in objects if type(value).__module__.startswith("confidentai_admin")}
+        assert {"Transport", "ConnectionPool", "ConnectionOptions", "Settings", "Timeout"} <= kinds
+        for value in objects:
+            if type(value) in (str, bytes, bytearray):
+                assert PART not in _plain(value), "a plain text holds the key"
+            else:
+                for text in _own_texts(value):
+                    assert PART not in text, type(value)
+        if isinstance(client, AsyncConfidentAI):
+            await client.close()
+        else:
+            client.close()
+
+
+def _plain(value: object) -> str:
+    return str(value) if isinstance(value, str) else bytes(value).decode("latin-1")  # type: ignore[call-overload]
+
+
+async def test_a_call_that_is_cancelled_while_it_sends_shows_no_key(caplog: pytest.LogCaptureFixture) -> None:
+    """A call that is cancelled while its body goes out shows no key in the frames of who sends and who waits."""
+    _record_all_logs(caplog)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        async with AsyncConfidentAI(KEY, base_url=url) as client:
+            task = asyncio.create_task(client.projects.create("n" * 10_000_000))
+            connection, _ = await asyncio.to_thread(listener.accept)
+            with connection:
+                assert await asyncio.to_thread(connection.recv, 5)
+                task.cancel()
+                with pytest.raises(asyncio.CancelledError) as caught:
+                    await task
+    assert "CONFIDENT_API_KEY" in shown_by(caught.value, but_for=__file__)
+    assert PART not in shown_by(caught.value, but_for=__file__)
+    assert PART not in _logged(caplog)
