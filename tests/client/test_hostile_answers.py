@@ -132,13 +132,14 @@ async def test_an_answer_that_is_none(name: str, send: str) -> None:
 def test_answers_that_are_none_on_the_blocking_face() -> None:
     """One client lives through all of them on the blocking face."""
     timeout = Timeout(read=0.2, total=5)
-    with scripted_server() as server, ConfidentAI(KEY, base_url=server.url, timeout=timeout, max_retries=0) as client:
+    with scripted_server() as server, ConfidentAI(KEY, base_url=server.url, timeout=timeout) as client:
         for raw in BROKEN.values():
             server.script = [send_and_close(raw)]
             with pytest.raises(ConfidentAIError) as caught:
                 client.projects.create("n")
             assert caught.value.outcome_unknown
             server.script = [answer(DATA)]
+            # It may meet the end of the connection before, and is then sent again.
             assert client.whoami().id == "o"
     assert len(server.requests) == 2 * len(BROKEN)
 
