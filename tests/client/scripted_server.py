@@ -134,6 +134,8 @@ class ScriptedServer:
 
     def stop(self) -> None:
         """Close everything."""
+        # Closing alone leaves the thread in its accept, on a number that the next socket may get.
+        _shut(self._listener)
         self._listener.close()
         with self._lock:
             for connection in list(self._open):
