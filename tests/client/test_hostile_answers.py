@@ -242,6 +242,8 @@ class HastyServer:
         return self
 
     def __exit__(self, *_: object) -> None:
+        # Closing alone leaves the thread in its accept, on a number that the next socket may get.
+        self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
     def _accept(self) -> None:
