@@ -22,3 +22,14 @@ class RecordingClock(SystemClock):
         end = self.monotonic() + seconds
         await asyncio.sleep(0)
         self._moved += max(0.0, end - self.monotonic())
+
+
+class StandingClock(SystemClock):
+    """Runs as time does, and no pause ends. ``waits`` tells that one has begun."""
+
+    def __init__(self) -> None:
+        self.waits = asyncio.Event()
+
+    async def sleep(self, seconds: float, /) -> None:
+        self.waits.set()
+        await asyncio.get_running_loop().create_future()

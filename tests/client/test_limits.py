@@ -23,7 +23,7 @@ from confidentai_admin import (
     record_calls,
 )
 
-from .recording_clock import RecordingClock
+from .recording_clock import RecordingClock, StandingClock
 from .scripted_server import Action, ScriptedServer, answer, close, close_on, refuse, reset, scripted_server
 
 KEY = "an-organization-key"
@@ -156,19 +156,13 @@ async def test_another_refusal_slows_nobody(no_backoff: None) -> None:
 
 async def test_closing_ends_the_calls_that_were_slowed(no_backoff: None) -> None:
     """A call that waits because of a 429 ends when its client is closed, and was not sent."""
-    waits = asyncio.Event()
-
-    class StandingClock(RecordingClock):
-        async def sleep(self, seconds: float, /) -> None:
-            waits.set()
-            await asyncio.get_running_loop().create_future()
-
+    clock = StandingClock()
     with scripted_server(refuse(429, Retry_After="20")) as server:
-        client = AsyncConfidentAI(KEY, base_url=server.url, clock=StandingClock())
+        client = AsyncConfidentAI(KEY, base_url=server.url, clock=clock)
         with pytest.raises(RateLimitError):
             await client.with_options(max_retries=0).whoami()
         call = asyncio.create_task(client.whoami())
-        await waits.wait()
+        await clock.waits.wait()
         await client.close()
         with pytest.raises(ConfigurationError, match="closed"):
             await asyncio.wait_for(call, 5)
@@ -197,19 +191,13 @@ async def test_429s_in_a_row_slow_more_and_more(monkeypatch: pytest.MonkeyPatch)
 
 async def test_a_call_in_the_queue_is_told_of_the_429(no_backoff: None) -> None:
     """What waits for a connection behind calls that a 429 holds up has the time that is left on its error."""
-    waits = asyncio.Event()
-
-    class StandingClock(RecordingClock):
-        async def sleep(self, seconds: float, /) -> None:
-            waits.set()
-            await asyncio.get_running_loop().create_future()
-
+    clock = StandingClock()
     with scripted_server(refuse(429, Retry_After="20")) as server:
-        async with AsyncConfidentAI(KEY, base_url=server.url, clock=StandingClock(), max_connections=1) as client:
+        async with AsyncConfidentAI(KEY, base_url=server.url, clock=clock, max_connections=1) as client:
             with pytest.raises(RateLimitError):
                 await client.with_options(max_retries=0).whoami()
             holding = asyncio.create_task(client.whoami())
-            await waits.wait()
+            await clock.waits.wait()
             with pytest.raises(RateLimitError) as caught:
                 await client.with_options(timeout=15).projects.create("n")
             assert caught.value.retry_after is not None

@@ -17,7 +17,7 @@ from confidentai_admin import AsyncConfidentAI, ConfigurationError
 from confidentai_admin._fork import generation
 from confidentai_admin.emulator import Emulator
 
-from .recording_clock import RecordingClock
+from .recording_clock import StandingClock
 from .scripted_server import answer, refuse, scripted_server
 from .subprocess_program import run
 
@@ -173,17 +173,11 @@ def test_a_factory_that_fails_leaves_the_client_to_others() -> None:
 
 async def test_closing_in_a_child_cancels_nothing_of_the_parents(monkeypatch: pytest.MonkeyPatch) -> None:
     """A wait of the parent's has no task in the child: anyio would try to cancel it for ever."""
-    waits = asyncio.Event()
-
-    class StandingClock(RecordingClock):
-        async def sleep(self, seconds: float, /) -> None:
-            waits.set()
-            await asyncio.get_running_loop().create_future()
-
+    clock = StandingClock()
     with scripted_server(refuse(429)) as server:
-        client = AsyncConfidentAI(KEY, base_url=server.url, clock=StandingClock())
+        client = AsyncConfidentAI(KEY, base_url=server.url, clock=clock)
         call = asyncio.create_task(client.whoami())
-        await waits.wait()
+        await clock.waits.wait()
         (scope,) = client._transport.pool._pauses
         of_the_child = generation() + 1
         monkeypatch.setattr("confidentai_admin._transport.generation", lambda: of_the_child)
