@@ -16,9 +16,9 @@ from confidentai_admin import AsyncConfidentAI, ConfidentAIError, _retry
 
 from .recording_clock import RecordingClock
 from .scripted_server import Action, ScriptedServer, answer, close, refuse, reset, scripted_server, send_and_close
+from .wire_data import ORGANIZATION
 
 KEY = "an-organization-key"
-ORGANIZATION = {"organization": {"id": "o", "name": "n", "plan": "TEAM", "created_at": "2026-01-01T00:00:00.000Z"}}
 KEY_JSON = {"id": 1, "name": "n", "valid": True, "value": "v" * 40, "created_at": "2026-01-01T00:00:00.000Z"}
 MEMBERS = {"members": [{"id": str(n), "email": f"{n}@example.com"} for n in range(3)], "total": 9}
 

@@ -25,9 +25,9 @@ from confidentai_admin import (
 
 from .recording_clock import RecordingClock, StandingClock
 from .scripted_server import Action, ScriptedServer, answer, close, close_on, refuse, reset, scripted_server
+from .wire_data import ORGANIZATION
 
 KEY = "an-organization-key"
-ORGANIZATION = {"organization": {"id": "o", "name": "n", "plan": "TEAM", "created_at": "2026-01-01T00:00:00.000Z"}}
 
 
 async def _arrival(server: ScriptedServer) -> None:

@@ -11,9 +11,9 @@ from confidentai_admin import APIConnectionError, AsyncConfidentAI, ConfidentAI,
 
 from .recording_clock import RecordingClock
 from .scripted_server import answer, close, refuse, scripted_server
+from .wire_data import ORGANIZATION
 
 KEY = "confident_us_org_" + "k" * 43
-ORGANIZATION = {"organization": {"id": "o", "name": "n", "plan": "TEAM", "created_at": "2026-01-01T00:00:00.000Z"}}
 
 SCRIPT = [refuse(503, Retry_After="7"), close, answer(ORGANIZATION)]
 LINES = [

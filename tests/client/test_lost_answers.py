@@ -25,9 +25,9 @@ from confidentai_admin import (
 )
 
 from .scripted_server import Action, answer, close, close_on, refuse, reset, scripted_server, send_and_close
+from .wire_data import ORGANIZATION
 
 KEY = "an-organization-key"
-ORGANIZATION = {"organization": {"id": "o", "name": "n", "plan": "TEAM", "created_at": "2026-01-01T00:00:00.000Z"}}
 PROJECT = {"project": {"id": "p", "name": "n"}}
 INVITATION = {"invitation": {"id": 1, "email": "a@b.c", "status": "PENDING", "created_at": "2026-01-01T00:00:00.000Z"}}
 

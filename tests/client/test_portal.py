@@ -16,9 +16,9 @@ from confidentai_admin._portal import Portal, _Call
 from confidentai_admin.emulator import Emulator
 
 from .scripted_server import answer, scripted_server
+from .wire_data import ORGANIZATION
 
 KEY = "an-organization-key"
-ORGANIZATION = {"organization": {"id": "o", "name": "n", "plan": "TEAM", "created_at": "2026-01-01T00:00:00.000Z"}}
 
 
 def _loop_threads() -> set[threading.Thread]:

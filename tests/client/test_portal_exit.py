@@ -15,9 +15,9 @@ from confidentai_admin import AsyncConfidentAI, ConfidentAI
 
 from .scripted_server import answer, scripted_server
 from .subprocess_program import Program, run
+from .wire_data import ORGANIZATION
 
 KEY = "an-organization-key"
-ORGANIZATION = {"organization": {"id": "o", "name": "n", "plan": "TEAM", "created_at": "2026-01-01T00:00:00.000Z"}}
 
 MODES = pytest.mark.parametrize("options", [(), ("-X", "dev")], ids=["plain", "dev"])
 

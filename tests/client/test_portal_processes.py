@@ -13,8 +13,7 @@ from confidentai_admin.emulator import Emulator
 
 from .scripted_server import answer, scripted_server
 from .subprocess_program import Program, run
-
-ORGANIZATION = {"organization": {"id": "o", "name": "n", "plan": "TEAM", "created_at": "2026-01-01T00:00:00.000Z"}}
+from .wire_data import ORGANIZATION
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 

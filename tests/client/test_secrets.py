@@ -49,6 +49,7 @@ from confidentai_admin.errors import ResponseBody
 from .revealing import files_in, shown_by
 from .scripted_server import Action, answer, close, refuse, scripted_server, send_and_close
 from .subprocess_program import run
+from .wire_data import ORGANIZATION
 
 #: The organization key: no text of this file, so that no quoted line of it holds the key.
 KEY = "confident_us_org_" + "Zq7" * 8
@@ -58,7 +59,6 @@ PART = KEY[17:29]
 NEW_KEY = "confident_us_proj_" + "Xw5" * 8
 NEW_PART = NEW_KEY[18:30]
 
-ORGANIZATION = {"organization": {"id": "o", "name": "n", "plan": "TEAM", "created_at": "2026-01-01T00:00:00.000Z"}}
 API_KEY = {
     "id": 7,
     "name": "Default Key",

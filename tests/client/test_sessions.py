@@ -20,9 +20,9 @@ from confidentai_admin.emulator import Emulator
 from .recording_clock import StandingClock
 from .scripted_server import answer, refuse, scripted_server
 from .subprocess_program import run
+from .wire_data import ORGANIZATION
 
 KEY = "an-organization-key"
-ORGANIZATION = {"organization": {"id": "o", "name": "n", "plan": "TEAM", "created_at": "2026-01-01T00:00:00.000Z"}}
 
 START = """
 import asyncio, gc, os, sys, threading

@@ -25,10 +25,10 @@ from confidentai_admin._settings import REGIONS, Settings
 
 from .revealing import shown_by
 from .scripted_server import answer, refuse, scripted_server
+from .wire_data import ORGANIZATION
 
 KEY = "an-organization-key"
 US, EU, AU = REGIONS["US"], REGIONS["EU"], REGIONS["AU"]
-ORGANIZATION = {"organization": {"id": "o", "name": "n", "plan": "TEAM", "created_at": "2026-01-01T00:00:00.000Z"}}
 FACES = pytest.mark.parametrize("face", [AsyncConfidentAI, ConfidentAI])
 Face = Callable[..., Any]
 

@@ -13,9 +13,9 @@ from confidentai_admin._surroundings import Surroundings, SystemClock, current, 
 
 from .recording_clock import RecordingClock
 from .scripted_server import answer, refuse, scripted_server
+from .wire_data import ORGANIZATION
 
 KEY = "an-organization-key"
-ORGANIZATION = {"organization": {"id": "o", "name": "n", "plan": "TEAM", "created_at": "2026-01-01T00:00:00.000Z"}}
 ELSEWHERE = "http://192.0.2.1:1"  # nobody has this address
 
 
