@@ -83,6 +83,21 @@ def close_on(event: threading.Event, action: Action) -> Action:
     return act
 
 
+def together(action: Action) -> tuple[Action, Action]:
+    """Do this for two requests, and for the first one only once the second one is here."""
+    both_came = threading.Event()
+
+    def act_later(connection: socket.socket) -> bool:
+        assert both_came.wait(10)
+        return action(connection)
+
+    def act(connection: socket.socket) -> bool:
+        both_came.set()
+        return action(connection)
+
+    return act_later, act
+
+
 def send_and_close(raw: bytes) -> Action:
     """Send these bytes and close."""
 

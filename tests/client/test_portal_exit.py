@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import sys
-import threading
 from typing import Any
 
 import aiohttp
@@ -13,7 +11,7 @@ import pytest
 
 from confidentai_admin import AsyncConfidentAI, ConfidentAI
 
-from .scripted_server import answer, scripted_server
+from .scripted_server import answer, scripted_server, together
 from .subprocess_program import Program, run
 from .wire_data import ORGANIZATION
 
@@ -150,17 +148,7 @@ threading.Thread(target=ask).start()
 sys.stdin.readline()
 threading.Thread(target=other).start()
 """
-    go = threading.Event()
-
-    def answer_later(connection: socket.socket) -> bool:
-        assert go.wait(10)
-        return answer(ORGANIZATION)(connection)
-
-    def answer_both(connection: socket.socket) -> bool:
-        go.set()
-        return answer(ORGANIZATION)(connection)
-
-    with scripted_server(answer(ORGANIZATION), answer_later, answer_both) as server:
+    with scripted_server(answer(ORGANIZATION), *together(answer(ORGANIZATION))) as server:
         program = Program(source, server.url, "key", options=options)
         for _ in range(2):
             assert server.arrived.acquire(timeout=20)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import socket
 import sys
 import threading
 import time
@@ -18,7 +17,7 @@ from confidentai_admin import ConfidentAI, ConfigurationError
 from confidentai_admin._portal import Portal
 from confidentai_admin.emulator import Emulator
 
-from .scripted_server import answer, refuse, scripted_server
+from .scripted_server import answer, refuse, scripted_server, together
 from .subprocess_program import Program, run
 from .wire_data import ORGANIZATION
 
@@ -303,17 +302,7 @@ with ConfidentAI(key, base_url=url) as another:
 other.join()
 print(client.whoami().id)
 """
-    go = threading.Event()
-
-    def answer_later(connection: socket.socket) -> bool:
-        assert go.wait(10)
-        return answer(ORGANIZATION)(connection)
-
-    def answer_both(connection: socket.socket) -> bool:
-        go.set()
-        return answer(ORGANIZATION)(connection)
-
-    with scripted_server(answer_later, answer_both, answer(ORGANIZATION)) as server:
+    with scripted_server(*together(answer(ORGANIZATION)), answer(ORGANIZATION)) as server:
         program = Program(source, server.url, "key", options=("-X", "dev"))
         assert server.arrived.acquire(timeout=20)
         done = program.finish("arrived\n")
