@@ -15,7 +15,7 @@ PYPROJECT = nox.project.load_toml("pyproject.toml")
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 # The lower bounds of pyproject.toml.
-LOWEST = ["aiohttp==3.12.0", "anyio==4.5.0", "attrs==23.2.0", "cattrs==24.1.0"]
+LOWEST = ["aiohttp==3.13.5", "anyio==4.5.0", "attrs==23.2.0", "cattrs==24.1.0"]
 
 nox.needs_version = ">=2025.2.9"
 nox.options.sessions = ["tests", "lint", "types", "generate"]

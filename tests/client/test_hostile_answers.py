@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 import json
 import socket
@@ -103,7 +104,6 @@ BROKEN: dict[str, bytes] = {
     "half a head": b"HTTP/1.1 200 OK\r\nContent-Ty",
     "packed, it says, and is not": _sized(b"Content-Encoding: gzip"),
     "deflated, it says, and is not": _sized(b"Content-Encoding: deflate"),
-    "packed, with more behind it": _sized(b"Content-Encoding: gzip", body=PACKED + b"more"),
     "packed, and cut off": _sized(b"Content-Encoding: gzip", body=PACKED[: len(PACKED) // 2]),
     "packed nothing": _sized(b"Content-Encoding: gzip", body=b""),
     "a switch to another protocol": b"HTTP/1.1 101 X\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n" + BODY,
@@ -142,6 +142,21 @@ def test_answers_that_are_none_on_the_blocking_face() -> None:
             # It may meet the end of the connection before, and is then sent again.
             assert client.whoami().id == "o"
     assert len(server.requests) == 2 * len(BROKEN)
+
+
+async def test_an_answer_that_is_packed_with_more_behind_it() -> None:
+    """Versions of aiohttp differ: it is an error of ours, or what was packed, and a creation arrives once."""
+    raw = _sized(b"Content-Encoding: gzip", body=PACKED + b"more")
+    with scripted_server() as server:
+        server.otherwise = send_and_close(raw)
+        async with AsyncConfidentAI(KEY, base_url=server.url) as client:
+            try:
+                project = await client.projects.create("n")
+            except APIConnectionError as error:
+                assert error.outcome_unknown
+            else:
+                assert project.project.id == "p"
+    assert len(server.requests) == 1
 
 
 #: Not as a careful server would say it, but it can be understood.
@@ -201,14 +216,14 @@ async def test_an_answer_that_never_ends(name: str, send: str) -> None:
 
 
 async def test_a_small_answer_that_unpacks_to_a_huge_one_takes_little_memory() -> None:
-    """Of 500 MB packed to half a MB, no more is unpacked than an answer may have."""
+    """Of 500 MB packed to half a MB, no more is unpacked than an answer may have; aiohttp may refuse it before."""
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     packed = b"".join(packer.compress(b" " * 1_000_000) for _ in range(500)) + packer.flush()
     before = _peak()
     with scripted_server(_keep(_sized(b"Content-Encoding: gzip", body=packed))) as server:
         server.otherwise = answer(DATA)
-        async with AsyncConfidentAI(KEY, base_url=server.url) as client:
-            with pytest.raises(APIConnectionError, match="longer than"):
+        async with AsyncConfidentAI(KEY, base_url=server.url, max_retries=0) as client:
+            with pytest.raises(APIConnectionError):
                 await client.whoami()
             assert (await client.whoami()).id == "o"
     assert _peak() - before < 300
@@ -284,10 +299,20 @@ async def test_an_answer_before_the_body_was_sent(status: int, closes: bool) -> 
             with pytest.raises((APIStatusError, APIConnectionError, APIResponseValidationError)) as caught:
                 await asyncio.wait_for(client.projects.create("n" * 30_000_000), 10)
             assert (await client.whoami()).id == "o"
-            # aiohttp first sends what it has begun to send, and then closes that connection.
             assert await asyncio.to_thread(server.read_the_rest)
     refused = isinstance(caught.value, APIStatusError) and status == 413
     assert caught.value.outcome_unknown is not refused
+
+
+async def test_a_body_that_is_never_read_is_given_up() -> None:
+    """After an early answer its connection ends, and does not wait for ever to send the rest."""
+    with HastyServer(b"HTTP/1.1 413 X\r\nContent-Length: 0\r\n\r\n", closes=False) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url) as client:
+            with pytest.raises(APIStatusError):
+                await client.projects.create("n" * 30_000_000)
+        await asyncio.sleep(0)  # the socket's own last callback
+        gc.collect()  # which would warn of a transport that is still open
+        assert server.read_the_rest()
 
 
 # After the request ----------------------------------------------------------------------------------------------------
