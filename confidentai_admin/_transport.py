@@ -6,6 +6,7 @@ The only importer of aiohttp in the client.
 from __future__ import annotations
 
 import asyncio
+import functools
 import io
 import json
 import logging
@@ -47,6 +48,7 @@ from .errors import (
 
 if TYPE_CHECKING:
     from aiohttp import ClientRequest, ClientResponse
+    from aiohttp.client_proto import ResponseHandler
 
 __all__ = ["ConnectionOptions", "SessionFactory", "TraceConfig", "Transport"]
 
@@ -68,11 +70,22 @@ logger = logging.getLogger("confidentai_admin")
 _has_connection: ContextVar[list[bool]] = ContextVar("has_connection")
 
 
+def _end_if_unsent(protocol: ResponseHandler) -> None:
+    """End a connection whose server answered before it had read the request, and may never read the rest."""
+    transport = protocol.transport
+    if transport is not None and transport.get_write_buffer_size():
+        transport.abort()
+
+
 class _Connector(aiohttp.TCPConnector):
     """Gives out no kept connection on which something has come that nobody asked for.
 
     A gateway that says goodbye before it closes (408) would be taken for the answer to the next request.
     """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._used: weakref.WeakSet[ResponseHandler] = weakref.WeakSet()
 
     async def connect(
         self,
@@ -83,7 +96,12 @@ class _Connector(aiohttp.TCPConnector):
         while True:
             connection = await super().connect(req, traces, timeout)
             protocol = connection.protocol
-            if protocol is None or not (protocol.should_close or connection.closed):
+            # A new one on which the server spoke first is no better the next time: the call fails with it.
+            is_kept = protocol is not None and protocol in self._used
+            if protocol is None or not is_kept or not (protocol.should_close or connection.closed):
+                if protocol is not None:
+                    self._used.add(protocol)
+                    connection.add_callback(functools.partial(_end_if_unsent, protocol))
                 _has_connection.get().append(True)
                 return connection
             connection.close()

@@ -8,13 +8,14 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import aiohttp
 import pytest
 import trustme
 
-from confidentai_admin import APITimeoutError, AsyncConfidentAI, ConfidentAI, Timeout
+from confidentai_admin import APIConnectionError, APITimeoutError, AsyncConfidentAI, ConfidentAI, Timeout
 
 from .scripted_server import Action, answer, scripted_server
 
@@ -71,6 +72,39 @@ def test_what_nobody_asked_for_is_no_answer_on_the_blocking_face() -> None:
         gateway.may_speak.set()
         assert gateway.has_spoken.wait(5)
         assert client.request("POST", "/v1/projects", json={}) == {"mine": True}
+
+
+async def test_a_server_that_always_speaks_first_is_met_once() -> None:
+    """Another new connection would be no better: the call fails with the first one."""
+    met: list[socket.socket] = []
+    has_spoken = threading.Event()
+
+    def speak() -> None:
+        with suppress(OSError):  # the listener was closed
+            while True:
+                connection, _ = listener.accept()
+                met.append(connection)
+                connection.sendall(UNASKED["something else"])
+                has_spoken.set()
+
+    async def wait_for_it(session: aiohttp.ClientSession, context: Any, params: Any) -> None:
+        await asyncio.to_thread(has_spoken.wait, 5)
+        await asyncio.sleep(0)
+
+    tracing = aiohttp.TraceConfig()
+    tracing.on_connection_create_end.append(wait_for_it)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=speak)
+        thread.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        async with AsyncConfidentAI(KEY, base_url=url, trace_configs=[tracing], max_retries=0) as client:
+            with pytest.raises(APIConnectionError):
+                await client.request("POST", "/v1/projects", json={})
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join(5)
+    for connection in met:
+        connection.close()
+    assert len(met) == 1
 
 
 @pytest.mark.parametrize("face", [AsyncConfidentAI, ConfidentAI])
