@@ -11,8 +11,8 @@ import pytest
 
 from confidentai_admin import AsyncConfidentAI, ConfidentAI
 
+from ..subprocess_program import Program, run
 from .scripted_server import answer, scripted_server, together
-from .subprocess_program import Program, run
 from .wire_data import ORGANIZATION
 
 KEY = "an-organization-key"

@@ -9,8 +9,8 @@ import pytest
 
 from confidentai_admin.emulator import Emulator
 
+from ..subprocess_program import run
 from .scripted_server import answer, scripted_server
-from .subprocess_program import run
 from .wire_data import ORGANIZATION
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")

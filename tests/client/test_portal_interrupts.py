@@ -17,8 +17,8 @@ from confidentai_admin import ConfidentAI, ConfigurationError
 from confidentai_admin._portal import Portal
 from confidentai_admin.emulator import Emulator
 
+from ..subprocess_program import Program, run
 from .scripted_server import answer, refuse, scripted_server, together
-from .subprocess_program import Program, run
 from .wire_data import ORGANIZATION
 
 KEY = "an-organization-key"

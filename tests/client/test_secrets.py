@@ -46,9 +46,9 @@ from confidentai_admin import (
 )
 from confidentai_admin.errors import ResponseBody
 
+from ..subprocess_program import run
 from .revealing import files_in, shown_by
 from .scripted_server import Action, answer, close, refuse, scripted_server, send_and_close
-from .subprocess_program import run
 from .wire_data import ORGANIZATION
 
 #: The organization key: no text of this file, so that no quoted line of it holds the key.

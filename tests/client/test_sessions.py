@@ -17,9 +17,9 @@ from confidentai_admin import AsyncConfidentAI, ConfigurationError
 from confidentai_admin._fork import generation
 from confidentai_admin.emulator import Emulator
 
+from ..subprocess_program import run
 from .recording_clock import StandingClock
 from .scripted_server import answer, refuse, scripted_server
-from .subprocess_program import run
 from .wire_data import ORGANIZATION
 
 KEY = "an-organization-key"

@@ -8,8 +8,6 @@ import http.client
 import json
 import logging
 import socket
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -23,6 +21,7 @@ from confidentai_admin.emulator import Emulator
 from confidentai_admin.emulator.app import MAX_BODY
 from confidentai_admin.emulator.faults import Answer, Cut, Drip, Drop, Fault, Hang, Redirect, Truncate
 
+from ..subprocess_program import run
 from .raw_client import Connection, Face, ask, serving, until
 
 if TYPE_CHECKING:
@@ -424,11 +423,8 @@ async def test_what_comes_while_it_stops_is_let_go_of_too() -> None:
 
 
 _PROGRAM = """
-import asyncio, http.client, logging
+import asyncio, http.client
 from confidentai_admin.emulator import Emulator, faults
-
-# How fast the machine is, is not asked here.
-logging.getLogger("asyncio").addFilter(lambda record: not record.getMessage().startswith("Executing "))
 
 def ask(emu):
     connection = http.client.HTTPConnection(emu.url.removeprefix("http://"), timeout=0.1)
@@ -464,14 +460,8 @@ print("done")
 
 def test_nothing_is_left_to_warn_about() -> None:
     """With warnings as errors in development mode, an emulator that is stopped in the middle of it all says nothing."""
-    done = subprocess.run(
-        [sys.executable, "-X", "dev", "-W", "error", "-c", _PROGRAM],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert (done.stdout, done.stderr, done.returncode) == ("done\n", "", 0)
+    done = run(_PROGRAM, options=("-X", "dev"))
+    assert (done.output, done.errors, done.status) == ("done\n", "", 0)
 
 
 def test_a_fault_before_the_work_asks_for_no_key_and_no_sense(emu: Emulator) -> None:

@@ -16,8 +16,12 @@ LIMIT = 20.0  # seconds, for a machine that is busy
 # Python 3.12 and later warn of every fork in a process that has threads.
 _FORK = "ignore:This process:DeprecationWarning"
 
-# asyncio's debug mode tells of steps that take long, as they do on a machine that is busy.
 _SLOW = re.compile(r"^Executing <.*> took \d+\.\d+ seconds\n", re.MULTILINE)
+
+
+def without_slow_steps(errors: str) -> str:
+    """Leave out what asyncio's debug mode, part of ``-X dev``, says of steps that take long on a busy machine."""
+    return _SLOW.sub("", errors)
 
 
 @dataclass
@@ -51,7 +55,7 @@ class Program:
             self._kill()
             output, errors = self.process.communicate()
             raise AssertionError(f"the program did not end\n{output}\n{errors}") from None
-        return Finished(self.process.returncode, output, _SLOW.sub("", errors))
+        return Finished(self.process.returncode, output, without_slow_steps(errors))
 
     def _kill(self) -> None:
         # Its children hold the pipes open as well.
