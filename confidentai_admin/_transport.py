@@ -359,13 +359,21 @@ def _reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
+# What OpenSSL says of a certificate whose issuer it does not know: X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT and the like.
+_UNKNOWN_CA = frozenset({2, 18, 19, 20, 21})
+_CA_HINT = ": if the server has a certificate of a private CA, pass ssl_context=ssl.create_default_context(cafile=...)"
+
+
+def _is_of_unknown_ca(error: aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError) -> bool:
+    cause = error.certificate_error if isinstance(error, aiohttp.ClientConnectorCertificateError) else error.os_error
+    return isinstance(cause, ssl.SSLCertVerificationError) and cause.verify_code in _UNKNOWN_CA
+
+
 def _failure(error: Exception, *, was_sent: bool, timeout: Timeout) -> _Failure:
     if isinstance(error, (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError)):
+        hint = _CA_HINT if _is_of_unknown_ca(error) else ""
         return _Failure(
-            Fate.IMPOSSIBLE,
-            APIConnectionError,
-            f"no trusted connection could be made ({_reason(error)}): if the server has a certificate of a private CA,"
-            " pass ssl_context=ssl.create_default_context(cafile=...)",
+            Fate.IMPOSSIBLE, APIConnectionError, f"no trusted connection could be made ({_reason(error)}){hint}"
         )
     if isinstance(error, aiohttp.ClientHttpProxyError):
         return _Failure(Fate.IMPOSSIBLE, APIConnectionError, f"the proxy refused the connection ({error.status})")

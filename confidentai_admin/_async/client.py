@@ -59,7 +59,8 @@ class AsyncConfidentAI:
         proxy: The URL of an HTTP proxy. To a plain http server, it must be on this machine as well.
         ssl_context: Whom to trust, where the system's certificates do not say: ``ssl.create_default_context(cafile=…)``
             for a private CA.
-        trust_env: Take a proxy from ``HTTPS_PROXY`` and the like, and its password from ``.netrc``; not for plain http.
+        trust_env: Take a proxy from ``HTTPS_PROXY``, not ``ALL_PROXY``, and its password from ``.netrc``; not for plain
+            http.
         trace_configs: aiohttp's hooks for tracing, as OpenTelemetry's instrumentation has them.
         session_factory: Makes the whole aiohttp session, instead of the four before it. Called in the event loop.
         allow_insecure_http: Send the key over plain http to another machine.
@@ -247,9 +248,10 @@ class AsyncConfidentAI:
         if max_retries is not None:
             transport = attrs.evolve(transport, max_retries=whole_number("max_retries", max_retries, minimum=0))
         if read_only is not None:
-            if transport.read_only and not truth("read_only", read_only):
+            wanted = truth("read_only", read_only)
+            if transport.read_only and not wanted:
                 raise ConfigurationError("This client is read-only, and so are its views: make another client.")
-            transport = attrs.evolve(transport, read_only=truth("read_only", read_only))
+            transport = attrs.evolve(transport, read_only=wanted)
         view = object.__new__(type(self))
         view._bind(transport, is_view=True)
         return view

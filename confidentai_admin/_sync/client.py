@@ -51,7 +51,8 @@ class ConfidentAI:
         proxy: The URL of an HTTP proxy. To a plain http server, it must be on this machine as well.
         ssl_context: Whom to trust, where the system's certificates do not say: ``ssl.create_default_context(cafile=…)``
             for a private CA.
-        trust_env: Take a proxy from ``HTTPS_PROXY`` and the like, and its password from ``.netrc``; not for plain http.
+        trust_env: Take a proxy from ``HTTPS_PROXY``, not ``ALL_PROXY``, and its password from ``.netrc``; not for plain
+            http.
         trace_configs: aiohttp's hooks for tracing, as OpenTelemetry's instrumentation has them.
         session_factory: Makes the whole aiohttp session, instead of the four before it. Called in the event loop.
         allow_insecure_http: Send the key over plain http to another machine.
