@@ -560,9 +560,9 @@ def create_invitations(chooser: Chooser) -> Operation:
     role_id = chooser.one(None, None, *scope.roles, NO_UUID)
 
     def refusals(state: State) -> set[int]:
-        if where not in state.scopes:
-            return {404} | ({403} if state.plan == "FREE" else set())
         found = {403} if state.plan == "FREE" else set()
+        if where not in state.scopes:
+            return found | {404}
         roles = state.scopes[where].roles
         if role_id is not None and role_id not in roles:
             found.add(404)
@@ -793,13 +793,16 @@ def _name_taken(things: dict[str, Any], name: str, but: str | None = None) -> se
     return {409} if any(thing.name == name and each != but for each, thing in things.items()) else set()
 
 
+def _choose_ids(chooser: Chooser, known: Iterable[str]) -> list[str]:
+    """A few of them, and seldom one that is not there."""
+    ids = chooser.some(list(known))
+    return [*ids, NO_UUID] if chooser.one(*[False] * 7, True) else ids
+
+
 def _choose_policy_fields(chooser: Chooser, where: Where) -> tuple[str, list[str]]:
     scope = chooser.scope(where)
     name = chooser.one(f"Policy {chooser.serial}", *(policy.name for policy in scope.policies.values()))
-    permission_ids = chooser.some(list(scope.permissions))
-    if chooser.one(*[False] * 7, True):
-        permission_ids.append(NO_UUID)
-    return name, permission_ids
+    return name, _choose_ids(chooser, scope.permissions)
 
 
 def create_policy(chooser: Chooser) -> Operation:
@@ -896,10 +899,7 @@ def _choose_role_fields(chooser: Chooser, where: Where) -> tuple[str, list[str]]
     scope = chooser.scope(where)
     new = f"Role {chooser.serial}"
     name = chooser.one(new, new, *(role.name for role in scope.roles.values()))
-    policy_ids = chooser.some(list(scope.policies))
-    if chooser.one(*[False] * 7, True):
-        policy_ids.append(NO_UUID)
-    return name, policy_ids
+    return name, _choose_ids(chooser, scope.policies)
 
 
 def _not_empty(ids: list[str], rule: Callable[[State], set[int]]) -> Callable[[State], set[int]]:
