@@ -17,9 +17,9 @@ import trustme
 from confidentai_admin import APIConnectionError, AsyncConfidentAI, ConfidentAI, Timeout
 
 from .scripted_server import Action, ScriptedServer, answer, scripted_server
+from .wire_data import ORGANIZATION
 
 KEY = "an-organization-key"
-ORGANIZATION = {"organization": {"id": "o", "name": "n", "plan": "TEAM", "created_at": "2026-01-01T00:00:00.000Z"}}
 FACES = pytest.mark.parametrize("face", [AsyncConfidentAI, ConfidentAI])
 CALLS = pytest.mark.parametrize("method", ["GET", "PUT", "POST"])
 Face = Callable[..., Any]

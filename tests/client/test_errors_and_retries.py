@@ -48,9 +48,9 @@ from confidentai_admin._surroundings import Surroundings, replaced
 
 from .recording_clock import RecordingClock
 from .scripted_server import Action, answer, close, refuse, reset, scripted_server, send_and_close
+from .wire_data import ORGANIZATION
 
 KEY = "an-organization-key"
-ORGANIZATION = {"organization": {"id": "o", "name": "n", "plan": "TEAM", "created_at": "2026-01-01T00:00:00.000Z"}}
 PROJECT = {"project": {"id": "p", "name": "n"}}
 
 Send = Callable[[AsyncConfidentAI], Awaitable[Any]]

@@ -18,9 +18,9 @@ import trustme
 from confidentai_admin import APIConnectionError, APITimeoutError, AsyncConfidentAI, ConfidentAI, Timeout
 
 from .scripted_server import Action, answer, scripted_server
+from .wire_data import ORGANIZATION
 
 KEY = "an-organization-key"
-ORGANIZATION = {"organization": {"id": "o", "name": "n", "plan": "TEAM", "created_at": "2026-01-01T00:00:00.000Z"}}
 OTHER = {"organization": {"id": "stale", "name": "n", "plan": "TEAM", "created_at": "2026-01-01T00:00:00.000Z"}}
 
 UNASKED: dict[str, bytes] = {
