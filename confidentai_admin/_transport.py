@@ -6,6 +6,7 @@ The only importer of aiohttp in the client.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import io
 import json
@@ -62,6 +63,12 @@ _SHORTEST_KEY = 16
 _MASK = "*" * 15
 
 logger = logging.getLogger("confidentai_admin")
+
+
+def _log(level: int, message: str, *arguments: object) -> None:
+    """Write a line. A handler or filter of the program that fails may not cost the answer, and a key that is in it."""
+    with contextlib.suppress(Exception):
+        logger.log(level, message, *arguments, stacklevel=2)
 
 
 # The session ----------------------------------------------------------------------------------------------------------
@@ -551,9 +558,8 @@ class Transport:
             if not self._may_repeat(fate, call.effect, retries, wanted, deadline):
                 break
             retries += 1
-            logger.info(
-                "%s: %s; retry %d of %d in %.2f s", call.operation, fate.name, retries, self.max_retries, wanted
-            )
+            retry = "%s: %s; retry %d of %d in %.2f s"
+            _log(logging.INFO, retry, call.operation, fate.name, retries, self.max_retries, wanted)
             await self.pool.pause(self.clock, wanted)
         raise error
 
@@ -688,7 +694,8 @@ class Transport:
                 message = f"the answer is longer than {self.max_response_bytes} bytes (max_response_bytes)"
                 kept = None if call.effect is Effect.READ else ResponseBody(content)
                 outcome = _Failure(Fate.UNREADABLE, APIConnectionError, message, {"body": kept})
-        logger.debug(
+        _log(
+            logging.DEBUG,
             "%s: %s %s: %s in %.3f s",
             call.operation,
             call.method,
@@ -726,5 +733,5 @@ class Transport:
         if message is None or call.operation in self._warned:
             return
         self._warned.add(call.operation)
-        logger.warning("%s: %s", call.operation, message)
+        _log(logging.WARNING, "%s: %s", call.operation, message)
         _deprecation.warn(f"{call.operation}: {message}")

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
+import warnings
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from confidentai_admin import APIConnectionError, AsyncConfidentAI, ConfidentAI, RateLimitError, _retry
+from confidentai_admin import (
+    APIConnectionError,
+    AsyncConfidentAI,
+    BadRequestError,
+    ConfidentAI,
+    ConfidentAIError,
+    RateLimitError,
+    _retry,
+)
 
 from .recording_clock import RecordingClock
-from .scripted_server import answer, close, refuse, scripted_server
+from .scripted_server import Action, answer, close, refuse, scripted_server
 from .wire_data import ORGANIZATION
 
 KEY = "confident_us_org_" + "k" * 43
@@ -80,3 +91,75 @@ def test_what_is_not_sent_is_no_attempt(caplog: pytest.LogCaptureFixture) -> Non
         with pytest.raises(RateLimitError, match="not sent"):
             client.whoami()
     _assert_lines(caplog, [])
+
+
+# Logging that fails ---------------------------------------------------------------------------------------------------
+
+
+class _FailingHandler(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        raise KeyError("from the handler")
+
+
+def _failing_filter(record: logging.LogRecord) -> bool:
+    raise KeyError("from the filter")
+
+
+@pytest.fixture(params=["handler", "filter"])
+def _failing(request: pytest.FixtureRequest) -> Iterator[None]:
+    logger = logging.getLogger("confidentai_admin")
+    handler = _FailingHandler()
+    level = logger.level
+    logger.setLevel(logging.DEBUG)
+    if request.param == "handler":
+        logger.addHandler(handler)
+    else:
+        logger.addFilter(_failing_filter)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.removeFilter(_failing_filter)
+        logger.setLevel(level)
+
+
+@pytest.mark.parametrize("face", [AsyncConfidentAI, ConfidentAI])
+@pytest.mark.usefixtures("_failing")
+async def test_a_log_that_fails_costs_no_answer(face: Callable[..., AsyncConfidentAI | ConfidentAI]) -> None:
+    """A creation that was retried and is deprecated gives its result, though the program's own logging raises."""
+    body = json.dumps({"success": True, "data": {"project": {"id": "p", "name": "n"}}, "deprecated": True}).encode()
+    with warnings.catch_warnings(), scripted_server(refuse(503), answer(body=body)) as server:
+        warnings.simplefilter("ignore")
+        client = face(KEY, base_url=server.url)
+        if isinstance(client, AsyncConfidentAI):
+            async with client:
+                created = await client.projects.create("n")
+        else:
+            with client:
+                created = client.projects.create("n")
+    assert created.project.id == "p"
+
+
+@pytest.mark.usefixtures("_failing")
+async def test_a_log_that_fails_hides_no_error() -> None:
+    """What the call met is raised, and not what the program's own logging raises."""
+    outcomes: list[tuple[Action, type[ConfidentAIError]]] = [
+        (refuse(400), BadRequestError),
+        (close, APIConnectionError),
+    ]
+    with scripted_server() as server:
+        for action, kind in outcomes:
+            server.otherwise = action
+            async with AsyncConfidentAI(KEY, base_url=server.url) as client:
+                with pytest.raises(kind):
+                    await client.projects.create("n")
+
+
+async def test_a_line_points_at_the_code_that_wrote_it(caplog: pytest.LogCaptureFixture) -> None:
+    """A log that shows functions names the one of the attempt and of the retry, not a common one."""
+    caplog.set_level(logging.DEBUG)
+    with scripted_server(refuse(503), answer(ORGANIZATION)) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url, clock=RecordingClock()) as client:
+            await client.whoami()
+    records = [record for record in caplog.records if record.name == "confidentai_admin"]
+    assert [record.funcName for record in records] == ["_exchange", "_repeat", "_exchange"]
