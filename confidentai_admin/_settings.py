@@ -228,9 +228,9 @@ def _checked_url(source: str, url: str, *, allow_insecure_http: bool) -> str:
 
 
 def is_loopback(url: str) -> bool:
-    """Whether the host of ``url`` is this machine."""
+    """Whether the host of ``url`` is this machine. A name such as ``x.localhost`` is looked up, and may be another."""
     host = urlsplit(url).hostname or ""
-    if host == "localhost" or host.endswith(".localhost"):
+    if host == "localhost":
         return True
     try:
         return ipaddress.ip_address(host).is_loopback

@@ -1196,8 +1196,9 @@ async def test_no_limit_is_rounded_up(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_plain_http_does_not_leave_this_machine_by_a_proxy() -> None:
     """A proxy on another machine is refused for a plain http server, unless that is allowed."""
-    with pytest.raises(ConfigurationError, match="allow_insecure_http"):
-        AsyncConfidentAI(KEY, base_url="http://localhost:1", proxy="http://proxy.example.com:3128")
+    for proxy in ("http://proxy.example.com:3128", "http://proxy.localhost:3128"):
+        with pytest.raises(ConfigurationError, match="allow_insecure_http"):
+            AsyncConfidentAI(KEY, base_url="http://localhost:1", proxy=proxy)
     AsyncConfidentAI(KEY, base_url="http://localhost:1", proxy="http://127.0.0.1:3128")
     AsyncConfidentAI(KEY, base_url="https://example.com", proxy="http://proxy.example.com:3128")
     AsyncConfidentAI(

@@ -35,6 +35,7 @@ WAYS_OUT: dict[str, dict[str, Any]] = {
     "a region": {"region": "EU"},
     "a URL": {"base_url": "https://192.0.2.1"},
     "a name like this machine's": {"base_url": "https://localhost.example"},
+    "a name below this machine's": {"base_url": "https://x.localhost"},
     "a proxy": {"base_url": "https://127.0.0.1:9", "proxy": ELSEWHERE},
     "the environment's proxy": {"base_url": "https://127.0.0.1:9", "trust_env": True},
     "a session's proxy": {"base_url": "http://127.0.0.1:9", "session_factory": _session(proxy=ELSEWHERE)},
