@@ -26,6 +26,7 @@ BASE_URL_VARIABLE = "CONFIDENT_BASE_URL"
 REGION_VARIABLE = "CONFIDENT_REGION"
 
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_BRACKETED = re.compile(r"([^\[\]]*@)?\[[^\[\]]*\](:[0-9]*)?")  # an IPv6 address in a URL
 _KEY_REGION = re.compile(r"confident_([a-z]{2})_", re.IGNORECASE)
 
 
@@ -200,6 +201,8 @@ def is_http_url(url: str) -> bool:
         host.encode("idna")  # no label is empty or too long
         if "[" in parts.netloc:
             ipaddress.IPv6Address(host)  # Python 3.10 splits off whatever is in the brackets
+            if not _BRACKETED.fullmatch(parts.netloc):
+                return False  # and forgets what is around them
         elif _NUMBER.fullmatch(host.removesuffix(".").rpartition(".")[2]):
             ipaddress.IPv4Address(host)  # what else ends in a number means something else to each who reads it
     except ValueError:

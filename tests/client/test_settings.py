@@ -426,6 +426,13 @@ REFUSED_URLS = [
     "https://1.2.3.",
     "https://[::1",
     "https://[{secret}]",
+    "https://own.example[::1]",
+    "https://[::1]x",
+    "https://[::1].own.example",
+    "https://[::1]x:443",
+    "https://[[::1]]",
+    "http://[::1].own.example",
+    "http://own.example[::1]",
     "https://own example",
     "https://own.example/a b",
     "https://own.example\\@other.example",
@@ -446,6 +453,16 @@ def test_a_base_url_that_cannot_be_meant_is_refused(face: Face, url: str) -> Non
     with pytest.raises(ConfigurationError, match="base_url") as caught:
         face(KEY, base_url=url, allow_insecure_http=True)
     assert "secret" * 3 not in "".join((str(caught.value), repr(caught.value), repr(vars(caught.value))))
+
+
+@FACES
+@pytest.mark.parametrize("proxy", ["http://own.example[::1]:1", "http://u:{secret}@[::1].own.example", "http://[::1]x"])
+def test_a_proxy_with_something_around_its_brackets_is_refused(face: Face, proxy: str) -> None:
+    """The rule for an IPv6 address in brackets is the same for a proxy's URL, whose password is not shown."""
+    with pytest.raises(ConfigurationError, match="proxy must be a URL") as caught:
+        face(KEY, base_url="http://localhost:1", proxy=proxy.replace("{secret}", "secret" * 3))
+    assert "secret" * 3 not in shown_by(caught.value, but_for=__file__)
+    face(KEY, base_url="http://localhost:1", proxy="http://user:password@[::1]:3128")
 
 
 @pytest.mark.parametrize("character", ["\n", "\r", "\t", "\r\nX-Other: 1"])
