@@ -198,6 +198,7 @@ def is_http_url(url: str) -> bool:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
+        url.encode()  # there is no half of a character in it
         host.encode("idna")  # no label is empty or too long
         if "[" in parts.netloc:
             ipaddress.IPv6Address(host)  # Python 3.10 splits off whatever is in the brackets

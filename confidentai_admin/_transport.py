@@ -6,6 +6,7 @@ The only importer of aiohttp in the client.
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import functools
 import io
@@ -18,6 +19,7 @@ import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import unquote_to_bytes, urlsplit
 
 import aiohttp
 import aiohttp.connector
@@ -114,6 +116,21 @@ class _Connector(aiohttp.TCPConnector):
             connection.close()
 
 
+def _without_login(proxy: SecretText) -> str:
+    """A proxy's URL without user and password, since aiohttp's tracebacks show it."""
+    parts = urlsplit(proxy)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def _login(proxy: SecretText) -> dict[str, str]:
+    """The header that has a proxy's user and password, if its URL has them, and that shows neither."""
+    user_and_password, at, _ = urlsplit(proxy).netloc.rpartition("@")
+    user, _, password = user_and_password.partition(":")
+    # What is encoded in the URL is sent as those bytes, be they of UTF-8 or of another encoding.
+    raw = unquote_to_bytes(user) + b":" + unquote_to_bytes(password)
+    return {"Proxy-Authorization": SecretText(f"Basic {base64.b64encode(raw).decode()}")} if at else {}
+
+
 @attrs.frozen
 class ConnectionOptions:
     """How a client's session is made."""
@@ -149,6 +166,11 @@ class ConnectionOptions:
                 " make has its own."
             )
 
+    @property
+    def proxy_login(self) -> Mapping[str, str]:
+        """The header for ``proxy``, if it wants user and password."""
+        return {} if self.proxy is None else _login(self.proxy)
+
     def connections_of(self, session: ClientSession) -> int:
         """How many connections this session may use."""
         connector = session.connector
@@ -170,7 +192,7 @@ class ConnectionOptions:
                 timeout_ceil_threshold=math.inf,
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
-            proxy=self.proxy,
+            proxy=None if self.proxy is None else _without_login(self.proxy),
             trust_env=self.trust_env and not self.is_local,
             trace_configs=None if self.trace_configs is None else list(self.trace_configs),
         )
@@ -644,11 +666,14 @@ class Transport:
         if left <= 0:
             return self._not_sent("it was not this call's turn")
         progress.attempts += 1
+        login = self.pool.options.proxy_login
         try:
             async with session.request(
                 call.method,
                 url,
-                headers=self._headers(),
+                # A proxy reads the request itself, or else only the one for a tunnel: through that, nothing is for it.
+                headers={**self._headers(), **(login if url.scheme == "http" else {})},
+                proxy_headers=login or None,
                 data=payload,
                 allow_redirects=False,
                 raise_for_status=False,

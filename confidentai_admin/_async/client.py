@@ -56,11 +56,12 @@ class AsyncConfidentAI:
         max_connections: How many requests are under way at most, 1 or more, each on a connection of its own. Further
             calls wait for their turn, in the order in which they came.
         max_response_bytes: How long an answer may be, in bytes, 1 or more. A longer one is an ``APIConnectionError``.
-        proxy: The URL of an HTTP proxy. To a plain http server, it must be on this machine as well.
+        proxy: The URL of an HTTP proxy, with user and password if it wants them. To a plain http server, it must be on
+            this machine as well.
         ssl_context: Whom to trust, where the system's certificates do not say: ``ssl.create_default_context(cafile=…)``
             for a private CA.
         trust_env: Take a proxy from ``HTTPS_PROXY``, not ``ALL_PROXY``, and its password from ``.netrc``; not for plain
-            http.
+            http. Tracebacks that show local variables may show that password, and do not show one in ``proxy``.
         trace_configs: aiohttp's hooks for tracing, as OpenTelemetry's instrumentation has them.
         session_factory: Makes the whole aiohttp session, instead of the four before it. Called in the event loop.
         allow_insecure_http: Send the key over plain http to another machine.

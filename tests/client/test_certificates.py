@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
 import socket
 import ssl
@@ -237,3 +238,71 @@ async def test_the_environments_proxy_for_https(
     assert [f"{request.method} https://{request.target}" for request in proxy.requests] == [f"CONNECT {url}"]
     assert KEY not in str(proxy.requests)
     assert len(server.requests) == (certificate == "good")
+
+
+LOGINS = {
+    "user:password": b"user:password",
+    "user": b"user:",
+    "user:": b"user:",
+    ":password": b":password",
+    "us%65r:p%40ss%3Aw%2Ford%25": b"user:p@ss:w/ord%",
+    "user:p%C3%A4ss": "user:päss".encode(),
+    "user:päss": "user:päss".encode(),
+    "user:p:a@ss": b"user:p:a@ss",
+}
+
+
+@FACES
+@pytest.mark.parametrize("login", LOGINS)
+@pytest.mark.parametrize("scheme", ["https", "http"])
+async def test_a_proxys_user_and_password(face: Face, login: str, scheme: str) -> None:
+    """They are sent to the proxy as it wants them, with each request or for the tunnel, and not through the tunnel."""
+    with _tls_server("good") as server, scripted_server() as proxy:
+        proxy.otherwise = _tunnel_to(server) if scheme == "https" else answer(ORGANIZATION)
+        host = f"127.0.0.1:{server.port}"
+        with_login = proxy.url.replace("//", f"//{login}@")
+        options: dict[str, Any] = {"base_url": f"{scheme}://{host}", "ssl_context": _trusting(), "proxy": with_login}
+        assert await _call(face, **options) == ORGANIZATION
+    (asked,) = proxy.requests
+    assert asked.method == ("CONNECT" if scheme == "https" else "GET")
+    assert asked.headers["proxy-authorization"] == f"Basic {base64.b64encode(LOGINS[login]).decode()}"
+    assert "authorization" not in asked.headers
+    assert asked.headers["host"] == host
+    assert not any("authorization" in name for request in server.requests for name in request.headers)
+
+
+async def test_a_proxy_without_a_password_is_sent_none() -> None:
+    """No user in the proxy's URL, no Proxy-Authorization."""
+    with scripted_server(answer(ORGANIZATION)) as proxy:
+        await _call(AsyncConfidentAI, base_url="http://127.0.0.1:9", proxy=proxy.url)
+    assert "proxy-authorization" not in proxy.requests[0].headers
+
+
+@pytest.mark.parametrize("scheme", ["https", "http"])
+async def test_a_connection_through_a_proxy_with_a_password_is_kept(scheme: str) -> None:
+    """The second call goes over the first one's connection, or through its tunnel."""
+    with _tls_server("good") as server, scripted_server() as proxy:
+        proxy.otherwise = _tunnel_to(server) if scheme == "https" else answer(ORGANIZATION)
+        url, with_login = f"{scheme}://127.0.0.1:{server.port}", proxy.url.replace("//", "//user:password@")
+        async with AsyncConfidentAI(KEY, base_url=url, ssl_context=_trusting(), proxy=with_login) as client:
+            await client.whoami()
+            await client.whoami()
+        assert proxy.connections == 1
+
+
+@pytest.mark.parametrize("way", ["session_factory", "trust_env"])
+async def test_passwords_of_other_proxies_are_aiohttps_matter(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proxy of a session of the caller's own, and that of the environment, are sent their passwords as ever."""
+    with _tls_server("good") as server, scripted_server() as proxy:
+        proxy.otherwise = _tunnel_to(server)
+        with_login = proxy.url.replace("//", "//user:password@")
+
+        def factory() -> aiohttp.ClientSession:
+            return aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=_trusting()), proxy=with_login)
+
+        monkeypatch.setenv("HTTPS_PROXY", with_login)
+        options: dict[str, Any] = {"session_factory": factory}
+        if way == "trust_env":
+            options = {"trust_env": True, "ssl_context": _trusting()}
+        assert await _call(AsyncConfidentAI, base_url=server.url, **options) == ORGANIZATION
+    assert proxy.requests[0].headers["proxy-authorization"] == f"Basic {base64.b64encode(b'user:password').decode()}"

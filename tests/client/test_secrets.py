@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import copy
 import gc
 import json
@@ -396,6 +397,7 @@ PROXIES = {
     "no scheme": "user:{password}@127.0.0.1:9",
     "only slashes": "//user:{password}@127.0.0.1:9",
     "another scheme": "ftp://user:{password}@127.0.0.1:9",
+    "half a character": "http://user:\ud800{password}@127.0.0.1:9",
     "a refusal": "{server}",
 }
 
@@ -414,9 +416,31 @@ async def test_a_proxys_password_is_not_shown(
         for url in ("http://127.0.0.1:9", "https://127.0.0.1:9"):
             with pytest.raises((ConfidentAIError, ValueError)) as caught:
                 await _whoami(face, base_url=url, proxy=proxy, max_retries=0)
-            error = caught.value
-            assert password not in "".join((str(error), repr(error), repr(error.args), repr(vars(error))))
-    assert password not in _logged(caplog)
+            _shows_no_password(shown_by(caught.value, but_for=__file__), password)
+    _shows_no_password(_logged(caplog), password)
+
+
+def _shows_no_password(text: str, password: str) -> None:
+    assert password not in text
+    assert base64.b64encode(f"user:{password}".encode()).decode() not in text
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_a_cancelled_call_shows_no_password_of_a_proxy(scheme: str) -> None:
+    """A call that is cancelled while it waits for the proxy unwinds through aiohttp's frames: none shows a password."""
+    password = PART[::-1]
+    with scripted_server() as server:
+        server.otherwise = _hang
+        proxy = server.url.replace("//", f"//user:{password}@")
+        async with AsyncConfidentAI(KEY, base_url=f"{scheme}://127.0.0.1:9", proxy=proxy) as client:
+            task = asyncio.create_task(client.projects.create("n"))
+            await asyncio.to_thread(server.arrived.acquire, timeout=5)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError) as caught:
+                await task
+    shown = shown_by(caught.value, but_for=__file__)
+    _shows_no_password(shown, password)
+    assert "Proxy-Authorization" in shown, "the search did not come to where the password is"
 
 
 async def _whoami(face: Callable[..., Any], **options: Any) -> None:
