@@ -62,6 +62,29 @@ def _tls_server(certificate: str, *script: Action) -> Iterator[ScriptedServer]:
         yield server
 
 
+@contextmanager
+def _listening(serve: Callable[[socket.socket], object]) -> Iterator[int]:
+    """A port that serves one connection after the other; at the end of the block, it has done with all of them."""
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                with connection, suppress(OSError):
+                    connection.settimeout(10)
+                    serve(connection)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=accept, daemon=True)
+        thread.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)  # closing alone leaves the thread in its accept
+            thread.join(10)
+            assert not thread.is_alive()
+
+
 async def _call(face: Face, method: str = "GET", **options: Any) -> Any:
     client = face(KEY, **options)
     if isinstance(client, AsyncConfidentAI):
@@ -129,20 +152,16 @@ async def test_https_to_a_server_of_plain_http(face: Face, method: str) -> None:
     """It is an error at once, after one connection, and nothing that has the key in it was sent."""
     received: list[bytes] = []
 
-    def serve() -> None:
-        with suppress(OSError):
-            while True:
-                connection, _ = listener.accept()
-                with connection:
-                    received.append(connection.recv(65536))
-                    connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+    def serve(connection: socket.socket) -> None:
+        received.append(connection.recv(65536))
+        connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+        while more := connection.recv(65536):
+            received[-1] += more
 
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=serve, daemon=True).start()
-        url = f"https://127.0.0.1:{listener.getsockname()[1]}"
-        with pytest.raises(APIConnectionError, match="no trusted connection") as caught:
-            await _call(face, method, base_url=url)
+    with _listening(serve) as port, pytest.raises(APIConnectionError, match="no trusted connection") as caught:
+        await _call(face, method, base_url=f"https://127.0.0.1:{port}")
     assert len(received) == 1
+    assert received[0].startswith(b"\x16\x03"), "it is not the beginning of TLS"
     assert KEY.encode() not in received[0]
     assert not caught.value.outcome_unknown
 
@@ -160,21 +179,12 @@ async def test_plain_http_to_a_server_of_https(face: Face, method: str) -> None:
 @FACES
 async def test_a_server_that_closes_in_the_middle_of_the_handshake(face: Face) -> None:
     """A connection that ends before it is made was not used: a creation too is tried again, with a known outcome."""
-    accepted: list[int] = []
-
-    def serve() -> None:
-        with suppress(OSError):
-            while True:
-                connection, _ = listener.accept()
-                accepted.append(1)
-                with connection:
-                    connection.recv(1)
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=serve, daemon=True).start()
-        url = f"https://127.0.0.1:{listener.getsockname()[1]}"
-        with pytest.raises(APIConnectionError) as caught:
-            await _call(face, "POST", base_url=url, max_retries=1)
+    accepted: list[bytes] = []
+    with (
+        _listening(lambda connection: accepted.append(connection.recv(1))) as port,
+        pytest.raises(APIConnectionError) as caught,
+    ):
+        await _call(face, "POST", base_url=f"https://127.0.0.1:{port}", max_retries=1)
     assert len(accepted) == 2
     assert not caught.value.outcome_unknown
 
@@ -182,21 +192,23 @@ async def test_a_server_that_closes_in_the_middle_of_the_handshake(face: Face) -
 # Proxies --------------------------------------------------------------------------------------------------------------
 
 
-def _tunnel_to(server: ScriptedServer) -> Action:
-    """Do what a proxy does that is asked to CONNECT."""
+def _tunnel_to(server: ScriptedServer, carried: bytearray | None = None) -> Action:
+    """Do what a proxy does that is asked to CONNECT, and note in ``carried`` what comes from the client."""
 
-    def carry(source: socket.socket, target: socket.socket) -> None:
+    def carry(source: socket.socket, target: socket.socket, noted: bytearray) -> None:
         with suppress(OSError):
             while data := source.recv(65536):
-                target.sendall(data)
+                noted += data
+                with suppress(OSError):
+                    target.sendall(data)
             target.shutdown(socket.SHUT_WR)
 
     def act(connection: socket.socket) -> bool:
         connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
         with socket.create_connection(("127.0.0.1", server.port)) as onward:
-            back = threading.Thread(target=carry, args=(onward, connection), daemon=True)
+            back = threading.Thread(target=carry, args=(onward, connection, bytearray()), daemon=True)
             back.start()
-            carry(connection, onward)
+            carry(connection, onward, bytearray() if carried is None else carried)
             back.join(5)
         return False
 
@@ -224,8 +236,9 @@ async def test_the_environments_proxy_for_https(
     face: Face, variable: str, certificate: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With trust_env=True https goes through the proxy, which sees no key; the server's certificate still counts."""
+    carried = bytearray()
     with _tls_server(certificate) as server, scripted_server() as proxy:
-        proxy.otherwise = _tunnel_to(server)
+        proxy.otherwise = _tunnel_to(server, carried)
         monkeypatch.setenv(variable, proxy.url)
         url = server.url
         options: dict[str, Any] = {"base_url": url, "ssl_context": _trusting(), "trust_env": True}
@@ -235,8 +248,11 @@ async def test_the_environments_proxy_for_https(
             with pytest.raises(APIConnectionError, match="expired") as caught:
                 await _call(face, "POST", **options)
             assert not caught.value.outcome_unknown
+        assert proxy.closed.acquire(timeout=10), "not all is read that the client sent"
     assert [f"{request.method} https://{request.target}" for request in proxy.requests] == [f"CONNECT {url}"]
     assert KEY not in str(proxy.requests)
+    assert carried.startswith(b"\x16\x03"), "it is not the beginning of TLS"
+    assert KEY.encode() not in carried
     assert len(server.requests) == (certificate == "good")
 
 
