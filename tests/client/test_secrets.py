@@ -81,59 +81,96 @@ def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
 # The client -----------------------------------------------------------------------------------------------------------
 
 
-def _insides(value: object, depth: int = 6) -> list[object]:
-    """An object of ours and what is in it, in its slots too."""
-    found = [value]
-    if depth and type(value).__module__.startswith("confidentai_admin") and not isinstance(value, str):
-        names = [*getattr(value, "__dict__", ()), *(n for kind in type(value).__mro__ for n in _slots(kind))]
-        for name in names:
-            found += _insides(getattr(value, name, None), depth - 1)
-    return found
+def _reachable(root: object) -> list[object]:
+    """All that the garbage collector finds from here, but for what belongs to modules, classes and the loop."""
+    found: dict[int, object] = {}
+    waiting = [root]
+    while waiting:
+        value = waiting.pop()
+        if id(value) in found or isinstance(
+            value, (type, types.ModuleType, asyncio.AbstractEventLoop, threading.Thread)
+        ):
+            continue
+        found[id(value)] = value
+        if isinstance(value, types.FunctionType):
+            waiting += [value.__closure__, value.__defaults__, value.__kwdefaults__]
+        else:
+            waiting += gc.get_referents(value)
+    return list(found.values())
 
 
-def _slots(kind: type) -> tuple[str, ...]:
-    slots = vars(kind).get("__slots__", ())
-    return (slots,) if isinstance(slots, str) else tuple(slots)
-
-
-def _texts(value: object) -> str:
-    texts = [repr(value), pprint.pformat(value), f"{value!r}", "%r" % (value,), f"{[value]}", f"{ {'key': value} }"]  # noqa: UP031
+def _texts(value: object) -> Iterator[str]:
+    """All ways to show an object that have to do with what is in it."""
+    yield from (repr(value), pprint.pformat(value), f"{value!r}", "%r" % (value,), f"{[value]}", f"{ {'key': value} }")  # noqa: UP031
     # The key itself is a text, and says what it is when it is asked for its text: it must, on the wire.
     if not isinstance(value, str):
-        texts += [str(value), f"{value}", f"{value!s}", "%s" % (value,)]  # noqa: UP031
+        yield from (str(value), f"{value}", f"{value!s}", "%s" % (value,))  # noqa: UP031
+    if attrs.has(type(value)):
+        instance: Any = value
+        yield repr(attrs.asdict(instance, recurse=False))
+        yield repr(attrs.astuple(instance, recurse=False))
+        yield repr([getattr(instance, field.name, None) for field in attrs.fields(type(instance))])
+        yield repr(attrs.evolve(instance))
     if hasattr(value, "__dict__"):
-        texts += [repr(vars(value)), pprint.pformat(vars(value))]
-    return "\n".join(texts)
+        yield from (repr(vars(value)), pprint.pformat(vars(value)))
+
+
+def _assert_masked(objects: list[object]) -> None:
+    assert any(isinstance(value, str) and value == KEY for value in objects), "the search did not come to the key"
+    for value in objects:
+        if type(value) in (str, bytes, bytearray):
+            assert PART not in _plain(value), "a plain text holds the key"
+        else:
+            for text in _texts(value):
+                assert PART not in text, type(value)
+
+
+def _plain(value: object) -> str:
+    return str(value) if isinstance(value, str) else bytes(value).decode("latin-1")  # type: ignore[call-overload]
 
 
 @FACES
+@pytest.mark.parametrize("is_used", [True, False])
 @pytest.mark.parametrize("way", ["argument", "environment"])
-def test_nothing_of_a_client_shows_the_key(face: Callable[..., Any], way: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """repr, str, format, vars and pprint of the client and of everything in it hold no part of the key."""
+async def test_nothing_of_a_client_shows_the_key(
+    face: Callable[..., Any], way: str, is_used: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """repr, str, format, vars, pprint and attrs' own views of all that a client refers to hold no part of the key."""
     monkeypatch.setenv("CONFIDENT_ORG_API_KEY", KEY)
-    client = face(KEY if way == "argument" else None)
-    project = client.project("p")
-    organization = client.organization()
-    resources = [
-        client,
-        client.with_options(timeout=5),
-        client.projects,
-        project,
-        project.api_keys,
-        project.members,
-        project.members.iter(),
-        project.invitations,
-        project.iam,
-        project.iam.roles,
-        organization,
-        organization.api_keys,
-        organization.governance.policies,
-        organization.governance.policies.iter_projects("g"),
-    ]
-    seen: list[object] = [inside for resource in resources for inside in _insides(resource)]
-    assert any(value == KEY for value in seen), "the search did not come to the key"
-    for value in seen:
-        assert PART not in _texts(value), type(value)
+    with scripted_server() as server:
+        server.otherwise = answer({**CREATED, **ORGANIZATION})
+        client = face(KEY if way == "argument" else None, base_url=server.url)
+        if is_used and isinstance(client, AsyncConfidentAI):
+            await client.projects.create("n")
+        elif is_used:
+            client.projects.create("n")
+        project, organization = client.project("p"), client.organization()
+        objects = _reachable(
+            [
+                client,
+                client.with_options(timeout=5),
+                client.projects,
+                project,
+                project.api_keys,
+                project.members,
+                project.members.iter(),
+                project.invitations,
+                project.iam,
+                project.iam.roles,
+                organization,
+                organization.api_keys,
+                organization.governance.policies,
+                organization.governance.policies.iter_projects("g"),
+            ]
+        )
+        _assert_masked(objects)
+        assert any(isinstance(value, aiohttp.TCPConnector) for value in objects) is is_used
+        kinds = {type(value).__name__ for value in objects if type(value).__module__.startswith("confidentai_admin")}
+        assert {"Transport", "ConnectionPool", "ConnectionOptions", "Settings", "Timeout"} <= kinds
+        if isinstance(client, AsyncConfidentAI):
+            await client.close()
+        else:
+            client.close()
 
 
 @FACES
@@ -147,8 +184,7 @@ def test_a_client_can_be_recognized(face: Callable[..., Any]) -> None:
 def test_a_copy_of_a_client_does_not_show_the_key(face: Callable[..., Any], make: Callable[[Any], Any]) -> None:
     """A copy shows no more of the key than the client itself."""
     client = face(KEY)
-    for value in _insides(make(client)):
-        assert PART not in _texts(value), type(value)
+    _assert_masked(_reachable(make(client)))
 
 
 @FACES
@@ -816,75 +852,6 @@ def test_a_program_that_tells_all_tells_no_key(
         assert "    self = " in told, "locals are not told"
     assert PART not in told
     assert NEW_PART not in told
-
-
-# All that hangs together ----------------------------------------------------------------------------------------------
-
-
-def _reachable(root: object) -> list[object]:
-    """All that the garbage collector finds from here, but for what belongs to modules, classes and the loop."""
-    found: dict[int, object] = {}
-    waiting = [root]
-    while waiting:
-        value = waiting.pop()
-        if id(value) in found or isinstance(
-            value, (type, types.ModuleType, asyncio.AbstractEventLoop, threading.Thread)
-        ):
-            continue
-        found[id(value)] = value
-        if isinstance(value, types.FunctionType):
-            waiting += [value.__closure__, value.__defaults__, value.__kwdefaults__]
-        else:
-            waiting += gc.get_referents(value)
-    return list(found.values())
-
-
-def _own_texts(value: object) -> Iterator[str]:
-    yield repr(value)
-    if not isinstance(value, str):
-        yield f"{value} {value:}"
-    if attrs.has(type(value)):
-        instance: Any = value
-        yield repr(attrs.asdict(instance, recurse=False))
-        yield repr(attrs.astuple(instance, recurse=False))
-        yield repr([getattr(instance, field.name, None) for field in attrs.fields(type(instance))])
-        yield repr(attrs.evolve(instance))
-    if hasattr(value, "__dict__"):
-        yield repr(vars(value))
-
-
-@FACES
-@pytest.mark.parametrize("is_used", [True, False])
-async def test_nothing_that_a_client_holds_shows_the_key(face: Callable[..., Any], is_used: bool) -> None:
-    """repr, vars and attrs' own views of every object that a client refers to hold no part of the key."""
-    with scripted_server() as server:
-        server.otherwise = answer({**CREATED, **ORGANIZATION})
-        client = face(KEY, base_url=server.url)
-        if is_used and isinstance(client, AsyncConfidentAI):
-            await client.projects.create("n")
-        elif is_used:
-            client.projects.create("n")
-        objects = _reachable(
-            [client, client.projects, client.project("p"), client.organization(), client.with_options()]
-        )
-        assert any(isinstance(value, str) and value == KEY for value in objects), "the search did not come to the key"
-        assert any(isinstance(value, aiohttp.TCPConnector) for value in objects) is is_used
-        kinds = {type(value).__name__ for value in objects if type(value).__module__.startswith("confidentai_admin")}
-        assert {"Transport", "ConnectionPool", "ConnectionOptions", "Settings", "Timeout"} <= kinds
-        for value in objects:
-            if type(value) in (str, bytes, bytearray):
-                assert PART not in _plain(value), "a plain text holds the key"
-            else:
-                for text in _own_texts(value):
-                    assert PART not in text, type(value)
-        if isinstance(client, AsyncConfidentAI):
-            await client.close()
-        else:
-            client.close()
-
-
-def _plain(value: object) -> str:
-    return str(value) if isinstance(value, str) else bytes(value).decode("latin-1")  # type: ignore[call-overload]
 
 
 async def test_a_call_that_is_cancelled_while_it_sends_shows_no_key(caplog: pytest.LogCaptureFixture) -> None:
