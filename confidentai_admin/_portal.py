@@ -10,6 +10,7 @@ import asyncio
 import atexit
 import contextlib
 import contextvars
+import importlib
 import sys
 import threading
 import weakref
@@ -27,6 +28,9 @@ _CLOSED = "This client is closed: make a new one."
 _GRACE = 1.0  # seconds that a cancelled call has to be gone
 _LAST_WORDS = 0.05  # seconds that calls have to end by themselves when the client is closed
 _EXIT_GRACE = 0.5  # seconds that connections have to be closed when the program ends
+
+# What a first call would import: anyio's side of asyncio, and what looks host names up.
+_IMPORTED_LATE = ("anyio._backends._asyncio", "anyio.lowlevel", "concurrent.futures.thread")
 
 
 class _Call(Generic[T]):
@@ -317,6 +321,10 @@ class Portal:
     """
 
     def __init__(self, close: Callable[[], Awaitable[None]]) -> None:
+        # In the loop's thread, a fork could come in the middle of an import, and the child would wait for its lock.
+        for module in _IMPORTED_LATE:
+            with contextlib.suppress(ImportError):  # of another anyio, which has it elsewhere
+                importlib.import_module(module)
         self._close = close
         self._is_closed = False
         # By the number of forks: a child starts its own, and leaves that of its parent alone.

@@ -70,6 +70,23 @@ client.whoami()
     assert [request.number for request in server.requests if request.connection == 1] == [1, 2, 3]
 
 
+@needs_fork
+def test_a_first_call_imports_nothing() -> None:
+    """The loop's thread imports no module: a fork meanwhile would leave the child a lock held for ever."""
+    source = """
+import sys
+from confidentai_admin import ConfidentAI
+client = ConfidentAI(sys.argv[2], base_url=sys.argv[1])
+before = set(sys.modules)
+client.whoami()
+print(sorted(set(sys.modules) - before))
+"""
+    with scripted_server() as server:
+        server.otherwise = answer(ORGANIZATION)
+        done = run(source, server.url.replace("127.0.0.1", "localhost"), "key")
+    assert (done.status, done.output, done.errors) == (0, "[]\n", "")
+
+
 ENDS = {
     "os._exit": ("os._exit(3)", 3, ""),
     "sys.exit": ("sys.exit(3)", 3, ""),
