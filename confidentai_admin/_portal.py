@@ -112,8 +112,8 @@ class _LoopThread:
     def __init__(self, close: Callable[[], Awaitable[None]]) -> None:
         self._close = close
         self._generation = generation()
-        self._starting = threading.Lock()
-        self._beginning: threading.Lock | None = None  # held until there is a loop, or a failure to make one
+        self._starting = threading.RLock()  # a signal handler or __del__ may call in the middle of it
+        self._making = threading.Lock()
         self._failure: BaseException
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -127,45 +127,43 @@ class _LoopThread:
             if self._is_stopping:
                 raise ConfigurationError(_CLOSED)
             if self._loop is None:
-                with self._beginning or self._start():
-                    pass
+                self._start()
             if self._loop is None:
-                self._beginning = None
                 raise self._failure
             return self._loop
 
-    def _start(self) -> threading.Lock:
-        # Ctrl-C may come at any moment. What must not be left half made is made in the thread, where it does not come.
-        beginning = threading.Lock()
-        beginning.acquire()
-        decision = threading.Lock()  # who takes it decides whether the thread begins
-        thread = threading.Thread(
-            target=self._begin_thread, args=(beginning, decision), name="confidentai-admin", daemon=True
-        )
-        _running.add(self)
+    def _start(self) -> None:
+        """Start a thread, and wait until there is a loop or a failure to make one."""
+        # Ctrl-C may come at any moment, and so may a signal handler that makes a call itself. Then a thread may be left
+        # that begins later, or never. So nobody relies on another's thread, and the first one that runs makes the loop,
+        # where no signal comes.
+        decided = threading.Lock()
+        decided.acquire()
+        thread = threading.Thread(target=self._begin_thread, args=(decided,), name="confidentai-admin", daemon=True)
+        handled = sys.exc_info()[1]
         try:
             thread.start()
-        except BaseException:
-            if decision.acquire(blocking=False):
-                _running.discard(self)
-            else:
-                self._beginning = beginning
-            raise
-        self._beginning = beginning
-        return beginning
+        except RuntimeError as error:
+            # Python's own locks may not bear Ctrl-C, and raise this on its way out.
+            if error.__context__ is None or error.__context__ is handled:
+                raise
+            raise error.__context__ from None
+        decided.acquire()
 
-    def _begin_thread(self, beginning: threading.Lock, decision: threading.Lock) -> None:
-        if not decision.acquire(blocking=False):
-            return
-        self._thread = threading.current_thread()
+    def _begin_thread(self, decided: threading.Lock) -> None:
         try:
-            loop = self._loop = asyncio.new_event_loop()
+            with self._making:
+                if self._loop is not None:
+                    return
+                self._thread = threading.current_thread()
+                loop = asyncio.new_event_loop()
+                _running.add(self)
+                self._loop = loop
         except BaseException as error:  # noqa: BLE001  (the caller's to hear of: too many open files, mostly)
             self._failure = error
-            _running.discard(self)
             return
         finally:
-            beginning.release()
+            decided.release()
         self._run(loop)
 
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -198,8 +196,8 @@ class _LoopThread:
         call = _Call(function)
         context = contextvars.copy_context()
         held = context.run(_deprecation.hold)
-        self._calls.add(call)
         try:
+            self._calls.add(call)
             if _is_left_behind():
                 call.abandon()
             elif not _submit(loop, lambda: self._begin(call), context):
