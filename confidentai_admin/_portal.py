@@ -10,6 +10,7 @@ import asyncio
 import atexit
 import contextlib
 import contextvars
+import functools
 import importlib
 import sys
 import threading
@@ -19,7 +20,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 
 from . import _deprecation
 from ._fork import generation
-from .errors import APIConnectionError, ConfigurationError
+from .errors import APIConnectionError, ConfidentAIError, ConfigurationError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -41,7 +42,6 @@ class _Call(Generic[T]):
         self._task: asyncio.Task[None] | None = None
         self._has_begun = False
         self._is_over = False
-        self._is_abandoned = False
         self._value: T
         self._error: BaseException | None = None
         self._pending = threading.Lock()
@@ -63,12 +63,8 @@ class _Call(Generic[T]):
             self._error = error
         self._end()
 
-    def abandon(self) -> None:
-        """Let nobody hear of the end any more."""
-        self._is_abandoned = True
-
     def _end(self) -> None:
-        if not self._is_over and not self._is_abandoned:
+        if not self._is_over:
             self._is_over = True
             self._pending.release()
 
@@ -189,8 +185,6 @@ class _LoopThread:
             _running.discard(self)
 
     def call(self, function: Callable[[], Awaitable[T]]) -> T:
-        if _is_left_behind():
-            _Call(function).wait()
         loop = self._loop or self._started()
         self.refuse_itself()
         call = _Call(function)
@@ -198,9 +192,7 @@ class _LoopThread:
         held = context.run(_deprecation.hold)
         try:
             self._calls.add(call)
-            if _is_left_behind():
-                call.abandon()
-            elif not _submit(loop, lambda: self._begin(call), context):
+            if not _submit(loop, lambda: self._begin(call), context):
                 raise ConfigurationError(_CLOSED)
             call.wait()
         except BaseException:
@@ -230,10 +222,13 @@ class _LoopThread:
                 " runs there (a trace hook, a session factory) use no blocking client."
             )
 
-    def abandon_calls(self) -> None:
-        """Leave those who wait for a call waiting."""
+    def end_calls(self) -> None:
+        """Raise SystemExit in those who wait for a call."""
+        # In a forked child, they are the parent's.
+        if self._generation != generation() or self._loop is None:
+            return
         for call in list(self._calls):
-            call.abandon()
+            _submit(self._loop, functools.partial(call.fail, SystemExit()))
 
     def begin_stop(self) -> None:
         """Have the loop end, without waiting for it."""
@@ -283,22 +278,25 @@ def _submit(
 
 
 _running: set[_LoopThread] = set()
-_is_exiting = False
+_exiting: int | None = None  # the generation whose program ends; a child that is forked meanwhile goes on
 
 
 def _is_left_behind() -> bool:
     """Whether the program ends without this thread."""
-    return _is_exiting and threading.current_thread().daemon
+    if _exiting is None or _exiting != generation():
+        return False
+    thread = threading.current_thread()
+    return thread.daemon and thread is not threading.main_thread()
 
 
 def _stop_at_exit() -> None:
-    global _is_exiting
-    # Daemon threads wait from here on, for what they called and for what they will call. Python ends them without a
-    # word, and an error would be one.
-    _is_exiting = True
+    global _exiting
+    # Calls end the daemon threads that make them from here on, which is what Python is about to do as well. SystemExit
+    # does so without a word, and lets go of the locks that they hold and an exit handler may want.
+    _exiting = generation()
     threads = list(_running)
     for thread in threads:
-        thread.abandon_calls()
+        thread.end_calls()
         thread.begin_stop()
     for thread in threads:
         thread.join(_EXIT_GRACE)
@@ -335,8 +333,11 @@ class Portal:
 
         Raises:
             ConfigurationError: The client is closed, or this is the loop's own thread, or Python is ending.
+            SystemExit: The program ends, and this is a daemon thread.
             BaseException: Whatever the function raises, and what a signal handler raises here.
         """
+        if _is_left_behind():
+            raise SystemExit
         if self._is_closed:
             raise ConfigurationError(_CLOSED)
         if sys.is_finalizing():
@@ -344,7 +345,12 @@ class Portal:
                 "Python is ending, and threads run no more: make the last calls before, in an atexit handler at the"
                 " latest, and none in __del__."
             )
-        return self._own_thread().call(lambda: function(*args, **kwargs))
+        try:
+            return self._own_thread().call(lambda: function(*args, **kwargs))
+        except ConfidentAIError:
+            if _is_left_behind():  # by now
+                raise SystemExit from None
+            raise
 
     def _own_thread(self) -> _LoopThread:
         return self._threads.get(generation()) or self._threads.setdefault(generation(), _LoopThread(self._close))
