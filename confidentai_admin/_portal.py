@@ -12,6 +12,7 @@ import contextlib
 import contextvars
 import functools
 import importlib
+import os
 import sys
 import threading
 import weakref
@@ -62,6 +63,13 @@ class _Call(Generic[T]):
         if not self._is_over:
             self._error = error
         self._end()
+
+    def fork(self) -> None:
+        """End in a child that was forked in the middle: nobody else would end it there."""
+        if not self._is_over:
+            self.fail(APIConnectionError("the process was forked in the middle of the call", outcome_unknown=True))
+        elif self._pending.locked():  # it was about to end
+            self._pending.release()
 
     def _end(self) -> None:
         if not self._is_over:
@@ -192,7 +200,9 @@ class _LoopThread:
         held = context.run(_deprecation.hold)
         try:
             self._calls.add(call)
-            if not _submit(loop, lambda: self._begin(call), context):
+            if self._generation != generation():
+                call.fork()
+            elif not _submit(loop, lambda: self._begin(call), context):
                 raise ConfigurationError(_CLOSED)
             call.wait()
         except BaseException:
@@ -221,6 +231,11 @@ class _LoopThread:
                 "This client was called from its own event loop's thread, which would wait for itself: in code that"
                 " runs there (a trace hook, a session factory) use no blocking client."
             )
+
+    def fork(self) -> None:
+        """End the calls in a child, which has not this loop: a signal handler forked, and its thread waits for one."""
+        for call in list(self._calls):
+            call.fork()
 
     def end_calls(self) -> None:
         """Raise SystemExit in those who wait for a call."""
@@ -303,6 +318,15 @@ def _stop_at_exit() -> None:
 
 
 atexit.register(_stop_at_exit)
+
+
+def _fork_calls() -> None:
+    for thread in list(_running):
+        thread.fork()
+
+
+if hasattr(os, "register_at_fork"):  # pragma: no branch  (Windows has no fork)
+    os.register_at_fork(after_in_child=_fork_calls)
 
 
 def _stop_forgotten(threads: dict[int, _LoopThread]) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
 from confidentai_admin.emulator import Emulator
 
-from ..subprocess_program import run
-from .scripted_server import answer, scripted_server
+from ..subprocess_program import Program, run
+from .scripted_server import answer, scripted_server, together
 from .wire_data import ORGANIZATION
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
@@ -20,7 +21,7 @@ MODES = pytest.mark.parametrize("options", [(), ("-X", "dev")], ids=["plain", "d
 START = """
 import asyncio, os, signal, sys, threading, time
 from concurrent.futures import ThreadPoolExecutor
-from confidentai_admin import AsyncConfidentAI, ConfidentAI
+from confidentai_admin import APIConnectionError, AsyncConfidentAI, ConfidentAI
 url, key = sys.argv[1:3]
 client = ConfidentAI(key, base_url=url)
 def ended(child):
@@ -237,6 +238,72 @@ asyncio.run(main())
         done = run(source, server.url, "key", options=options)
     assert (done.status, done.output, done.errors) == (0, "", "")
     assert [request.number for request in server.requests if request.connection == 1] == [1, 2, 3]
+
+
+@needs_fork
+@MODES
+def test_a_fork_in_a_signal_handler_during_a_call(options: tuple[str, ...]) -> None:
+    """The parent's call goes on; the child's ends with an error, since nobody waits for its answer there."""
+    source = f"""{START}
+children = []
+signal.signal(signal.SIGUSR1, lambda *_: children.append(os.fork()))
+try:
+    said = client.whoami().id
+except APIConnectionError as error:
+    said = error.outcome_unknown
+if children == [0]:
+    os.write(1, f"{{said}} {{client.whoami().id}} ".encode())
+    os._exit(7)
+print(said, ended(*children), client.whoami().id)
+"""
+    with scripted_server(*together(answer(ORGANIZATION))) as server:
+        server.otherwise = answer(ORGANIZATION)
+        program = Program(source, server.url, "key", options=options)
+        assert server.arrived.acquire(timeout=20)
+        program.process.send_signal(signal.SIGUSR1)
+        done = program.finish()
+    assert (done.status, done.output, done.errors) == (0, "True o o 7 o\n", "")
+
+
+FORKS_AT_EVERY_STEP = """
+from confidentai_admin import _portal
+def forked_at(at):
+    seen, child = 0, None
+    def profile(frame, event, _):
+        nonlocal seen, child
+        if frame.f_code.co_filename == _portal.__file__ and event != "c_call":
+            seen += 1
+            if seen == at:
+                child = os.fork()
+                if child == 0:
+                    signal.alarm(5)
+    sys.setprofile(profile)
+    try:
+        said = client.whoami().id
+    except APIConnectionError:
+        said = "forked"
+    finally:
+        sys.setprofile(None)
+    if child == 0:
+        os._exit(7 if said in ("o", "forked") and client.whoami().id == "o" else 1)
+    assert said == "o"
+    return child
+client.whoami()
+steps = 0
+while (child := forked_at(steps + 1)) is not None:
+    assert ended(child) == 7, steps
+    steps += 1
+print(steps > 20)
+"""
+
+
+@needs_fork
+def test_a_fork_at_every_step_of_a_call() -> None:
+    """Wherever a call is when a signal handler forks, it ends in both processes, and so does the child's next one."""
+    with scripted_server() as server:
+        server.otherwise = answer(ORGANIZATION)
+        done = run(f"{START}{FORKS_AT_EVERY_STEP}", server.url, "key", options=("-X", "dev"))
+    assert (done.status, done.output, done.errors) == (0, "True\n", "")
 
 
 WORKERS = """
