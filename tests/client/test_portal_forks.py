@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 from pathlib import Path
 
 import pytest
@@ -108,8 +109,7 @@ def test_however_a_child_ends(end: str, is_used: bool, options: tuple[str, ...])
     source = f"""{START}
 def leave_in_a_call(leave):
     signal.signal(signal.SIGALRM, lambda *_: leave(3))
-    signal.setitimer(signal.ITIMER_REAL, 0.1)
-    client.project("hangs").get()
+    client.project(str(os.getpid())).get()
 def main():
     {"client.whoami()" if is_used else "pass"}
     child = os.fork()
@@ -123,9 +123,14 @@ def main():
 main()
 """
     with scripted_server() as server:
+
+        def hang(connection: socket.socket) -> bool:
+            os.kill(int(server.requests[-1].target.rpartition("/")[2]), signal.SIGALRM)
+            return server.hang(connection)
+
         organization = answer(ORGANIZATION)
         hangs = end.endswith("in a call")
-        server.script = [organization] * (1 + is_used) + [server.hang] * hangs
+        server.script = [organization] * (1 + is_used) + [hang] * hangs
         server.otherwise = organization
         done = run(source, server.url, "key", options=options)
     assert (done.status, done.output) == (0, "parent"), done.errors
@@ -304,6 +309,75 @@ def test_a_fork_at_every_step_of_a_call() -> None:
         server.otherwise = answer(ORGANIZATION)
         done = run(f"{START}{FORKS_AT_EVERY_STEP}", server.url, "key", options=("-X", "dev"))
     assert (done.status, done.output, done.errors) == (0, "True\n", "")
+
+
+@needs_fork
+@pytest.mark.parametrize("deed", ["pass", "client.close()", "del client; gc.collect()"])
+def test_a_child_does_not_wake_its_parents_loop(deed: str) -> None:
+    """However a child is done with the inherited client, it tells nothing to the loop that is its parent's."""
+    source = f"""{START}
+import gc
+client.whoami()
+(thread,) = client._portal._threads.values()
+threading.Thread(target=client.whoami, daemon=True).start()
+sys.stdin.readline()
+child = os.fork()
+if child == 0:
+    thread._loop._write_to_self = lambda: os.write(1, b"woken")
+    {deed}
+    sys.exit(3)
+print(ended(child))
+"""
+    with scripted_server(answer(ORGANIZATION)) as server:
+        server.otherwise = server.hang
+        program = Program(source, server.url, "key")
+        for _ in range(2):
+            assert server.arrived.acquire(timeout=20)
+        done = program.finish("arrived\n")
+    assert (done.status, done.output, done.errors) == (0, "3\n", "")
+
+
+@needs_fork
+def test_a_child_that_closes_keeps_what_it_inherited() -> None:
+    """A child that closes an asynchronous client does not drop the parent's session, which would tell its loop."""
+    source = f"""{START}
+import gc
+client = AsyncConfidentAI(key, base_url=url)
+loop = asyncio.new_event_loop()
+loop.run_until_complete(client.whoami())
+child = os.fork()
+if child == 0:
+    loop._write_to_self = lambda: os.write(1, b"woken")
+    asyncio.run(client.close())
+    gc.collect()
+    os._exit(3)
+print(ended(child))
+loop.run_until_complete(client.close())
+loop.close()
+"""
+    with scripted_server(answer(ORGANIZATION)) as server:
+        done = run(source, server.url, "key")
+    assert (done.status, done.output, done.errors) == (0, "3\n", "")
+
+
+@needs_fork
+def test_a_fork_while_the_session_is_about_to_change() -> None:
+    """A lock of the session that another thread holds at the fork is not one that the child waits for."""
+    source = f"""{START}
+client.whoami()
+for lock in client._core._transport.pool._locks.values():
+    lock.acquire()
+child = os.fork()
+if child == 0:
+    client.whoami()
+    os._exit(3)
+print(ended(child))
+lock.release()
+"""
+    with scripted_server() as server:
+        server.otherwise = answer(ORGANIZATION)
+        done = run(source, server.url, "key")
+    assert (done.status, done.output, done.errors) == (0, "3\n", "")
 
 
 WORKERS = """
