@@ -10,6 +10,9 @@ import asyncio
 import atexit
 import contextlib
 import contextvars
+import functools
+import importlib
+import os
 import sys
 import threading
 import weakref
@@ -18,7 +21,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 
 from . import _deprecation
 from ._fork import generation
-from .errors import APIConnectionError, ConfigurationError
+from .errors import APIConnectionError, ConfidentAIError, ConfigurationError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -27,6 +30,9 @@ _CLOSED = "This client is closed: make a new one."
 _GRACE = 1.0  # seconds that a cancelled call has to be gone
 _LAST_WORDS = 0.05  # seconds that calls have to end by themselves when the client is closed
 _EXIT_GRACE = 0.5  # seconds that connections have to be closed when the program ends
+
+# What a first call would import: anyio's side of asyncio, and what looks host names up.
+_IMPORTED_LATE = ("anyio._backends._asyncio", "anyio.lowlevel", "concurrent.futures.thread")
 
 
 class _Call(Generic[T]):
@@ -37,7 +43,6 @@ class _Call(Generic[T]):
         self._task: asyncio.Task[None] | None = None
         self._has_begun = False
         self._is_over = False
-        self._is_abandoned = False
         self._value: T
         self._error: BaseException | None = None
         self._pending = threading.Lock()
@@ -59,12 +64,15 @@ class _Call(Generic[T]):
             self._error = error
         self._end()
 
-    def abandon(self) -> None:
-        """Let nobody hear of the end any more."""
-        self._is_abandoned = True
+    def fork(self) -> None:
+        """End in a child that was forked in the middle: nobody else would end it there."""
+        if not self._is_over:
+            self.fail(APIConnectionError("the process was forked in the middle of the call", outcome_unknown=True))
+        elif self._pending.locked():  # it was about to end
+            self._pending.release()
 
     def _end(self) -> None:
-        if not self._is_over and not self._is_abandoned:
+        if not self._is_over:
             self._is_over = True
             self._pending.release()
 
@@ -108,8 +116,8 @@ class _LoopThread:
     def __init__(self, close: Callable[[], Awaitable[None]]) -> None:
         self._close = close
         self._generation = generation()
-        self._starting = threading.Lock()
-        self._beginning: threading.Lock | None = None  # held until there is a loop, or a failure to make one
+        self._starting = threading.RLock()  # a signal handler or __del__ may call in the middle of it
+        self._making = threading.Lock()
         self._failure: BaseException
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -123,45 +131,43 @@ class _LoopThread:
             if self._is_stopping:
                 raise ConfigurationError(_CLOSED)
             if self._loop is None:
-                with self._beginning or self._start():
-                    pass
+                self._start()
             if self._loop is None:
-                self._beginning = None
                 raise self._failure
             return self._loop
 
-    def _start(self) -> threading.Lock:
-        # Ctrl-C may come at any moment. What must not be left half made is made in the thread, where it does not come.
-        beginning = threading.Lock()
-        beginning.acquire()
-        decision = threading.Lock()  # who takes it decides whether the thread begins
-        thread = threading.Thread(
-            target=self._begin_thread, args=(beginning, decision), name="confidentai-admin", daemon=True
-        )
-        _running.add(self)
+    def _start(self) -> None:
+        """Start a thread, and wait until there is a loop or a failure to make one."""
+        # Ctrl-C may come at any moment, and so may a signal handler that makes a call itself. Then a thread may be left
+        # that begins later, or never. So nobody relies on another's thread, and the first one that runs makes the loop,
+        # where no signal comes.
+        decided = threading.Lock()
+        decided.acquire()
+        thread = threading.Thread(target=self._begin_thread, args=(decided,), name="confidentai-admin", daemon=True)
+        handled = sys.exc_info()[1]
         try:
             thread.start()
-        except BaseException:
-            if decision.acquire(blocking=False):
-                _running.discard(self)
-            else:
-                self._beginning = beginning
-            raise
-        self._beginning = beginning
-        return beginning
+        except RuntimeError as error:
+            # Python's own locks may not bear Ctrl-C, and raise this on its way out.
+            if error.__context__ is None or error.__context__ is handled:
+                raise
+            raise error.__context__ from None
+        decided.acquire()
 
-    def _begin_thread(self, beginning: threading.Lock, decision: threading.Lock) -> None:
-        if not decision.acquire(blocking=False):
-            return
-        self._thread = threading.current_thread()
+    def _begin_thread(self, decided: threading.Lock) -> None:
         try:
-            loop = self._loop = asyncio.new_event_loop()
+            with self._making:
+                if self._loop is not None:
+                    return
+                self._thread = threading.current_thread()
+                loop = asyncio.new_event_loop()
+                _running.add(self)
+                self._loop = loop
         except BaseException as error:  # noqa: BLE001  (the caller's to hear of: too many open files, mostly)
             self._failure = error
-            _running.discard(self)
             return
         finally:
-            beginning.release()
+            decided.release()
         self._run(loop)
 
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -187,17 +193,15 @@ class _LoopThread:
             _running.discard(self)
 
     def call(self, function: Callable[[], Awaitable[T]]) -> T:
-        if _is_left_behind():
-            _Call(function).wait()
         loop = self._loop or self._started()
         self.refuse_itself()
         call = _Call(function)
         context = contextvars.copy_context()
         held = context.run(_deprecation.hold)
-        self._calls.add(call)
         try:
-            if _is_left_behind():
-                call.abandon()
+            self._calls.add(call)
+            if self._generation != generation():
+                call.fork()
             elif not _submit(loop, lambda: self._begin(call), context):
                 raise ConfigurationError(_CLOSED)
             call.wait()
@@ -228,10 +232,18 @@ class _LoopThread:
                 " runs there (a trace hook, a session factory) use no blocking client."
             )
 
-    def abandon_calls(self) -> None:
-        """Leave those who wait for a call waiting."""
+    def fork(self) -> None:
+        """End the calls in a child, which has not this loop: a signal handler forked, and its thread waits for one."""
         for call in list(self._calls):
-            call.abandon()
+            call.fork()
+
+    def end_calls(self) -> None:
+        """Raise SystemExit in those who wait for a call."""
+        # In a forked child, they are the parent's.
+        if self._generation != generation() or self._loop is None:
+            return
+        for call in list(self._calls):
+            _submit(self._loop, functools.partial(call.fail, SystemExit()))
 
     def begin_stop(self) -> None:
         """Have the loop end, without waiting for it."""
@@ -281,28 +293,40 @@ def _submit(
 
 
 _running: set[_LoopThread] = set()
-_is_exiting = False
+_exiting: int | None = None  # the generation whose program ends; a child that is forked meanwhile goes on
 
 
 def _is_left_behind() -> bool:
     """Whether the program ends without this thread."""
-    return _is_exiting and threading.current_thread().daemon
+    if _exiting is None or _exiting != generation():
+        return False
+    thread = threading.current_thread()
+    return thread.daemon and thread is not threading.main_thread()
 
 
 def _stop_at_exit() -> None:
-    global _is_exiting
-    # Daemon threads wait from here on, for what they called and for what they will call. Python ends them without a
-    # word, and an error would be one.
-    _is_exiting = True
+    global _exiting
+    # Calls end the daemon threads that make them from here on, which is what Python is about to do as well. SystemExit
+    # does so without a word, and lets go of the locks that they hold and an exit handler may want.
+    _exiting = generation()
     threads = list(_running)
     for thread in threads:
-        thread.abandon_calls()
+        thread.end_calls()
         thread.begin_stop()
     for thread in threads:
         thread.join(_EXIT_GRACE)
 
 
 atexit.register(_stop_at_exit)
+
+
+def _fork_calls() -> None:
+    for thread in list(_running):
+        thread.fork()
+
+
+if hasattr(os, "register_at_fork"):  # pragma: no branch  (Windows has no fork)
+    os.register_at_fork(after_in_child=_fork_calls)
 
 
 def _stop_forgotten(threads: dict[int, _LoopThread]) -> None:
@@ -317,6 +341,10 @@ class Portal:
     """
 
     def __init__(self, close: Callable[[], Awaitable[None]]) -> None:
+        # In the loop's thread, a fork could come in the middle of an import, and the child would wait for its lock.
+        for module in _IMPORTED_LATE:
+            with contextlib.suppress(ImportError):  # of another anyio, which has it elsewhere
+                importlib.import_module(module)
         self._close = close
         self._is_closed = False
         # By the number of forks: a child starts its own, and leaves that of its parent alone.
@@ -329,8 +357,11 @@ class Portal:
 
         Raises:
             ConfigurationError: The client is closed, or this is the loop's own thread, or Python is ending.
+            SystemExit: The program ends, and this is a daemon thread.
             BaseException: Whatever the function raises, and what a signal handler raises here.
         """
+        if _is_left_behind():
+            raise SystemExit
         if self._is_closed:
             raise ConfigurationError(_CLOSED)
         if sys.is_finalizing():
@@ -338,7 +369,12 @@ class Portal:
                 "Python is ending, and threads run no more: make the last calls before, in an atexit handler at the"
                 " latest, and none in __del__."
             )
-        return self._own_thread().call(lambda: function(*args, **kwargs))
+        try:
+            return self._own_thread().call(lambda: function(*args, **kwargs))
+        except ConfidentAIError:
+            if _is_left_behind():  # by now
+                raise SystemExit from None
+            raise
 
     def _own_thread(self) -> _LoopThread:
         return self._threads.get(generation()) or self._threads.setdefault(generation(), _LoopThread(self._close))

@@ -270,6 +270,22 @@ async def test_a_call_that_is_cancelled_before_its_first_step_ends(is_started: b
     assert done == []
 
 
+@pytest.mark.parametrize("is_released", [False, True])
+async def test_a_call_that_is_forked_as_it_ends_has_its_result(is_released: bool) -> None:
+    """A fork between the last two steps of a call leaves the child with the result, and with nobody who waits."""
+
+    async def work() -> str:
+        return "done"
+
+    call = _Call(work)
+    await call._run()
+    if not is_released:
+        call._pending.acquire()
+    call.fork()
+    assert not call._pending.locked()
+    assert call.result() == "done"
+
+
 @pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, ValueError])
 def test_what_a_hook_raises_while_pages_are_read_side_by_side_comes_as_it_is(
     emulator: Emulator, kind: type[BaseException]

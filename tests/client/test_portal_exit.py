@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from typing import Any
 
@@ -94,28 +95,116 @@ def test_a_client_that_is_garbage_at_the_end(deed: str, options: tuple[str, ...]
 @MODES
 @pytest.mark.parametrize("is_used", [True, False])
 def test_daemon_threads_that_call_on_and_on(is_used: bool, options: tuple[str, ...]) -> None:
-    """Daemon threads that still call at the end end with the program, and none of them tells of an error."""
+    """Daemon threads that still call at the end are ended by that, and none of them tells of an error."""
     source = f"""{START}
 go = threading.Event()
-def call():
+def call(client=client):
+    begun.release()
     while True:
         client.whoami()
 def call_later():
     go.wait()
-    (client if {is_used} else another).whoami()
+    call(client if {is_used} else another)
+def call_just_then():
+    class Portal(type(client._portal)):
+        def _own_thread(self):
+            inside.set()
+            go.wait()
+            return super()._own_thread()
+    mine = ConfidentAI(key, base_url=url)
+    mine.whoami()
+    mine._portal.__class__ = Portal
+    mine.whoami()
 def at_last():
     go.set()
-    later.join(0.2)  # for nothing, but it lets the thread run
+    for thread in threads:
+        thread.join(5)
+    print([thread.is_alive() for thread in threads])
 another = ConfidentAI(key, base_url=url)
-later = threading.Thread(target=call_later, daemon=True)
-for thread in (later, *(threading.Thread(target=call, daemon=True) for _ in range(4))):
+begun, inside = threading.Semaphore(0), threading.Event()
+threads = [threading.Thread(target=deed, daemon=True) for deed in (call_later, call_just_then, call, call, call)]
+for thread in threads:
     thread.start()
+for _ in range(3):
+    begun.acquire()
+inside.wait()
 client.whoami()
 """
     with scripted_server() as server:
         server.otherwise = answer(ORGANIZATION)
         done = run(source, server.url, "key", options=options)
-    assert (done.status, done.output, done.errors) == (0, "", "")
+    assert (done.status, done.output, done.errors) == (0, f"{[False] * 5}\n", "")
+
+
+@MODES
+@pytest.mark.parametrize("is_stubborn", [False, True])
+def test_a_lock_that_a_daemon_thread_holds_in_a_call(is_stubborn: bool, options: tuple[str, ...]) -> None:
+    """An exit handler that wants a lock gets it, although a daemon thread held it while it waited for an answer."""
+    source = f"""{START}
+import aiohttp
+async def hold(*_):
+    arrived.set()
+    while True:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            pass
+if {is_stubborn}:
+    trace = aiohttp.TraceConfig()
+    trace.on_request_end.append(hold)
+    client = ConfidentAI(key, base_url=url, trace_configs=[trace])
+def call():
+    try:
+        with lock:
+            client.whoami()
+    except Exception as error:
+        print("no error should come here", error)
+def at_last():
+    print(lock.acquire(timeout=5))
+lock, arrived = threading.Lock(), threading.Event()
+threading.Thread(target=call, daemon=True).start()
+sys.stdin.readline()
+if {is_stubborn}:
+    arrived.wait()
+"""
+    with scripted_server() as server:
+        server.otherwise = answer(ORGANIZATION) if is_stubborn else server.hang
+        program = Program(source, server.url, "key", options=options)
+        assert server.arrived.acquire(timeout=20)
+        done = program.finish("arrived\n")
+    assert (done.status, done.output, done.errors) == (0, "True\n", "")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.skipif(sys.version_info[:2] == (3, 12), reason="at exit, that version forks no more")
+@MODES
+def test_a_child_that_a_daemon_thread_forks_at_the_end(options: tuple[str, ...]) -> None:
+    """A child is not at its end because its parent was; nor is its main thread a daemon, though one forked it."""
+    source = f"""{START}
+from confidentai_admin import _portal
+def fork():
+    go.wait()
+    child = os.fork()
+    if child == 0:
+        thread = threading.Thread(target=lambda: ask(ConfidentAI(key, base_url=url)), daemon=True)
+        thread.start()
+        thread.join()
+        _portal._stop_at_exit()
+        ask(ConfidentAI(key, base_url=url))
+        os._exit(3)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+def at_last():
+    go.set()
+    forking.join()
+go = threading.Event()
+forking = threading.Thread(target=fork, daemon=True)
+forking.start()
+client.whoami()
+"""
+    with scripted_server() as server:
+        server.otherwise = answer(ORGANIZATION)
+        done = run(source, server.url, "key", options=options)
+    assert (done.status, done.output, done.errors) == (0, "o\no\n3\n", "")
 
 
 @MODES

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
+import socket
 from pathlib import Path
 
 import pytest
 
 from confidentai_admin.emulator import Emulator
 
-from ..subprocess_program import run
-from .scripted_server import answer, scripted_server
+from ..subprocess_program import Program, run
+from .scripted_server import answer, scripted_server, together
 from .wire_data import ORGANIZATION
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
@@ -20,7 +22,7 @@ MODES = pytest.mark.parametrize("options", [(), ("-X", "dev")], ids=["plain", "d
 START = """
 import asyncio, os, signal, sys, threading, time
 from concurrent.futures import ThreadPoolExecutor
-from confidentai_admin import AsyncConfidentAI, ConfidentAI
+from confidentai_admin import APIConnectionError, AsyncConfidentAI, ConfidentAI
 url, key = sys.argv[1:3]
 client = ConfidentAI(key, base_url=url)
 def ended(child):
@@ -70,6 +72,23 @@ client.whoami()
     assert [request.number for request in server.requests if request.connection == 1] == [1, 2, 3]
 
 
+@needs_fork
+def test_a_first_call_imports_nothing() -> None:
+    """The loop's thread imports no module: a fork meanwhile would leave the child a lock held for ever."""
+    source = """
+import sys
+from confidentai_admin import ConfidentAI
+client = ConfidentAI(sys.argv[2], base_url=sys.argv[1])
+before = set(sys.modules)
+client.whoami()
+print(sorted(set(sys.modules) - before))
+"""
+    with scripted_server() as server:
+        server.otherwise = answer(ORGANIZATION)
+        done = run(source, server.url.replace("127.0.0.1", "localhost"), "key")
+    assert (done.status, done.output, done.errors) == (0, "[]\n", "")
+
+
 ENDS = {
     "os._exit": ("os._exit(3)", 3, ""),
     "sys.exit": ("sys.exit(3)", 3, ""),
@@ -90,8 +109,7 @@ def test_however_a_child_ends(end: str, is_used: bool, options: tuple[str, ...])
     source = f"""{START}
 def leave_in_a_call(leave):
     signal.signal(signal.SIGALRM, lambda *_: leave(3))
-    signal.setitimer(signal.ITIMER_REAL, 0.1)
-    client.project("hangs").get()
+    client.project(str(os.getpid())).get()
 def main():
     {"client.whoami()" if is_used else "pass"}
     child = os.fork()
@@ -105,9 +123,14 @@ def main():
 main()
 """
     with scripted_server() as server:
+
+        def hang(connection: socket.socket) -> bool:
+            os.kill(int(server.requests[-1].target.rpartition("/")[2]), signal.SIGALRM)
+            return server.hang(connection)
+
         organization = answer(ORGANIZATION)
         hangs = end.endswith("in a call")
-        server.script = [organization] * (1 + is_used) + [server.hang] * hangs
+        server.script = [organization] * (1 + is_used) + [hang] * hangs
         server.otherwise = organization
         done = run(source, server.url, "key", options=options)
     assert (done.status, done.output) == (0, "parent"), done.errors
@@ -220,6 +243,141 @@ asyncio.run(main())
         done = run(source, server.url, "key", options=options)
     assert (done.status, done.output, done.errors) == (0, "", "")
     assert [request.number for request in server.requests if request.connection == 1] == [1, 2, 3]
+
+
+@needs_fork
+@MODES
+def test_a_fork_in_a_signal_handler_during_a_call(options: tuple[str, ...]) -> None:
+    """The parent's call goes on; the child's ends with an error, since nobody waits for its answer there."""
+    source = f"""{START}
+children = []
+signal.signal(signal.SIGUSR1, lambda *_: children.append(os.fork()))
+try:
+    said = client.whoami().id
+except APIConnectionError as error:
+    said = error.outcome_unknown
+if children == [0]:
+    os.write(1, f"{{said}} {{client.whoami().id}} ".encode())
+    os._exit(7)
+print(said, ended(*children), client.whoami().id)
+"""
+    with scripted_server(*together(answer(ORGANIZATION))) as server:
+        server.otherwise = answer(ORGANIZATION)
+        program = Program(source, server.url, "key", options=options)
+        assert server.arrived.acquire(timeout=20)
+        program.process.send_signal(signal.SIGUSR1)
+        done = program.finish()
+    assert (done.status, done.output, done.errors) == (0, "True o o 7 o\n", "")
+
+
+FORKS_AT_EVERY_STEP = """
+from confidentai_admin import _portal
+def forked_at(at):
+    seen, child = 0, None
+    def profile(frame, event, _):
+        nonlocal seen, child
+        if frame.f_code.co_filename == _portal.__file__ and event != "c_call":
+            seen += 1
+            if seen == at:
+                child = os.fork()
+                if child == 0:
+                    signal.alarm(5)
+    sys.setprofile(profile)
+    try:
+        said = client.whoami().id
+    except APIConnectionError:
+        said = "forked"
+    finally:
+        sys.setprofile(None)
+    if child == 0:
+        os._exit(7 if said in ("o", "forked") and client.whoami().id == "o" else 1)
+    assert said == "o"
+    return child
+client.whoami()
+steps = 0
+while (child := forked_at(steps + 1)) is not None:
+    assert ended(child) == 7, steps
+    steps += 1
+print(steps > 20)
+"""
+
+
+@needs_fork
+def test_a_fork_at_every_step_of_a_call() -> None:
+    """Wherever a call is when a signal handler forks, it ends in both processes, and so does the child's next one."""
+    with scripted_server() as server:
+        server.otherwise = answer(ORGANIZATION)
+        done = run(f"{START}{FORKS_AT_EVERY_STEP}", server.url, "key", options=("-X", "dev"))
+    assert (done.status, done.output, done.errors) == (0, "True\n", "")
+
+
+@needs_fork
+@pytest.mark.parametrize("deed", ["pass", "client.close()", "del client; gc.collect()"])
+def test_a_child_does_not_wake_its_parents_loop(deed: str) -> None:
+    """However a child is done with the inherited client, it tells nothing to the loop that is its parent's."""
+    source = f"""{START}
+import gc
+client.whoami()
+(thread,) = client._portal._threads.values()
+threading.Thread(target=client.whoami, daemon=True).start()
+sys.stdin.readline()
+child = os.fork()
+if child == 0:
+    thread._loop._write_to_self = lambda: os.write(1, b"woken")
+    {deed}
+    sys.exit(3)
+print(ended(child))
+"""
+    with scripted_server(answer(ORGANIZATION)) as server:
+        server.otherwise = server.hang
+        program = Program(source, server.url, "key")
+        for _ in range(2):
+            assert server.arrived.acquire(timeout=20)
+        done = program.finish("arrived\n")
+    assert (done.status, done.output, done.errors) == (0, "3\n", "")
+
+
+@needs_fork
+def test_a_child_that_closes_keeps_what_it_inherited() -> None:
+    """A child that closes an asynchronous client does not drop the parent's session, which would tell its loop."""
+    source = f"""{START}
+import gc
+client = AsyncConfidentAI(key, base_url=url)
+loop = asyncio.new_event_loop()
+loop.run_until_complete(client.whoami())
+child = os.fork()
+if child == 0:
+    loop._write_to_self = lambda: os.write(1, b"woken")
+    asyncio.run(client.close())
+    gc.collect()
+    os._exit(3)
+print(ended(child))
+loop.run_until_complete(client.close())
+loop.close()
+"""
+    with scripted_server(answer(ORGANIZATION)) as server:
+        done = run(source, server.url, "key")
+    assert (done.status, done.output, done.errors) == (0, "3\n", "")
+
+
+@needs_fork
+def test_a_fork_while_the_session_is_about_to_change() -> None:
+    """A lock of the session that another thread holds at the fork is not one that the child waits for."""
+    source = f"""{START}
+client.whoami()
+for lock in client._core._transport.pool._locks.values():
+    lock.acquire()
+child = os.fork()
+if child == 0:
+    client.whoami()
+    os._exit(3)
+print(ended(child))
+lock.release()
+"""
+    with scripted_server() as server:
+        server.otherwise = answer(ORGANIZATION)
+        done = run(source, server.url, "key")
+    assert (done.status, done.output, done.errors) == (0, "3\n", "")
 
 
 WORKERS = """

@@ -74,7 +74,7 @@ def test_ctrl_c_as_the_thread_starts(is_running: bool, monkeypatch: pytest.Monke
         start(thread)
         if is_running:
             begin.set()
-            _wait_until(lambda: portal_thread._thread is not None)
+            _wait_until(lambda: portal_thread._loop is not None)
         raise KeyboardInterrupt
 
     before = _loop_threads()
@@ -94,6 +94,36 @@ def test_ctrl_c_as_the_thread_starts(is_running: bool, monkeypatch: pytest.Monke
         (loop_thread,) = _loop_threads() - before
         assert (loop_thread is first) is is_running
     assert _loop_threads() == before
+
+
+@pytest.mark.parametrize("is_cut_short", [True, False], ids=["Ctrl-C", "no thread is to be had"])
+def test_ctrl_c_that_breaks_the_start_of_the_thread(is_cut_short: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C comes as it is even where Python's own start of a thread then fails at a lock; its own failures stay."""
+    start = threading.Thread.start
+
+    def start_and_fail(thread: threading.Thread) -> None:
+        if thread.name != "confidentai-admin":
+            start(thread)
+            return
+        monkeypatch.undo()
+        if not is_cut_short:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+        try:
+            raise KeyboardInterrupt
+        finally:
+            threading.Lock().release()
+
+    with scripted_server(answer(ORGANIZATION)) as server, ConfidentAI(KEY, base_url=server.url) as client:
+        monkeypatch.setattr(threading.Thread, "start", start_and_fail)
+        try:
+            raise KeyError
+        except KeyError:  # what the caller was dealing with already is not what comes out
+            with pytest.raises(
+                KeyboardInterrupt if is_cut_short else RuntimeError, match="^$" if is_cut_short else "new"
+            ):
+                client.whoami()
+        assert client.whoami().id == "o"
 
 
 @pytest.mark.parametrize("state", ["is being made", "is made", "runs"])
@@ -223,6 +253,7 @@ def all_steps(deed, is_used, may_close):
             break
         finally:
             sys.setprofile(None)
+        assert not client._portal._own_thread()._calls, steps
         try:
             assert client.whoami().id == "o"
         except ConfigurationError:
@@ -245,6 +276,67 @@ def test_ctrl_c_at_every_step() -> None:
         server.otherwise = answer(ORGANIZATION)
         done = run(START + STEPS, server.url, "key", options=("-X", "dev"))
     assert (done.status, done.output, done.errors) == (0, "True\n" * 3, "")
+
+
+CALL_IN_A_HANDLER = """
+def handle(*_):
+    entered.set()
+    print("handler", client.whoami().id)
+signal.signal(signal.SIGUSR1, handle)
+make = asyncio.new_event_loop
+def make_later():
+    asyncio.new_event_loop = make
+    os.kill(os.getpid(), signal.SIGUSR1)
+    assert entered.wait(5)
+    return make()
+entered = threading.Event()
+asyncio.new_event_loop = make_later
+print(client.whoami().id)
+client.close()
+"""
+
+
+@needs_signals
+def test_a_call_in_a_signal_handler_during_the_first_call() -> None:
+    """A handler that makes a call while the first call waits for its loop gets an answer, and so does that call."""
+    with scripted_server() as server:
+        server.otherwise = answer(ORGANIZATION)
+        done = run(START + CALL_IN_A_HANDLER, server.url, "key", options=("-X", "dev"))
+    assert (done.status, done.output, done.errors) == (0, "handler o\no\n", "")
+
+
+CALLS_AT_EVERY_STEP = """
+from confidentai_admin import _portal
+def at_step(at):
+    seen = 0
+    def profile(frame, event, _):
+        nonlocal seen
+        if frame.f_code.co_filename in (_portal.__file__, threading.__file__) and event != "c_call":
+            seen += 1
+            if seen == at:
+                assert client.whoami().id == "o"
+    sys.setprofile(profile)
+    try:
+        assert client.whoami().id == "o"
+    finally:
+        sys.setprofile(None)
+    return seen >= at
+steps = 1
+while at_step(steps):
+    client.close()
+    steps += 1
+    client = ConfidentAI(key, base_url=url)
+client.close()
+print(steps > 30, [thread.name for thread in threading.enumerate()])
+"""
+
+
+def test_a_call_inside_of_every_step_of_a_first_call() -> None:
+    """Where a signal handler or a __del__ makes a call in the middle of the first one, both get answers."""
+    with scripted_server() as server:
+        server.otherwise = answer(ORGANIZATION)
+        done = run(START + CALLS_AT_EVERY_STEP, server.url, "key", options=("-X", "dev"))
+    assert (done.status, done.output, done.errors) == (0, "True ['MainThread']\n", "")
 
 
 # The middle -----------------------------------------------------------------------------------------------------------
