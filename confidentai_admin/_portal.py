@@ -12,6 +12,7 @@ import contextlib
 import contextvars
 import functools
 import importlib
+import inspect
 import os
 import sys
 import threading
@@ -19,9 +20,11 @@ import weakref
 from collections.abc import Awaitable, Callable
 from typing import Any, Generic, ParamSpec, TypeVar
 
+import anyio.to_thread
+
 from . import _deprecation
 from ._fork import generation
-from .errors import APIConnectionError, ConfidentAIError, ConfigurationError
+from .errors import APIConnectionError, ConfidentAIError, ConfigurationError, attach_partial
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -95,6 +98,14 @@ class _Call(Generic[T]):
                 pass
         else:
             self._pending.acquire(timeout=timeout)
+
+    def hand_over(self, interruption: BaseException) -> None:
+        """Let what interrupted the wait carry what the call had done by then: it may hold a secret."""
+        if not self._is_over:
+            return
+        done = self._value if self._error is None else getattr(self._error, "partial", None)
+        if done is not None:
+            attach_partial(interruption, done)
 
     def result(self) -> T:
         error = self._error
@@ -205,10 +216,11 @@ class _LoopThread:
             elif not _submit(loop, lambda: self._begin(call), context):
                 raise ConfigurationError(_CLOSED)
             call.wait()
-        except BaseException:
+        except BaseException as interruption:
             # Ctrl-C, mostly. The request is gone before it reaches the user, so that the client can be used again.
             if _submit(loop, call.cancel):
                 call.wait(_GRACE)
+            call.hand_over(interruption)
             raise
         finally:
             self._calls.discard(call)
@@ -375,6 +387,22 @@ class Portal:
             if _is_left_behind():  # by now
                 raise SystemExit from None
             raise
+
+    def callback(self, function: Callable[[T], object] | None) -> Callable[[T], Awaitable[None]] | None:
+        """A function of the user's as one for the core: it runs in a worker thread, and may call the client."""
+        if function is None:
+            return None
+        if not callable(function):
+            raise TypeError(f"a callback must be a function, not {type(function).__name__}")
+
+        async def call_back(value: T) -> None:
+            given = await anyio.to_thread.run_sync(function, value)
+            if inspect.isawaitable(given):
+                if inspect.iscoroutine(given):
+                    given.close()
+                raise TypeError("a blocking client's callback must be a plain function, not an asynchronous one")
+
+        return call_back
 
     def _own_thread(self) -> _LoopThread:
         return self._threads.get(generation()) or self._threads.setdefault(generation(), _LoopThread(self._close))

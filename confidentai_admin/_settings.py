@@ -89,12 +89,24 @@ class Timeout:
         return timeout if isinstance(timeout, Timeout) else cls(total=timeout)
 
 
+@attrs.define
+class Credential:
+    """The key that a client and its views use, in one place: it is another one after it was rotated."""
+
+    api_key: SecretText
+
+
 @attrs.frozen
 class Settings:
     """What a client needs to know before its first request."""
 
-    api_key: SecretText
+    credential: Credential
     base_url: str
+
+    @property
+    def api_key(self) -> SecretText:
+        """The key that is used now."""
+        return self.credential.api_key
 
     @classmethod
     def resolve(
@@ -111,7 +123,7 @@ class Settings:
             ConfigurationError: There is no key, or a key, URL or region cannot be used.
         """
         key = _api_key(api_key)
-        return cls(key, _base_url(base_url, region, key, allow_insecure_http=allow_insecure_http))
+        return cls(Credential(key), _base_url(base_url, region, key, allow_insecure_http=allow_insecure_http))
 
 
 def whole_number(name: str, value: object, *, minimum: int) -> int:

@@ -35,7 +35,7 @@ from . import _deprecation, _retry, _surroundings
 from ._call_details import CallDetails, recordings
 from ._fork import generation
 from ._retry import Fate
-from ._settings import SecretText, Settings, Timeout, is_http_url, is_loopback
+from ._settings import Credential, SecretText, Settings, Timeout, is_http_url, is_loopback
 from ._surroundings import Clock
 from ._version import __version__
 from ._wire import NOT_GIVEN, Answer, Call, Effect, NotGiven, encode, read_refusal, read_success
@@ -458,6 +458,15 @@ def _slowed_down(seconds: float) -> _Failure:
     )
 
 
+def _read_only(operation: str, method: str | None = None, path: str | None = None) -> ConfigurationError:
+    return ConfigurationError(
+        "this client is read-only, and the call could change something: use a client without read_only=True",
+        operation=operation,
+        method=method,
+        path=path,
+    )
+
+
 def _call_details(call: Call, progress: _Progress, elapsed: float) -> CallDetails:
     answer = progress.answer
     return CallDetails(
@@ -502,6 +511,19 @@ class Transport:
         """Close the connections."""
         await self.pool.close()
 
+    def with_key(self, value: str) -> Transport:
+        """A copy that uses another key; this one goes on with its own."""
+        return attrs.evolve(self, settings=attrs.evolve(self.settings, credential=Credential(SecretText(value))))
+
+    def move_to_key(self, value: str) -> None:
+        """Use another key from now on, in all copies but those of ``with_key``."""
+        self.settings.credential.api_key = SecretText(value)
+
+    def refuse_job(self, job: str) -> None:
+        """Raise a ``ConfigurationError`` if this client may not change anything."""
+        if self.read_only:
+            raise _read_only(job)
+
     async def send(
         self, call: Call, returns: type[T], key: str | None = None, *, if_gone: T | NotGiven = NOT_GIVEN
     ) -> T:
@@ -529,10 +551,7 @@ class Transport:
     def _refuse(self, call: Call) -> None:
         """Raise an error if this call may not be made."""
         if self.read_only and call.effect is not Effect.READ:
-            raise ConfigurationError(
-                "this client is read-only, and the call could change something: use a client without read_only=True",
-                **call.place,
-            )
+            raise _read_only(**call.place)
         if _surroundings.current().only_this_machine and not is_loopback(self.settings.base_url):
             raise ConfigurationError(
                 "this test may reach no other machine, and the client's base_url is one: use the emulator", **call.place

@@ -17,6 +17,7 @@ __all__ = [
     "APIResponseValidationError",
     "APIStatusError",
     "APITimeoutError",
+    "AmbiguousMatchError",
     "AuthenticationError",
     "BadRequestError",
     "ConfidentAIError",
@@ -25,9 +26,11 @@ __all__ = [
     "ConflictError",
     "InternalServerError",
     "NotFoundError",
+    "PartialFailureError",
     "PermissionDeniedError",
     "RateLimitError",
     "ResponseBody",
+    "UnexpectedStateError",
     "UnprocessableEntityError",
 ]
 
@@ -50,7 +53,10 @@ class ConfidentAIError(Exception):
         method: The HTTP method, or ``None`` outside of a call.
         path: The path of the request, without the base URL, or ``None`` outside of a call.
         outcome_unknown: ``True`` if the call may have changed something and nothing tells whether it did. Look before
-            you repeat it. ``False`` means that this call changed nothing.
+            you repeat it. ``False`` means that this call changed nothing; in a job of several calls, that the last one
+            changed nothing.
+        partial: What a job of several calls had done before it failed, in the form of its result, with all secrets that
+            exist by now; ``None`` if nothing was done. Its ``repr`` shows no secret.
     """
 
     def __init__(
@@ -68,6 +74,7 @@ class ConfidentAIError(Exception):
         self.method = method
         self.path = path
         self.outcome_unknown = outcome_unknown
+        self.partial: Any = None
 
     def __str__(self) -> str:
         text = self.message
@@ -88,8 +95,33 @@ def _restore(kind: type[ConfidentAIError], args: tuple[Any, ...], state: dict[st
     return error
 
 
+def attach_partial(error: BaseException, partial: object) -> None:
+    """Have an error, or a cancellation, carry what a job had done before it."""
+    error.__dict__["partial"] = partial
+
+
+def add_note(error: BaseException, note: str) -> None:
+    """Add a note to an error, as ``add_note`` does from Python 3.11 on."""
+    error.__dict__.setdefault("__notes__", []).append(note)
+
+
 class ConfigurationError(ConfidentAIError):
     """The client cannot work as it is set up or used; no request was made. The message says what to change."""
+
+
+class UnexpectedStateError(ConfidentAIError):
+    """The organization is not as a job needs it to be. The message says what was found, and what to do about it.
+
+    Where a job checks before it writes, nothing was written.
+    """
+
+
+class AmbiguousMatchError(UnexpectedStateError):
+    """Several things match where one is meant."""
+
+
+class PartialFailureError(ConfidentAIError):
+    """Some items of a job over many were not done. ``partial`` is the job's report, with the others."""
 
 
 class APIConnectionError(ConfidentAIError):

@@ -36,6 +36,17 @@ _ITERATOR = """
             raise StopIteration from None
 """
 
+_CONTEXT = """
+    def __enter__(self) -> {name}:
+        self._portal.call(self._core.__aenter__)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._portal.call(self._core.__aexit__, kind, error, traceback)
+"""
+
 _CLIENT = """
     def _bind(self, core: _core.{core}, portal: Portal, *, is_view: bool) -> None:
         self._core = core
@@ -99,6 +110,7 @@ class _Writer:
             wanted.update(*(method.names for method in class_.methods))
             if class_.constructor:
                 wanted |= class_.constructor.names
+            if class_.form in (Form.CLIENT, Form.CONTEXT):
                 sources["types"].add("TracebackType")
             if class_.hidden:
                 wanted.add("SecretText")
@@ -135,6 +147,8 @@ class _Writer:
             parameters = _parameters(class_)
             text += f"\n    def __init__(self, core: _core.{class_.name}{parameters}, portal: Portal) -> None:\n"
             text += f"        self._core = core\n        self._portal = portal\n{children}"
+        if class_.form is Form.CONTEXT:
+            text += _CONTEXT.format(name=name)
         for method in class_.methods:
             text += "\n" + self._method(method)
         if class_.form is Form.ITERATOR:

@@ -32,6 +32,7 @@ class Form(enum.Enum):
 
     RESOURCE = "wraps an object of the core"
     ITERATOR = "wraps an asynchronous iterator"
+    CONTEXT = "wraps an asynchronous context manager"
     CLIENT = "makes the core and the portal"
 
 
@@ -82,12 +83,12 @@ class Module:
 
 
 def read_core(folder: Path) -> list[Module]:
-    """All modules of the core.
+    """All modules of the core that have a blocking form. Those with a private name hold the steps of its jobs.
 
     Raises:
         RefusedError: There is something in it that has no rule.
     """
-    paths = sorted(path for path in folder.glob("*.py") if path.name != "__init__.py")
+    paths = sorted(path for path in folder.glob("*.py") if not path.name.startswith("_"))
     modules = [_Reader(path).read() for path in paths]
     known = {c.name for module in modules for c in module.classes}
     for module in modules:
@@ -130,7 +131,7 @@ class _Reader:
         if node.decorator_list or node.keywords:
             raise self._refusal(node, "a public class of the core has no decorator and no keywords")
         defined = {item.name for item in node.body if isinstance(item, (ast.FunctionDef, ast.AsyncFunctionDef))}
-        form = Form.ITERATOR if "__anext__" in defined else Form.CLIENT if "__aenter__" in defined else Form.RESOURCE
+        form = _form(defined)
         class_ = Class(
             node.name,
             node.lineno,
@@ -148,6 +149,7 @@ class _Reader:
     def _add(self, node: ast.FunctionDef | ast.AsyncFunctionDef, class_: Class) -> None:
         lifecycle = {
             Form.ITERATOR: {"__aiter__", "__anext__"},
+            Form.CONTEXT: {"__aenter__", "__aexit__"},
             Form.CLIENT: {"__aenter__", "__aexit__", "close"},
             Form.RESOURCE: set[str](),
         }[class_.form]
@@ -189,7 +191,7 @@ class _Reader:
             raise self._refusal(node, "a method has a type for each argument")
         head = self._head(node)
         is_documented = not node.name.startswith("__")
-        passed = [a.arg for a in arguments.args[1:]] + [f"{a.arg}={a.arg}" for a in arguments.kwonlyargs]
+        passed = [_passed(a) for a in arguments.args[1:]] + [f"{a.arg}={_passed(a)}" for a in arguments.kwonlyargs]
         annotations = [a.annotation for a in [*arguments.args, *arguments.kwonlyargs]]
         defaults = [*arguments.defaults, *arguments.kw_defaults]
         returns = node.returns.value if isinstance(node.returns, ast.Subscript) else node.returns
@@ -244,6 +246,20 @@ class _Reader:
 
     def _refusal(self, node: ast.AST, why: str) -> RefusedError:
         return RefusedError(self._path, getattr(node, "lineno", 1), why)
+
+
+def _form(defined: set[str]) -> Form:
+    if "__anext__" in defined:
+        return Form.ITERATOR
+    if "__aenter__" in defined:
+        return Form.CLIENT if "close" in defined else Form.CONTEXT
+    return Form.RESOURCE
+
+
+def _passed(argument: ast.arg) -> str:
+    """What the facade passes for an argument: a user's function may not run in the loop's thread."""
+    is_function = "Callable" in _names(argument.annotation)
+    return f"self._portal.callback({argument.arg})" if is_function else argument.arg
 
 
 def _is_text(node: ast.stmt) -> bool:

@@ -35,3 +35,25 @@ class ApiKey:
     value: str = attrs.field(repr=_masked)
     created_at: datetime.datetime
     last_used: datetime.datetime | None = None
+
+
+@attrs.frozen
+class RotatedKey:
+    """A key of a project that was replaced by a new one.
+
+    Attributes:
+        project_id: The id of the project.
+        old_key: The key that is replaced, its value masked.
+        new_key: The key in its place. ``new_key.value`` is in full here and never again.
+        unfinished: The ids of valid keys that an earlier rotation of the same key seems to have left, by a crash.
+    """
+
+    project_id: str
+    old_key: ApiKey
+    new_key: ApiKey
+    unfinished: list[int]
+
+    @property
+    def new_keys(self) -> list[ApiKey]:
+        """The new key, as a list."""
+        return [self.new_key]

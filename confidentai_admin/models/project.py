@@ -44,3 +44,49 @@ class CreatedProject:
 
     project: Project
     api_key: ApiKey | None = None
+
+
+@attrs.frozen
+class DesiredProject:
+    """A project as it is to be, for ``projects.ensure_many``; the fields are the arguments of ``projects.ensure``.
+
+    Attributes:
+        name: The name, not empty.
+        description: The description; ``None`` leaves it as it is.
+        owner: The address of the project's Owner; ``None`` leaves that as it is.
+        governance_policy: The name or id of the governance policy it is on; ``None`` leaves that as it is.
+        key: The name of an API key that is to exist; ``None`` asks for none.
+    """
+
+    name: str
+    description: str | None = attrs.field(default=None, kw_only=True)
+    owner: str | None = attrs.field(default=None, kw_only=True)
+    governance_policy: str | None = attrs.field(default=None, kw_only=True)
+    key: str | None = attrs.field(default=None, kw_only=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@attrs.frozen
+class EnsuredProject:
+    """What ``projects.ensure`` found or made.
+
+    Attributes:
+        project: The project as it is now.
+        created: Whether this call made it, for all that is known.
+        api_key: The key that was asked for, or else the first one, if this call made it: its value is in full here and
+            never again. ``None`` if it was there before, or none was asked for: its secret is with whoever made it.
+        new_keys: All keys that this call made, ``api_key`` among them, their values in full: store or delete them.
+        recovered: Whether the project was made by a request whose answer was lost. Another process may have made it at
+            the same moment.
+        orphaned_key_ids: The ids of keys whose secrets were in answers that were lost. They are valid, and nobody has
+            them, unless another process made them at the same moment: delete them when you know that nobody does.
+    """
+
+    project: Project
+    created: bool
+    api_key: ApiKey | None = None
+    new_keys: list[ApiKey] = attrs.field(factory=list)
+    recovered: bool = attrs.field(default=False, kw_only=True)
+    orphaned_key_ids: list[int] = attrs.field(factory=list, kw_only=True)

@@ -1,0 +1,116 @@
+"""Doing one thing to many items at once, without losing what came of those before a failure."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+import anyio
+
+from ..errors import AuthenticationError, ConfigurationError, PermissionDeniedError, attach_partial
+from ..models import Happened, Outcome, Progress, Report
+
+T = TypeVar("T")
+ItemT = TypeVar("ItemT")
+ResultT = TypeVar("ResultT")
+
+
+def concerns_everybody(error: BaseException | None) -> bool:
+    """Whether an error that one item met is what all others would meet: the key, the plan or the client is to blame."""
+    return isinstance(error, (AuthenticationError, PermissionDeniedError, ConfigurationError))
+
+
+def failed(item: ItemT, error: BaseException) -> Outcome[ItemT, ResultT]:
+    """The outcome of an item that met an error, with the secrets that the error carries."""
+    new_keys = getattr(getattr(error, "partial", None), "new_keys", [])
+    if isinstance(error, Exception):
+        return Outcome(item, Happened.FAILED, error=error, reason=str(error), new_keys=new_keys)
+    return Outcome(item, Happened.FAILED, reason="it was cancelled on its way", new_keys=new_keys)
+
+
+class Job(Generic[ItemT, ResultT]):
+    """One thing done to many items, several at once.
+
+    Callbacks are called one at a time. What they give is awaited, if that is possible.
+    """
+
+    def __init__(
+        self,
+        items: Sequence[ItemT],
+        *,
+        at_once: int,
+        on_progress: Callable[[Progress[ItemT, ResultT]], object] | None = None,
+    ) -> None:
+        self._items = items
+        self._at_once = at_once
+        self._on_progress = on_progress
+        self._outcomes: dict[int, Outcome[ItemT, ResultT]] = {}
+        self._done = 0
+        self._calling_back = anyio.Lock()
+        self._stopped_by: Exception | None = None
+        self._failures: list[BaseException] = []
+
+    async def call_back(self, callback: Callable[[T], object], value: T) -> None:
+        """Call a function of the user's."""
+        async with self._calling_back:
+            await _awaited(callback(value))
+
+    async def run(self, work: Callable[[ItemT], Awaitable[Outcome[ItemT, ResultT]]]) -> Report[ItemT, ResultT]:
+        """Do ``work`` to each item; an error of one is its outcome, and no reason not to do the others.
+
+        An error that concerns everybody stops the job, and one in ``on_progress`` does so and is raised: what is under
+        way is finished, and nothing more is begun.
+        """
+        waiting = iter(enumerate(self._items))
+
+        async def work_on() -> None:
+            for index, item in waiting:
+                try:
+                    await self._do(work, index, item)
+                except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001  (raised below, in no group)
+                    self._failures.append(error)
+                if self._failures or self._stopped_by is not None:
+                    return
+
+        try:
+            async with anyio.create_task_group() as group:
+                for _ in range(min(self._at_once, len(self._items))):
+                    group.start_soon(work_on)
+            if self._failures:
+                raise self._failures[0]
+        except BaseException as error:
+            attach_partial(error, self._report())
+            raise
+        return self._report()
+
+    async def _do(self, work: Callable[[ItemT], Awaitable[Outcome[ItemT, ResultT]]], index: int, item: ItemT) -> None:
+        try:
+            outcome = await work(item)
+        except Exception as error:  # noqa: BLE001  (it is the outcome)
+            outcome = failed(item, error)
+        except BaseException as error:
+            self._outcomes[index] = failed(item, error)
+            raise
+        self._outcomes[index] = outcome
+        if concerns_everybody(outcome.error) and self._stopped_by is None:
+            self._stopped_by = outcome.error
+        async with self._calling_back:
+            self._done += 1
+            if self._on_progress is not None:
+                await _awaited(self._on_progress(Progress(self._done, len(self._items), outcome)))
+
+    def _report(self) -> Report[ItemT, ResultT]:
+        reason = None if self._stopped_by is None else f"the job was stopped before by: {self._stopped_by}"
+        return Report(
+            [
+                self._outcomes.get(index) or Outcome(item, Happened.NOT_TRIED, reason=reason)
+                for index, item in enumerate(self._items)
+            ],
+            stopped_by=self._stopped_by,
+        )
+
+
+async def _awaited(given: object) -> None:
+    if inspect.isawaitable(given):
+        await given

@@ -1,0 +1,84 @@
+"""Finding the one thing that somebody means by a name, an id or an address."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol, TypeVar
+
+from ..errors import AmbiguousMatchError, UnexpectedStateError
+
+
+class _Named(Protocol):
+    @property
+    def id(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+
+
+class _Addressed(Protocol):
+    @property
+    def email(self) -> str: ...
+
+
+T = TypeVar("T")
+NamedT = TypeVar("NamedT", bound=_Named)
+AddressedT = TypeVar("AddressedT", bound=_Addressed)
+
+
+def text(name: str, value: object) -> str:
+    """``value`` if it is a string with something in it, else a ``TypeError`` or ``ValueError`` that names it."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a string, not {type(value).__name__}")
+    if not value.strip():
+        raise ValueError(f"{name} is empty")
+    return value
+
+
+def address_key(email: str) -> str:
+    """What addresses are compared by: the API does so without case."""
+    return email.strip().casefold()
+
+
+def only(matches: Sequence[T], what: str) -> T | None:
+    """The one match, or ``None``.
+
+    Raises:
+        AmbiguousMatchError: There are several.
+    """
+    if len(matches) > 1:
+        raise AmbiguousMatchError(f"there are {len(matches)} of {what}, and one is meant")
+    return matches[0] if matches else None
+
+
+def find_named(items: Iterable[NamedT], name: str, kind: str) -> NamedT | None:
+    """The item of this very name, or ``None``.
+
+    Raises:
+        AmbiguousMatchError: There are several.
+    """
+    return only([item for item in items if item.name == name], f"the {kind} {name!r}")
+
+
+def find_address(items: Iterable[AddressedT], email: str, kind: str) -> AddressedT | None:
+    """The item of this address, or ``None``.
+
+    Raises:
+        AmbiguousMatchError: There are several.
+    """
+    key = address_key(email)
+    return only([item for item in items if address_key(item.email) == key], f"the {kind} {email!r}")
+
+
+def resolve(items: Iterable[NamedT], name_or_id: str, kind: str) -> NamedT:
+    """The item of this id or this very name.
+
+    Raises:
+        AmbiguousMatchError: There are several, such as one of this id and another of this name.
+        UnexpectedStateError: There is none.
+    """
+    known = list(items)
+    found = only([item for item in known if name_or_id in (item.id, item.name)], f"the {kind} {name_or_id!r}")
+    if found is None:
+        names = ", ".join(sorted(item.name for item in known)) or "none"
+        raise UnexpectedStateError(f"there is no {kind} {name_or_id!r}, by name or id; there are: {names}")
+    return found

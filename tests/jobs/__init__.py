@@ -1,0 +1,1 @@
+"""The administrator's jobs, each of several calls, on the emulator."""
