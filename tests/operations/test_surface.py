@@ -32,7 +32,7 @@ ANOTHER_WAY = {
     "organization.governance.policies.iter_projects": "organization.governance.policies.list_projects",
 }
 
-#: The public methods that are a job of several operations, and these; a read that every job may make is named as well.
+#: The public methods that are a job of several operations, and all the operations that they may call.
 JOBS: dict[str, set[str]] = {}
 
 FULL_CASES = [case for case in CASES if not case.variant]
@@ -240,7 +240,8 @@ def test_every_method_names_its_endpoints(face: type[ConfidentAI]) -> None:
     """A method's text names the endpoints of the operations that it is for, all of them and no others."""
     methods = tree_of(face).methods
     operations = {made_call(case).name: BY_NAME[case.operation] for case in CASES}
-    wanted, found = defaultdict(set), {}
+    wanted: defaultdict[object, set[tuple[str, str]]] = defaultdict(set)
+    found = {}
     for place, method in methods.items():
         if place in NO_OPERATION:
             continue
