@@ -16,6 +16,21 @@ ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
 
 
+def refuse_doubles(name: str, texts: Sequence[str]) -> None:
+    """Raise a ``ValueError`` if a text is there twice: it would be worked on twice at the same moment."""
+    seen: set[str] = set()
+    for text in texts:
+        if text.casefold() in seen:
+            raise ValueError(f"{name} has {text!r} twice")
+        seen.add(text.casefold())
+
+
+def check_callback(name: str, callback: object) -> None:
+    """Raise a ``TypeError`` if what should be a function is none."""
+    if callback is not None and not callable(callback):
+        raise TypeError(f"{name} must be a function, not {type(callback).__name__}")
+
+
 def concerns_everybody(error: BaseException | None) -> bool:
     """Whether an error that one item met is what all others would meet: the key, the plan or the client is to blame."""
     return isinstance(error, (AuthenticationError, PermissionDeniedError, ConfigurationError))
@@ -42,6 +57,7 @@ class Job(Generic[ItemT, ResultT]):
         at_once: int,
         on_progress: Callable[[Progress[ItemT, ResultT]], object] | None = None,
     ) -> None:
+        check_callback("on_progress", on_progress)
         self._items = items
         self._at_once = at_once
         self._on_progress = on_progress

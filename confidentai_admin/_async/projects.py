@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import builtins
+import functools
+from collections.abc import Callable, Iterable
 
 from .._transport import Transport
 from .._wire import Call, Effect, path_segment
-from ..models import CreatedProject, DeletionResult, Project
+from ..errors import attach_partial
+from ..models import CreatedProject, DeletionResult, DesiredProject, EnsuredProject, Outcome, Progress, Project, Report
+from ._many import Job, check_callback, refuse_doubles
+from ._provisioning import Provisioning, check
 from .api_keys import AsyncProjectApiKeys
+from .governance import AsyncGovernancePolicies
 from .iam import AsyncProjectIam
 from .invitations import AsyncProjectInvitations
-from .members import AsyncProjectMembers
+from .members import AsyncOrganizationMembers, AsyncProjectMembers
 
 
 class AsyncProjects:
@@ -58,6 +64,132 @@ class AsyncProjects:
             body["email"] = email
         call = Call("createProject", "POST", "/v1/projects", Effect.ONCE, body=body)
         return await self._transport.send(call, CreatedProject)
+
+    async def ensure(
+        self,
+        name: str,
+        *,
+        description: str | None = None,
+        owner: str | None = None,
+        governance_policy: str | None = None,
+        key: str | None = None,
+    ) -> EnsuredProject:
+        """Have a project of this name, as it is described here, and a key of it: find it, or make it.
+
+        It can be called again after any failure or crash, and by several processes at once: there is one project in the
+        end. Where an answer is lost, it looks before it does anything again. A secret that nobody has is not known to
+        anybody else either: with ``key``, a call that was cut off before its result was stored can be told by the
+        ``None`` that the next one gives as ``api_key``.
+
+        Endpoints: ``GET /v1/projects``, ``POST /v1/projects``, ``PUT /v1/projects/{projectId}``,
+        ``GET /v1/projects/{projectId}/api-keys``, ``POST /v1/projects/{projectId}/api-keys``; for an owner
+        ``GET /v1/organization/members``, ``GET /v1/projects/{projectId}/members``,
+        ``GET /v1/projects/{projectId}/roles``, ``PUT /v1/projects/{projectId}/members/{userId}``; for a governance
+        policy ``GET /v1/organization/governance-policies``,
+        ``POST /v1/organization/governance-policies/{policyId}/assign``.
+
+        Args:
+            name: The exact name, not empty. One that differs only by case is an error.
+            description: What the description is to be. ``None`` leaves it as it is.
+            owner: The address of the member of the organization who is to be the project's Owner. If the project is
+                there already, they must be a member of it. ``None`` leaves the Owner as it is.
+            governance_policy: The name or the id of the governance policy that the project is to be on. ``None``
+                leaves that as it is.
+            key: The name of an API key that is to exist, and is made if it does not; one that replaced it by
+                ``api_keys.rotate`` counts. ``None`` asks for none: a new project has its first key.
+
+        Returns:
+            The project, and all keys that this call made, in full here and never again: store them now.
+
+        Raises:
+            UnexpectedStateError: The owner is no member, there is no such governance policy, or a project's name
+                differs only by case. Nothing was written, unless ``partial`` says so.
+            AmbiguousMatchError: Several things match where one is meant. Nothing was written.
+            ConflictError: There is a project of this name, and it is not listed.
+            ConfidentAIError: A step failed. ``partial`` is an ``EnsuredProject`` of what was done before, with the keys
+                that were made, or ``None``.
+            TypeError: An argument is of another type.
+            ValueError: An argument is empty.
+        """
+        wanted = DesiredProject(
+            name, description=description, owner=owner, governance_policy=governance_policy, key=key
+        )
+        check(wanted)
+        self._transport.refuse_job("projects.ensure")
+        provisioning = self._provisioning()
+        await provisioning.read([wanted])
+        ensured, _ = await provisioning.ensure(wanted)
+        return ensured
+
+    async def ensure_many(
+        self,
+        projects: Iterable[DesiredProject],
+        *,
+        store: Callable[[EnsuredProject], object] | None = None,
+        on_progress: Callable[[Progress[DesiredProject, EnsuredProject]], object] | None = None,
+    ) -> Report[DesiredProject, EnsuredProject]:
+        """Have many projects, as ``ensure`` has one, several at once.
+
+        A failure of one is its outcome, and the others go on. An error that concerns all of them (the key, the plan,
+        a permission) stops the job: what is under way is finished, and the rest is not tried.
+
+        Endpoints: ``GET /v1/projects``, ``POST /v1/projects``, ``PUT /v1/projects/{projectId}``,
+        ``GET /v1/projects/{projectId}/api-keys``, ``POST /v1/projects/{projectId}/api-keys``; for owners
+        ``GET /v1/organization/members``, ``GET /v1/projects/{projectId}/members``,
+        ``GET /v1/projects/{projectId}/roles``, ``PUT /v1/projects/{projectId}/members/{userId}``; for governance
+        policies ``GET /v1/organization/governance-policies``,
+        ``POST /v1/organization/governance-policies/{policyId}/assign``.
+
+        Args:
+            projects: The projects as they are to be, each name once. Up to ``max_connections`` of them are worked on at
+                the same time.
+            store: Is given each project for which keys were made, to put ``new_keys`` into a vault. An error in it is
+                the project's outcome.
+            on_progress: Is told each time that a project is over. An error in it ends the job.
+
+        Returns:
+            What became of each project, in the order given, with all keys that were made.
+
+        Raises:
+            ConfidentAIError: What there is could not be read. Nothing was written.
+            Exception: What ``on_progress`` raised; ``partial`` on it is the report, the rest not tried.
+            TypeError: An item or an argument is of another type.
+            ValueError: A name is empty, or is there twice.
+        """
+        wishes = builtins.list(projects)
+        for wish in wishes:
+            if not isinstance(wish, DesiredProject):
+                raise TypeError(
+                    f"projects must be a list of DesiredProject, but there is a {type(wish).__name__} in it"
+                )
+            check(wish)
+        refuse_doubles("projects", [wish.name for wish in wishes])
+        check_callback("store", store)
+        self._transport.refuse_job("projects.ensure_many")
+        provisioning = self._provisioning()
+        job = Job(wishes, at_once=self._transport.pool.options.max_connections, on_progress=on_progress)
+
+        async def ensure(wish: DesiredProject) -> Outcome[DesiredProject, EnsuredProject]:
+            ensured, happened = await provisioning.ensure(wish)
+            try:
+                if store is not None and ensured.new_keys:
+                    await job.call_back(store, ensured)
+            except BaseException as error:
+                attach_partial(error, ensured)
+                raise
+            return Outcome(wish, happened, ensured, new_keys=ensured.new_keys)
+
+        await provisioning.read(wishes)
+        return await job.run(ensure)
+
+    def _provisioning(self) -> Provisioning:
+        transport = self._transport
+        return Provisioning(
+            self,
+            functools.partial(AsyncProjectClient, transport),
+            AsyncOrganizationMembers(transport),
+            AsyncGovernancePolicies(transport),
+        )
 
 
 class AsyncProjectClient:
