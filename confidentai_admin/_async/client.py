@@ -15,7 +15,9 @@ from .._surroundings import Clock
 from .._transport import ConnectionOptions, ConnectionPool, SessionFactory, TraceConfig, Transport
 from .._wire import NOT_GIVEN, Call, Effect, query, request_path
 from ..errors import ConfigurationError
-from ..models import Organization
+from ..models import Holding, Organization, Report
+from ._matching import address_key, text
+from ._offboarding import offboard
 from .organization import AsyncOrganizationClient
 from .projects import AsyncProjectClient, AsyncProjects
 
@@ -175,6 +177,51 @@ class AsyncConfidentAI:
             AuthenticationError: The key is unknown, deactivated or deleted.
         """
         return await self.organization().get()
+
+    async def offboard(
+        self, email: str, *, transfer_projects_to: str | None = None, dry_run: bool = False
+    ) -> Report[Holding, None]:
+        """Take a person out of the organization: every invitation and membership, also in all projects.
+
+        First, everything is read; if the person owns something that has nobody to go to, that is an error, and nothing
+        was changed. Then the projects that the person owns are transferred; if one cannot be, nothing is removed. Then
+        the invitations and the memberships are removed, and looked for again. From the first change on, nothing but a
+        cancellation is raised: what failed is in the report. Make the same call again, and it does what is left.
+
+        Who is invited again, or gets a project, while this runs may not be noticed: run it again to see.
+
+        Endpoints: ``GET /v1/organization/members``, ``GET /v1/organization/invitations``, ``GET /v1/projects``,
+        ``GET /v1/projects/{projectId}/members`` and ``GET /v1/projects/{projectId}/invitations``; to transfer,
+        ``GET /v1/projects/{projectId}/roles`` and ``PUT /v1/projects/{projectId}/members/{userId}``; to remove,
+        ``DELETE /v1/organization/invitations/{invitationId}``,
+        ``DELETE /v1/projects/{projectId}/invitations/{invitationId}``, ``DELETE /v1/organization/members/{userId}``
+        and ``DELETE /v1/projects/{projectId}/members/{userId}``.
+
+        Args:
+            email: The person's address. White space around it and case make no difference.
+            transfer_projects_to: The address of the member who becomes the Owner of the projects that the person owns,
+                and who is in them already. ``None`` if there are no such projects.
+            dry_run: Only read, and say what would be done. A read-only client can do this.
+
+        Returns:
+            What became of each thing that the person had: ``transferred``, ``revoked``, ``removed``, ``failed`` or
+            ``not tried``, or ``planned`` in a dry run. Empty if there is nothing. ``raise_for_failures()`` makes an
+            error of those that are left.
+
+        Raises:
+            UnexpectedStateError: The person owns the organization, or projects that cannot be transferred as asked; the
+                message says what to do. Nothing was changed.
+            AmbiguousMatchError: Several members have the address. Nothing was changed.
+            TypeError: An argument is of another type.
+            ValueError: An address is empty, or both are the same.
+        """
+        email = text("email", email).strip()
+        successor = None if transfer_projects_to is None else text("transfer_projects_to", transfer_projects_to).strip()
+        if successor is not None and address_key(successor) == address_key(email):
+            raise ValueError("transfer_projects_to is the person who is to leave")
+        if not truth("dry_run", dry_run):
+            self._transport.refuse_job("offboard")
+        return await offboard(self._transport, email, successor, dry_run=dry_run)
 
     async def request(
         self,

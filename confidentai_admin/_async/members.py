@@ -9,7 +9,10 @@ import attrs
 from .._transport import Transport
 from .._wire import Call, Effect, page_of, page_query, path_segment
 from ..models import OrganizationMember, Page, ProjectMember, RemovalResult
+from ._matching import find_address, text
+from ._ownership import transfer_ownership
 from .page_iterator import AsyncPageIterator
+from .roles import AsyncOrganizationRoles, AsyncProjectRoles
 
 
 @attrs.frozen
@@ -30,6 +33,7 @@ class AsyncOrganizationMembers:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
         self._path = "/v1/organization/members"
+        self._roles = AsyncOrganizationRoles(transport)
 
     async def list(self, *, page: int | None = None, page_size: int | None = None) -> Page[OrganizationMember]:
         """List one page of the members; ``iter`` walks all of them.
@@ -69,6 +73,26 @@ class AsyncOrganizationMembers:
         """
         return AsyncPageIterator(lambda page: self.list(page=page, page_size=page_size))
 
+    async def find(self, email: str) -> OrganizationMember | None:
+        """Find the member with an address, on whichever page.
+
+        Endpoint: ``GET /v1/organization/members``.
+
+        Args:
+            email: The address. White space around it and case make no difference.
+
+        Returns:
+            The member, or ``None`` if nobody in the organization has this address.
+
+        Raises:
+            AmbiguousMatchError: Several members have it.
+            APIResponseValidationError: The list did not keep still while it was read.
+            TypeError: The address is not a string.
+            ValueError: The address is empty.
+        """
+        text("email", email)
+        return find_address([member async for member in self.iter()], email, "member")
+
     async def update_role(self, user_id: str, *, role_id: str) -> OrganizationMember:
         """Give a member another role in the organization.
 
@@ -91,6 +115,37 @@ class AsyncOrganizationMembers:
         path = f"{self._path}/{path_segment('user_id', user_id)}"
         call = Call("updateMemberRole", "PUT", path, Effect.REPEATABLE, body={"roleId": role_id})
         return await self._transport.send(call, OrganizationMember, "member")
+
+    async def transfer_ownership(self, user_id: str, *, expect_current: str | None) -> OrganizationMember:
+        """Make a member the Owner of the organization, in the place of the one whom you expect it to be.
+
+        The Owner of before becomes an ``Admin``. If the user is the Owner already, nothing is changed, whoever is
+        expected: so the same call can be made again after a crash or a lost answer. The API takes no condition with the
+        change: whoever is made Owner in the moment between the look and the change is replaced too.
+
+        Endpoints: ``GET /v1/organization/roles``, ``GET /v1/organization/members`` and
+        ``PUT /v1/organization/members/{userId}``.
+
+        Args:
+            user_id: The id of the member who becomes the Owner.
+            expect_current: The id of the user who is the Owner now; ``None`` if there is none.
+
+        Returns:
+            The member who is the Owner now.
+
+        Raises:
+            UnexpectedStateError: The Owner is somebody else, whom the message names, or the user is no member of the
+                organization; nothing was changed. With ``outcome_unknown``, the API took the change, and does not
+                show the user as the Owner.
+            APIResponseValidationError: The list did not keep still while it was read.
+            TypeError: An id is not a string.
+            ValueError: An id is empty.
+        """
+        text("user_id", user_id)
+        if expect_current is not None:
+            text("expect_current", expect_current)
+        self._transport.refuse_job("members.transfer_ownership")
+        return await transfer_ownership(self, self._roles, "organization", user_id, expect_current)
 
     async def remove(self, user_id: str) -> RemovalResult:
         """Remove a member from the organization, from all its projects, and from its pending invitations.
@@ -119,6 +174,7 @@ class AsyncProjectMembers:
     def __init__(self, transport: Transport, project_path: str) -> None:
         self._transport = transport
         self._path = f"{project_path}/members"
+        self._roles = AsyncProjectRoles(transport, project_path)
 
     async def list(self, *, page: int | None = None, page_size: int | None = None) -> Page[ProjectMember]:
         """List one page of the members; ``iter`` walks all of them.
@@ -160,6 +216,27 @@ class AsyncProjectMembers:
         """
         return AsyncPageIterator(lambda page: self.list(page=page, page_size=page_size))
 
+    async def find(self, email: str) -> ProjectMember | None:
+        """Find the member with an address, on whichever page.
+
+        Endpoint: ``GET /v1/projects/{projectId}/members``.
+
+        Args:
+            email: The address. White space around it and case make no difference.
+
+        Returns:
+            The member, or ``None`` if nobody in the project has this address.
+
+        Raises:
+            AmbiguousMatchError: Several members have it.
+            NotFoundError: There is no such project.
+            APIResponseValidationError: The list did not keep still while it was read.
+            TypeError: The address is not a string.
+            ValueError: The address is empty.
+        """
+        text("email", email)
+        return find_address([member async for member in self.iter()], email, "member")
+
     async def update_role(self, user_id: str, *, role_id: str) -> ProjectMember:
         """Give a member another role in the project.
 
@@ -182,6 +259,38 @@ class AsyncProjectMembers:
         path = f"{self._path}/{path_segment('user_id', user_id)}"
         call = Call("updateProjectMemberRole", "PUT", path, Effect.REPEATABLE, body={"roleId": role_id})
         return await self._transport.send(call, ProjectMember, "member")
+
+    async def transfer_ownership(self, user_id: str, *, expect_current: str | None) -> ProjectMember:
+        """Make a member the Owner of the project, in the place of the one whom you expect it to be.
+
+        The Owner of before becomes a ``Manager``. If the user is the Owner already, nothing is changed, whoever is
+        expected: so the same call can be made again after a crash or a lost answer. The API takes no condition with the
+        change: whoever is made Owner in the moment between the look and the change is replaced too.
+
+        Endpoints: ``GET /v1/projects/{projectId}/roles``, ``GET /v1/projects/{projectId}/members`` and
+        ``PUT /v1/projects/{projectId}/members/{userId}``.
+
+        Args:
+            user_id: The id of the member who becomes the Owner.
+            expect_current: The id of the user who is the Owner now; ``None`` if there is none.
+
+        Returns:
+            The member who is the Owner now.
+
+        Raises:
+            UnexpectedStateError: The Owner is somebody else, whom the message names, or the user is no member of the
+                project; nothing was changed. With ``outcome_unknown``, the API took the change, and does not
+                show the user as the Owner.
+            NotFoundError: There is no such project.
+            APIResponseValidationError: The list did not keep still while it was read.
+            TypeError: An id is not a string.
+            ValueError: An id is empty.
+        """
+        text("user_id", user_id)
+        if expect_current is not None:
+            text("expect_current", expect_current)
+        self._transport.refuse_job("members.transfer_ownership")
+        return await transfer_ownership(self, self._roles, "project", user_id, expect_current)
 
     async def remove(self, user_id: str) -> RemovalResult:
         """Remove a member from the project, and its pending invitations. The member stays in the organization.

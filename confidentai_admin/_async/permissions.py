@@ -7,6 +7,7 @@ import builtins
 from .._transport import Transport
 from .._wire import Call, Effect
 from ..models import Permission
+from ._matching import find_named, text
 
 
 class AsyncPermissions:
@@ -27,6 +28,26 @@ class AsyncPermissions:
         """
         call = Call(f"list{self._scope}Permissions", "GET", self._path, Effect.READ)
         return await self._transport.send(call, builtins.list[Permission], "permissions")
+
+    async def find(self, name: str) -> Permission | None:
+        """Find the permission of a name, such as ``project:read``.
+
+        Endpoint: ``GET /v1/organization/permissions`` or ``GET /v1/projects/{projectId}/permissions``.
+
+        Args:
+            name: The name, exactly: case and white space make a difference.
+
+        Returns:
+            The permission, or ``None`` if there is none of this name.
+
+        Raises:
+            AmbiguousMatchError: There are several.
+            NotFoundError: There is no such project.
+            TypeError: The name is not a string.
+            ValueError: The name is empty.
+        """
+        text("name", name)
+        return find_named(await self.list(), name, "permission")
 
 
 class AsyncOrganizationPermissions(AsyncPermissions):

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from .._transport import Transport
 from .._wire import NOT_GIVEN, Call, Effect, NotGiven, given, path_segment, text_list
 from ..models import DeletionResult, Policy
+from ._matching import find_named, text
 
 
 class AsyncPolicies:
@@ -31,6 +32,26 @@ class AsyncPolicies:
         """
         call = Call(f"list{self._scope}Policies", "GET", self._path, Effect.READ)
         return await self._transport.send(call, builtins.list[Policy], "policies")
+
+    async def find(self, name: str) -> Policy | None:
+        """Find the policy of a name. Those built into system roles are not found.
+
+        Endpoint: ``GET /v1/organization/policies`` or ``GET /v1/projects/{projectId}/policies``.
+
+        Args:
+            name: The name, exactly: case and white space make a difference.
+
+        Returns:
+            The policy, or ``None`` if there is none of this name.
+
+        Raises:
+            AmbiguousMatchError: There are several.
+            NotFoundError: There is no such project.
+            TypeError: The name is not a string.
+            ValueError: The name is empty.
+        """
+        text("name", name)
+        return find_named(await self.list(), name, "policy")
 
     async def create(self, name: str, *, permission_ids: Iterable[str], description: str | None = None) -> Policy:
         """Create a policy.

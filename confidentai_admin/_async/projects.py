@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable
 
 from .._transport import Transport
 from .._wire import Call, Effect, path_segment
-from ..errors import attach_partial
+from ..errors import UnexpectedStateError, attach_partial
 from ..models import CreatedProject, DeletionResult, DesiredProject, EnsuredProject, Outcome, Progress, Project, Report
 from ._many import Job, check_callback, refuse_doubles
+from ._matching import find_named, text
 from ._provisioning import Provisioning, check
 from .api_keys import AsyncProjectApiKeys
 from .governance import AsyncGovernancePolicies
@@ -35,6 +36,25 @@ class AsyncProjects:
         """
         call = Call("listProjects", "GET", "/v1/projects", Effect.READ)
         return await self._transport.send(call, builtins.list[Project], "projects")
+
+    async def find(self, name: str) -> Project | None:
+        """Find the project of a name.
+
+        Endpoint: ``GET /v1/projects``.
+
+        Args:
+            name: The name, exactly: case and white space make a difference.
+
+        Returns:
+            The project, or ``None`` if there is none of this name.
+
+        Raises:
+            AmbiguousMatchError: There are several.
+            TypeError: The name is not a string.
+            ValueError: The name is empty.
+        """
+        text("name", name)
+        return find_named(await self.list(), name, "project")
 
     async def create(self, name: str, *, description: str | None = None, email: str | None = None) -> CreatedProject:
         """Create a project and its first API key.
@@ -262,16 +282,33 @@ class AsyncProjectClient:
         call = Call("updateProject", "PUT", self._path, Effect.REPEATABLE, body=body)
         return await self._transport.send(call, Project, "project")
 
-    async def delete(self) -> DeletionResult:
+    async def delete(self, *, expect_name: str | None = None) -> DeletionResult:
         """Delete the project and all that is in it, for good.
 
-        Endpoint: ``DELETE /v1/projects/{projectId}``.
+        With ``expect_name``, the project is read first. That and the deletion are two requests: somebody who renames
+        the project between them is not noticed.
+
+        Endpoints: ``DELETE /v1/projects/{projectId}``, with ``expect_name`` after ``GET /v1/projects/{projectId}``.
+
+        Args:
+            expect_name: The name that the project must have, exactly; ``None`` deletes it whatever its name is.
 
         Returns:
             The id of the project that was deleted.
 
         Raises:
             NotFoundError: There is no such project.
+            UnexpectedStateError: It has another name; nothing was deleted.
+            TypeError: The expected name is not a string.
+            ValueError: The expected name is empty.
         """
+        if expect_name is not None:
+            text("expect_name", expect_name)
+            self._transport.refuse_job("deleteProject")
+            project = await self.get()
+            if project.name != expect_name:
+                raise UnexpectedStateError(
+                    f"the project {self._id} is named {project.name!r}, not {expect_name!r}: it was not deleted"
+                )
         call = Call("deleteProject", "DELETE", self._path, Effect.REPEATABLE)
         return await self._transport.send(call, DeletionResult, if_gone=DeletionResult(self._id, deleted=True))

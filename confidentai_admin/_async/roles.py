@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from .._transport import Transport
 from .._wire import NOT_GIVEN, Call, Effect, NotGiven, given, path_segment, text_list
 from ..models import DeletionResult, OrganizationRole, ProjectRole
+from ._matching import find_named, text
 
 
 class AsyncOrganizationRoles:
@@ -30,6 +31,25 @@ class AsyncOrganizationRoles:
         """
         call = Call("listRoles", "GET", self._path, Effect.READ)
         return await self._transport.send(call, builtins.list[OrganizationRole], "roles")
+
+    async def find(self, name: str) -> OrganizationRole | None:
+        """Find the role of a name. System roles are found too.
+
+        Endpoint: ``GET /v1/organization/roles``.
+
+        Args:
+            name: The name, exactly: case and white space make a difference.
+
+        Returns:
+            The role, or ``None`` if there is none of this name.
+
+        Raises:
+            AmbiguousMatchError: There are several.
+            TypeError: The name is not a string.
+            ValueError: The name is empty.
+        """
+        text("name", name)
+        return find_named(await self.list(), name, "role")
 
     async def create(self, name: str, *, policy_ids: Iterable[str], description: str | None = None) -> OrganizationRole:
         """Create a role.
@@ -132,6 +152,26 @@ class AsyncProjectRoles:
         """
         call = Call("listProjectRoles", "GET", self._path, Effect.READ)
         return await self._transport.send(call, builtins.list[ProjectRole], "roles")
+
+    async def find(self, name: str) -> ProjectRole | None:
+        """Find the role of a name. System roles are found too.
+
+        Endpoint: ``GET /v1/projects/{projectId}/roles``.
+
+        Args:
+            name: The name, exactly: case and white space make a difference.
+
+        Returns:
+            The role, or ``None`` if there is none of this name.
+
+        Raises:
+            AmbiguousMatchError: There are several.
+            NotFoundError: There is no such project.
+            TypeError: The name is not a string.
+            ValueError: The name is empty.
+        """
+        text("name", name)
+        return find_named(await self.list(), name, "role")
 
     async def create(self, name: str, *, policy_ids: Iterable[str], description: str | None = None) -> ProjectRole:
         """Create a role.

@@ -54,6 +54,25 @@ class OrganizationMembers:
         """
         return PageIterator(self._core.iter(page_size=page_size), self._portal)
 
+    def find(self, email: str) -> OrganizationMember | None:
+        """Find the member with an address, on whichever page.
+
+        Endpoint: ``GET /v1/organization/members``.
+
+        Args:
+            email: The address. White space around it and case make no difference.
+
+        Returns:
+            The member, or ``None`` if nobody in the organization has this address.
+
+        Raises:
+            AmbiguousMatchError: Several members have it.
+            APIResponseValidationError: The list did not keep still while it was read.
+            TypeError: The address is not a string.
+            ValueError: The address is empty.
+        """
+        return self._portal.call(self._core.find, email)
+
     def update_role(self, user_id: str, *, role_id: str) -> OrganizationMember:
         """Give a member another role in the organization.
 
@@ -74,6 +93,33 @@ class OrganizationMembers:
             PermissionDeniedError: The member is the Owner, who changes only when somebody else becomes Owner.
         """
         return self._portal.call(self._core.update_role, user_id, role_id=role_id)
+
+    def transfer_ownership(self, user_id: str, *, expect_current: str | None) -> OrganizationMember:
+        """Make a member the Owner of the organization, in the place of the one whom you expect it to be.
+
+        The Owner of before becomes an ``Admin``. If the user is the Owner already, nothing is changed, whoever is
+        expected: so the same call can be made again after a crash or a lost answer. The API takes no condition with the
+        change: whoever is made Owner in the moment between the look and the change is replaced too.
+
+        Endpoints: ``GET /v1/organization/roles``, ``GET /v1/organization/members`` and
+        ``PUT /v1/organization/members/{userId}``.
+
+        Args:
+            user_id: The id of the member who becomes the Owner.
+            expect_current: The id of the user who is the Owner now; ``None`` if there is none.
+
+        Returns:
+            The member who is the Owner now.
+
+        Raises:
+            UnexpectedStateError: The Owner is somebody else, whom the message names, or the user is no member of the
+                organization; nothing was changed. With ``outcome_unknown``, the API took the change, and does not
+                show the user as the Owner.
+            APIResponseValidationError: The list did not keep still while it was read.
+            TypeError: An id is not a string.
+            ValueError: An id is empty.
+        """
+        return self._portal.call(self._core.transfer_ownership, user_id, expect_current=expect_current)
 
     def remove(self, user_id: str) -> RemovalResult:
         """Remove a member from the organization, from all its projects, and from its pending invitations.
@@ -139,6 +185,26 @@ class ProjectMembers:
         """
         return PageIterator(self._core.iter(page_size=page_size), self._portal)
 
+    def find(self, email: str) -> ProjectMember | None:
+        """Find the member with an address, on whichever page.
+
+        Endpoint: ``GET /v1/projects/{projectId}/members``.
+
+        Args:
+            email: The address. White space around it and case make no difference.
+
+        Returns:
+            The member, or ``None`` if nobody in the project has this address.
+
+        Raises:
+            AmbiguousMatchError: Several members have it.
+            NotFoundError: There is no such project.
+            APIResponseValidationError: The list did not keep still while it was read.
+            TypeError: The address is not a string.
+            ValueError: The address is empty.
+        """
+        return self._portal.call(self._core.find, email)
+
     def update_role(self, user_id: str, *, role_id: str) -> ProjectMember:
         """Give a member another role in the project.
 
@@ -159,6 +225,34 @@ class ProjectMembers:
             PermissionDeniedError: The member is the Owner, who changes only when somebody else becomes Owner.
         """
         return self._portal.call(self._core.update_role, user_id, role_id=role_id)
+
+    def transfer_ownership(self, user_id: str, *, expect_current: str | None) -> ProjectMember:
+        """Make a member the Owner of the project, in the place of the one whom you expect it to be.
+
+        The Owner of before becomes a ``Manager``. If the user is the Owner already, nothing is changed, whoever is
+        expected: so the same call can be made again after a crash or a lost answer. The API takes no condition with the
+        change: whoever is made Owner in the moment between the look and the change is replaced too.
+
+        Endpoints: ``GET /v1/projects/{projectId}/roles``, ``GET /v1/projects/{projectId}/members`` and
+        ``PUT /v1/projects/{projectId}/members/{userId}``.
+
+        Args:
+            user_id: The id of the member who becomes the Owner.
+            expect_current: The id of the user who is the Owner now; ``None`` if there is none.
+
+        Returns:
+            The member who is the Owner now.
+
+        Raises:
+            UnexpectedStateError: The Owner is somebody else, whom the message names, or the user is no member of the
+                project; nothing was changed. With ``outcome_unknown``, the API took the change, and does not
+                show the user as the Owner.
+            NotFoundError: There is no such project.
+            APIResponseValidationError: The list did not keep still while it was read.
+            TypeError: An id is not a string.
+            ValueError: An id is empty.
+        """
+        return self._portal.call(self._core.transfer_ownership, user_id, expect_current=expect_current)
 
     def remove(self, user_id: str) -> RemovalResult:
         """Remove a member from the project, and its pending invitations. The member stays in the organization.

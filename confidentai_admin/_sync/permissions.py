@@ -29,6 +29,25 @@ class Permissions:
         """
         return self._portal.call(self._core.list)
 
+    def find(self, name: str) -> Permission | None:
+        """Find the permission of a name, such as ``project:read``.
+
+        Endpoint: ``GET /v1/organization/permissions`` or ``GET /v1/projects/{projectId}/permissions``.
+
+        Args:
+            name: The name, exactly: case and white space make a difference.
+
+        Returns:
+            The permission, or ``None`` if there is none of this name.
+
+        Raises:
+            AmbiguousMatchError: There are several.
+            NotFoundError: There is no such project.
+            TypeError: The name is not a string.
+            ValueError: The name is empty.
+        """
+        return self._portal.call(self._core.find, name)
+
 
 class OrganizationPermissions(Permissions):
     """The permissions that policies of the organization can hold."""

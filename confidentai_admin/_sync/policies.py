@@ -31,6 +31,25 @@ class Policies:
         """
         return self._portal.call(self._core.list)
 
+    def find(self, name: str) -> Policy | None:
+        """Find the policy of a name. Those built into system roles are not found.
+
+        Endpoint: ``GET /v1/organization/policies`` or ``GET /v1/projects/{projectId}/policies``.
+
+        Args:
+            name: The name, exactly: case and white space make a difference.
+
+        Returns:
+            The policy, or ``None`` if there is none of this name.
+
+        Raises:
+            AmbiguousMatchError: There are several.
+            NotFoundError: There is no such project.
+            TypeError: The name is not a string.
+            ValueError: The name is empty.
+        """
+        return self._portal.call(self._core.find, name)
+
     def create(self, name: str, *, permission_ids: Iterable[str], description: str | None = None) -> Policy:
         """Create a policy.
 

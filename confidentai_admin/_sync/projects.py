@@ -34,6 +34,24 @@ class Projects:
         """
         return self._portal.call(self._core.list)
 
+    def find(self, name: str) -> Project | None:
+        """Find the project of a name.
+
+        Endpoint: ``GET /v1/projects``.
+
+        Args:
+            name: The name, exactly: case and white space make a difference.
+
+        Returns:
+            The project, or ``None`` if there is none of this name.
+
+        Raises:
+            AmbiguousMatchError: There are several.
+            TypeError: The name is not a string.
+            ValueError: The name is empty.
+        """
+        return self._portal.call(self._core.find, name)
+
     def create(self, name: str, *, description: str | None = None, email: str | None = None) -> CreatedProject:
         """Create a project and its first API key.
 
@@ -210,15 +228,24 @@ class ProjectClient:
         """
         return self._portal.call(self._core.update, name=name, description=description)
 
-    def delete(self) -> DeletionResult:
+    def delete(self, *, expect_name: str | None = None) -> DeletionResult:
         """Delete the project and all that is in it, for good.
 
-        Endpoint: ``DELETE /v1/projects/{projectId}``.
+        With ``expect_name``, the project is read first. That and the deletion are two requests: somebody who renames
+        the project between them is not noticed.
+
+        Endpoints: ``DELETE /v1/projects/{projectId}``, with ``expect_name`` after ``GET /v1/projects/{projectId}``.
+
+        Args:
+            expect_name: The name that the project must have, exactly; ``None`` deletes it whatever its name is.
 
         Returns:
             The id of the project that was deleted.
 
         Raises:
             NotFoundError: There is no such project.
+            UnexpectedStateError: It has another name; nothing was deleted.
+            TypeError: The expected name is not a string.
+            ValueError: The expected name is empty.
         """
-        return self._portal.call(self._core.delete)
+        return self._portal.call(self._core.delete, expect_name=expect_name)

@@ -31,6 +31,24 @@ class OrganizationRoles:
         """
         return self._portal.call(self._core.list)
 
+    def find(self, name: str) -> OrganizationRole | None:
+        """Find the role of a name. System roles are found too.
+
+        Endpoint: ``GET /v1/organization/roles``.
+
+        Args:
+            name: The name, exactly: case and white space make a difference.
+
+        Returns:
+            The role, or ``None`` if there is none of this name.
+
+        Raises:
+            AmbiguousMatchError: There are several.
+            TypeError: The name is not a string.
+            ValueError: The name is empty.
+        """
+        return self._portal.call(self._core.find, name)
+
     def create(self, name: str, *, policy_ids: Iterable[str], description: str | None = None) -> OrganizationRole:
         """Create a role.
 
@@ -119,6 +137,25 @@ class ProjectRoles:
             NotFoundError: There is no such project.
         """
         return self._portal.call(self._core.list)
+
+    def find(self, name: str) -> ProjectRole | None:
+        """Find the role of a name. System roles are found too.
+
+        Endpoint: ``GET /v1/projects/{projectId}/roles``.
+
+        Args:
+            name: The name, exactly: case and white space make a difference.
+
+        Returns:
+            The role, or ``None`` if there is none of this name.
+
+        Raises:
+            AmbiguousMatchError: There are several.
+            NotFoundError: There is no such project.
+            TypeError: The name is not a string.
+            ValueError: The name is empty.
+        """
+        return self._portal.call(self._core.find, name)
 
     def create(self, name: str, *, policy_ids: Iterable[str], description: str | None = None) -> ProjectRole:
         """Create a role.

@@ -27,13 +27,38 @@ NO_OPERATION = {"close", "request", "with_options", "organization", "project"}
 #: The public methods that are another way to an operation, and the method that it belongs to.
 ANOTHER_WAY = {
     "whoami": "organization.get",
+    "projects.find": "projects.list",
     "organization.members.iter": "organization.members.list",
     "project.members.iter": "project.members.list",
     "organization.governance.policies.iter_projects": "organization.governance.policies.list_projects",
+    **{
+        f"{scope}.{noun}.find": f"{scope}.{noun}.list"
+        for scope in ("organization", "project")
+        for noun in ("members", "iam.roles", "iam.policies", "iam.permissions")
+    },
 }
 
+#: The public methods of an operation that have an option to look first, and the operation by which they do.
+LOOKS_FIRST = {"project.delete": ("expect_name", "getProject")}
+
 #: The public methods that are a job of several operations, and all the operations that they may call.
-JOBS: dict[str, set[str]] = {}
+JOBS: dict[str, set[str]] = {
+    "organization.members.transfer_ownership": {"listRoles", "listMembers", "updateMemberRole"},
+    "project.members.transfer_ownership": {"listProjectRoles", "listProjectMembers", "updateProjectMemberRole"},
+    "offboard": {
+        "listMembers",
+        "listInvitations",
+        "listProjects",
+        "listProjectMembers",
+        "listProjectInvitations",
+        "listProjectRoles",
+        "updateProjectMemberRole",
+        "deleteInvitation",
+        "deleteProjectInvitation",
+        "removeMember",
+        "removeProjectMember",
+    },
+}
 
 FULL_CASES = [case for case in CASES if not case.variant]
 
@@ -117,10 +142,12 @@ def assert_complete(value: object, shape: Shape, place: str) -> None:
 
 @pytest.mark.parametrize("case", FULL_CASES, ids=str)
 def test_a_full_case_gives_every_argument(case: Case) -> None:
-    """A case without a variant passes all parameters of its method; what is optional has another case without it."""
+    """A case without a variant passes all parameters that need no other call; of the optional, a case has none."""
     call = made_call(case)
     signature = inspect.signature(tree_of(AsyncConfidentAI).methods[call.name])
-    assert signature.bind(*call.arguments, **call.keywords).arguments.keys() == signature.parameters.keys()
+    given_first = {option for place, (option, _) in LOOKS_FIRST.items() if place == call.name}
+    wanted = signature.parameters.keys() - given_first
+    assert signature.bind(*call.arguments, **call.keywords).arguments.keys() == wanted
     optional = {name for name, each in signature.parameters.items() if each.default is not each.empty}
     given = [made_call(each) for each in CASES if each.operation == case.operation]
     least = [signature.bind(*each.arguments, **each.keywords).arguments.keys() & optional for each in given]
@@ -246,6 +273,8 @@ def test_every_method_names_its_endpoints(face: type[ConfidentAI]) -> None:
         if place in NO_OPERATION:
             continue
         made = [operations[ANOTHER_WAY.get(place, place)]] if place not in JOBS else [BY_NAME[n] for n in JOBS[place]]
+        if place in LOOKS_FIRST:
+            made.append(BY_NAME[LOOKS_FIRST[place][1]])
         # One function serves both scopes where they have everything alike.
         function = getattr(method, "__func__", method)
         wanted[function].update((operation.method, operation.path) for operation in made)

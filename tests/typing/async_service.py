@@ -19,12 +19,14 @@ from confidentai_admin import (
     ConfidentAIError,
     CreatedProject,
     GovernancePolicyUnassignmentResult,
+    Holding,
     NamedRef,
     OrganizationMember,
     Page,
     Project,
     ProjectInvitation,
     ProjectMember,
+    Report,
     Timeout,
 )
 
@@ -64,6 +66,16 @@ async def members(client: AsyncConfidentAI) -> list[OrganizationMember]:
     return [member async for member in organization.members.iter()]
 
 
+async def let_go(client: AsyncConfidentAI, email: str) -> None:
+    report = await client.offboard(email, transfer_projects_to="b@example.com", dry_run=True)
+    assert_type(report, Report[Holding, None])
+    assert_type(report[0].item.project, NamedRef | None)
+    assert_type(await client.projects.find("name"), Project | None)
+    members = client.project("id").members
+    assert_type(await members.find(email), ProjectMember | None)
+    assert_type(await members.transfer_ownership("id", expect_current=None), ProjectMember)
+
+
 async def release(client: AsyncConfidentAI, policy_id: str) -> None:
     policies = client.organization().governance.policies
     ids = [governed.id async for governed in policies.iter_projects(policy_id)]
@@ -83,5 +95,6 @@ async def mistakes(client: AsyncConfidentAI) -> None:
     client.whoami().name  # type: ignore[attr-defined]  # noqa: B018
     for _ in client.organization().members.iter():  # type: ignore[attr-defined]
         pass
+    await client.project("id").members.transfer_ownership("id")  # type: ignore[call-arg]
     with client:  # type: ignore[attr-defined]
         pass

@@ -20,6 +20,9 @@ from confidentai_admin import (
     DeletionResult,
     GovernancePolicy,
     GovernancePolicyAssignmentResult,
+    Happened,
+    Holding,
+    HoldingKind,
     InvitationStatus,
     Member,
     NamedRef,
@@ -39,6 +42,7 @@ from confidentai_admin import (
     ProjectMember,
     ProjectRole,
     RemovalResult,
+    Report,
     Timeout,
 )
 
@@ -71,11 +75,14 @@ def main() -> None:
         assert_type(project.id, str)
         assert_type(project.update(name="x"), Project)
         assert_type(project.delete(), DeletionResult)
+        assert_type(project.delete(expect_name="name"), DeletionResult)
         assert_type(project.api_keys.create("ci").value, str)
         assert_type(project.api_keys.update(7, valid=False).last_used, datetime.datetime | None)
         assert_type(project.iam.roles.list(), list[ProjectRole])
         assert_type(project.members.list(page=2), Page[ProjectMember])
         assert_type(project.members.iter(), PageIterator[ProjectMember])
+        assert_type(project.members.find("a@example.com"), ProjectMember | None)
+        assert_type(project.iam.roles.find("Owner"), ProjectRole | None)
 
         organization = client.organization()
         assert_type(organization, OrganizationClient)
@@ -89,6 +96,11 @@ def main() -> None:
             assert_type(member, OrganizationMember)
             assert_type(member.organization_role, NamedRef | None)
         assert_type(organization.members.remove("id"), RemovalResult)
+        assert_type(organization.members.find("a@example.com"), OrganizationMember | None)
+        assert_type(organization.members.transfer_ownership("id", expect_current="other"), OrganizationMember)
+        assert_type(organization.iam.roles.find("Owner"), OrganizationRole | None)
+        assert_type(organization.iam.policies.find("name"), Policy | None)
+        assert_type(organization.iam.permissions.find("name"), Permission | None)
         invitations = organization.invitations.create(("a@example.com",), role_id="id")
         assert_type(invitations, list[OrganizationInvitation])
         assert_type(invitations[0].status, InvitationStatus | str)
@@ -99,6 +111,12 @@ def main() -> None:
             assert_type(governed, NamedRef)
         result = organization.governance.policies.assign("id", project_ids={"a", "b"})
         assert_type(result, GovernancePolicyAssignmentResult)
+
+        report = client.offboard("a@example.com", transfer_projects_to="b@example.com")
+        assert_type(report, Report[Holding, None])
+        assert_type(report[0].happened, Happened)
+        assert_type(report[0].item.kind, HoldingKind)
+        report.raise_for_failures()
 
         data: dict[str, Any] = client.request("GET", "/v1/new", params={"deep": True})
         assert_type(data, dict[str, Any])
@@ -113,6 +131,7 @@ def main() -> None:
         client.projects.create()  # type: ignore[call-arg]
         client.projects.create("n", "words")  # type: ignore[call-arg]
         client.project(7)  # type: ignore[arg-type]
+        client.projects.find("name").id  # type: ignore[union-attr]  # noqa: B018
         created.project.name = "x"  # type: ignore[misc]
         created.api_key.value  # type: ignore[union-attr]  # noqa: B018
         project.update(description=NOT_GIVEN)  # type: ignore[arg-type]

@@ -1,0 +1,367 @@
+"""Taking a person out of the organization and all its projects."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TypeVar
+
+import anyio
+import attrs
+
+from .._transport import Transport
+from ..errors import NotFoundError, UnexpectedStateError, attach_partial
+from ..models import (
+    Happened,
+    Holding,
+    HoldingKind,
+    NamedRef,
+    OrganizationMember,
+    Outcome,
+    Project,
+    ProjectMember,
+    Report,
+)
+from ._many import Job
+from ._matching import address_key, only
+from ._ownership import OWNER, role_of
+from .organization import AsyncOrganizationClient
+from .projects import AsyncProjectClient, AsyncProjects
+
+ItemT = TypeVar("ItemT")
+ResultT = TypeVar("ResultT")
+
+_DONE = {
+    HoldingKind.OWNERSHIP: Happened.TRANSFERRED,
+    HoldingKind.INVITATION: Happened.REVOKED,
+    HoldingKind.MEMBERSHIP: Happened.REMOVED,
+}
+
+_Member = OrganizationMember | ProjectMember
+
+
+async def offboard(transport: Transport, email: str, successor: str | None, *, dry_run: bool) -> Report[Holding, None]:
+    """Take a person out of everything; with ``dry_run``, only say of what.
+
+    Raises:
+        AmbiguousMatchError: Several members have one address.
+        UnexpectedStateError: The person owns what has nobody to go to.
+        ConfidentAIError: What the person has could not be read. Nothing was changed.
+    """
+    person = _Person(transport, email)
+    plan = await person.plan(successor)
+    if dry_run:
+        return Report([Outcome(holding, Happened.PLANNED) for holding in plan.holdings])
+    return await _Offboarding(person, plan).run()
+
+
+@attrs.frozen
+class _Place:
+    """The organization, or a project, and what there is of a person in it.
+
+    Attributes:
+        project: The project, or ``None`` for the organization.
+        members: Everybody in it.
+        holdings: What the person has there.
+    """
+
+    project: NamedRef | None
+    members: Sequence[_Member]
+    holdings: list[Holding]
+
+    def member(self, email: str) -> _Member | None:
+        """The member of an address."""
+        return _member(self.members, None, email)
+
+
+@attrs.frozen
+class _Plan:
+    """What a person has, and the id of the user who gets what they own."""
+
+    holdings: list[Holding]
+    successor_id: str | None
+
+
+class _Person:
+    """Whom an offboarding is about, and how to see what they have."""
+
+    def __init__(self, transport: Transport, email: str) -> None:
+        self.transport = transport
+        self.email = email
+        self.at_once = transport.pool.options.max_connections
+        self._user_id: str | None = None
+
+    async def plan(self, successor: str | None) -> _Plan:
+        """Look everywhere, and see that all that must be is there."""
+        organization = await self.look(None)
+        projects = await self._look_at_projects()
+        holdings = [holding for place in (organization, *projects) for holding in place.holdings]
+        # In the order in which they are let go of.
+        kinds = [HoldingKind.OWNERSHIP, HoldingKind.INVITATION, HoldingKind.MEMBERSHIP]
+        holdings.sort(key=lambda holding: kinds.index(holding.kind))
+        if not holdings:
+            return _Plan([], None)
+        owned = [place for place in (organization, *projects) if _of(HoldingKind.OWNERSHIP, place.holdings)]
+        if organization in owned:
+            raise UnexpectedStateError(
+                f"{self.email} owns the organization, and its Owner cannot be removed: make another member the Owner"
+                " first, with organization().members.transfer_ownership(user_id,"
+                f" expect_current={self._user_id!r})"
+            )
+        return _Plan(holdings, self._successor_id(successor, organization, owned))
+
+    def _successor_id(self, successor: str | None, organization: _Place, owned: list[_Place]) -> str | None:
+        if successor is None:
+            if owned:
+                raise UnexpectedStateError(
+                    f"{self.email} owns {_names(owned)}: say with transfer_projects_to which member gets them"
+                )
+            return None
+        heir = organization.member(successor)
+        if heir is None:
+            raise UnexpectedStateError(
+                f"{successor} is no member of the organization, and nothing can be transferred to them: invite them,"
+                " and come back when they have accepted, or name somebody else"
+            )
+        strange = [place for place in owned if all(member.id != heir.id for member in place.members)]
+        if strange:
+            raise UnexpectedStateError(
+                f"{successor} is no member of {_names(strange)}, and so cannot be the Owner: the API adds members only"
+                " by invitation, so invite them there, and come back when they have accepted, or name somebody else"
+            )
+        return heir.id
+
+    async def _look_at_projects(self) -> list[_Place]:
+        gone: dict[str, NotFoundError] = {}
+
+        async def look_at(project: Project) -> _Place | None:
+            try:
+                return await self.look(NamedRef(project.id, project.name))
+            except NotFoundError as error:
+                gone[project.id] = error
+                return None
+
+        listed = AsyncProjects(self.transport)
+        places = await _together(look_at, await listed.list(), at_once=self.at_once)
+        if gone:
+            # Deleted meanwhile, if that is so: a project that is there has not been looked at.
+            for project in await listed.list():
+                if project.id in gone:
+                    raise gone[project.id]
+        return [place for place in places if place is not None]
+
+    async def look(self, project: NamedRef | None) -> _Place:
+        """See what the person has in the organization or in a project."""
+        scope = self._scope(project)
+        invitations = await scope.invitations.list()
+        members: list[_Member] = [member async for member in scope.members.iter()]
+        key = address_key(self.email)
+        holdings = [
+            Holding(HoldingKind.INVITATION, project, invitation.id)
+            for invitation in invitations
+            if address_key(invitation.email) == key
+        ]
+        member = _member(members, self._user_id, self.email)
+        if member is not None:
+            if project is None:
+                self._user_id = member.id
+            holdings.append(Holding(HoldingKind.MEMBERSHIP, project, member.id))
+            role = role_of(member)
+            # No other role can have this name. Where it is transferred, it is compared by its id.
+            if role is not None and role.name == OWNER:
+                holdings.append(Holding(HoldingKind.OWNERSHIP, project, member.id))
+        return _Place(project, members, holdings)
+
+    async def transfer(self, holding: Holding, successor_id: str) -> None:
+        """Make the successor the Owner of a project that the person owns."""
+        await self._scope(holding.project).members.transfer_ownership(successor_id, expect_current=str(holding.id))
+
+    async def remove(self, holding: Holding) -> None:
+        """End an invitation or a membership."""
+        scope = self._scope(holding.project)
+        if isinstance(holding.id, int):
+            await scope.invitations.revoke(holding.id)
+        else:
+            await scope.members.remove(holding.id)
+
+    def _scope(self, project: NamedRef | None) -> AsyncOrganizationClient | AsyncProjectClient:
+        if project is None:
+            return AsyncOrganizationClient(self.transport)
+        return AsyncProjectClient(self.transport, project.id)
+
+
+class _Offboarding:
+    """Letting go of all that a person has, and what became of each thing so far."""
+
+    def __init__(self, person: _Person, plan: _Plan) -> None:
+        self._person = person
+        self._outcomes = {holding: Outcome[Holding, None](holding, Happened.NOT_TRIED) for holding in plan.holdings}
+        self._successor_id = plan.successor_id
+        self._why_not_tried: str | None = None
+        self._stopped_by: Exception | None = None
+
+    async def run(self) -> Report[Holding, None]:
+        """Transfer what must be, then remove the rest. From here on, a failure is an outcome."""
+        try:
+            owned = _of(HoldingKind.OWNERSHIP, self._outcomes)
+            await self._transfer(owned)
+            if any(self._outcomes[holding].is_failure for holding in owned):
+                self._why_not_tried = "not everything was transferred, and nothing is removed before"
+            else:
+                await self._remove([holding for holding in self._outcomes if holding not in owned])
+        except BaseException as error:
+            attach_partial(error, self._report())
+            raise
+        return self._report()
+
+    async def _transfer(self, owned: list[Holding]) -> None:
+        async def transfer(holding: Holding) -> Outcome[Holding, None]:
+            if self._successor_id is None:
+                raise UnexpectedStateError(f"there is nobody to transfer the {holding} to")
+            await self._person.transfer(holding, self._successor_id)
+            return _done(holding)
+
+        await self._each(owned, transfer)
+
+    async def _remove(self, left: list[Holding]) -> None:
+        """Remove and look, and once more what is still there."""
+        is_member = any(holding.project is None for holding in _of(HoldingKind.MEMBERSHIP, left))
+        for is_second in (False, True):
+            # Before an invitee becomes a member by them.
+            await self._each(_of(HoldingKind.INVITATION, left), self._remove_one)
+            memberships = _of(HoldingKind.MEMBERSHIP, left)
+            # Who leaves the organization leaves all projects.
+            await self._each([holding for holding in memberships if holding.project is None], self._remove_one)
+            if is_second or not is_member:
+                await self._each([holding for holding in memberships if holding.project is not None], self._remove_one)
+            if self._stopped_by is None:
+                left = await self._still_there(left)
+            if self._stopped_by is not None or not left:
+                return
+
+    async def _remove_one(self, holding: Holding) -> Outcome[Holding, None]:
+        try:
+            await self._person.remove(holding)
+        except NotFoundError:
+            return _done(holding, "it was gone already")
+        return _done(holding)
+
+    async def _each(
+        self, holdings: list[Holding], work: Callable[[Holding], Awaitable[Outcome[Holding, None]]]
+    ) -> None:
+        if self._stopped_by is not None:
+            return
+        job = Job[Holding, None](holdings, at_once=self._person.at_once)
+        try:
+            report = await job.run(work)
+        except BaseException as error:
+            self._note(error.__dict__["partial"])
+            raise
+        self._note(report)
+
+    def _note(self, report: Report[Holding, None]) -> None:
+        tried = [outcome for outcome in report if outcome.happened is not Happened.NOT_TRIED]
+        self._outcomes.update({outcome.item: outcome for outcome in tried})
+        self._stop(report.stopped_by)
+
+    def _stop(self, error: Exception | None) -> None:
+        if error is not None:
+            self._stopped_by = error
+            self._why_not_tried = f"the job was stopped before by: {error}"
+
+    async def _still_there(self, left: list[Holding]) -> list[Holding]:
+        """What is left of all that was to be removed, by what the API lists now, and what has come up there since."""
+
+        async def look(project: NamedRef | None) -> Outcome[NamedRef | None, _Place]:
+            return Outcome(project, Happened.NOTHING, await self._person.look(project))
+
+        # In the organization in any case: an invitation to a project may have been accepted before it was revoked.
+        projects = list(dict.fromkeys([None, *(holding.project for holding in left)]))
+        report = await Job[NamedRef | None, _Place](projects, at_once=self._person.at_once).run(look)
+        self._stop(report.stopped_by)
+        looks = {outcome.item: outcome for outcome in report}
+        return [
+            *(holding for holding in left if self._is_left(holding, looks[holding.project])),
+            *(holding for outcome in report if outcome.result for holding in self._new_in(outcome.result)),
+        ]
+
+    def _is_left(self, holding: Holding, look: Outcome[NamedRef | None, _Place]) -> bool:
+        """Whether something is left, as far as is known; and note what is known of it."""
+        known = self._outcomes[holding]
+        if look.result is None:
+            if known.happened is Happened.NOT_TRIED and look.error is not None:
+                unseen = f"it was not seen whether it is gone: {look.error}"
+                self._outcomes[holding] = Outcome(holding, Happened.FAILED, error=look.error, reason=unseen)
+            return self._outcomes[holding].is_failure
+        if holding not in look.result.holdings:
+            if known.is_failure:
+                reason = None if known.error is None else f"it was seen to be gone, after: {known.error}"
+                self._outcomes[holding] = _done(holding, reason)
+            return False
+        if not known.is_failure:
+            contradiction = "the API says that it is gone, and lists it still"
+            self._outcomes[holding] = Outcome(holding, Happened.FAILED, reason=contradiction)
+        return True
+
+    def _new_in(self, place: _Place) -> list[Holding]:
+        new = [
+            holding
+            for holding in place.holdings
+            if holding not in self._outcomes and holding.kind is not HoldingKind.OWNERSHIP
+        ]
+        for holding in new:
+            self._outcomes[holding] = Outcome(holding, Happened.NOT_TRIED, reason="it came up meanwhile")
+        return new
+
+    def _report(self) -> Report[Holding, None]:
+        outcomes = [
+            attrs.evolve(outcome, reason=outcome.reason or self._why_not_tried)
+            if outcome.happened is Happened.NOT_TRIED
+            else outcome
+            for outcome in self._outcomes.values()
+        ]
+        return Report(outcomes, stopped_by=self._stopped_by)
+
+
+def _done(holding: Holding, reason: str | None = None) -> Outcome[Holding, None]:
+    return Outcome(holding, _DONE[holding.kind], reason=reason)
+
+
+def _of(kind: HoldingKind, holdings: Iterable[Holding]) -> list[Holding]:
+    return [holding for holding in holdings if holding.kind is kind]
+
+
+def _member(members: Iterable[_Member], user_id: str | None, email: str) -> _Member | None:
+    key = address_key(email)
+    return only(
+        [member for member in members if member.id == user_id or address_key(member.email) == key],
+        f"the member {email!r}",
+    )
+
+
+def _names(places: Iterable[_Place]) -> str:
+    names = ", ".join(repr(place.project.name) for place in places if place.project is not None)
+    return f"these projects: {names}"
+
+
+async def _together(
+    work: Callable[[ItemT], Awaitable[ResultT]], items: Sequence[ItemT], *, at_once: int
+) -> list[ResultT]:
+    """What ``work`` gives for each item, several at once. The first error ends it, and is raised."""
+    results: dict[int, ResultT] = {}
+    failures: list[BaseException] = []
+    waiting = iter(enumerate(items))
+
+    async def work_on() -> None:
+        try:
+            for index, item in waiting:
+                results[index] = await work(item)
+        except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001  (raised below, in no group)
+            failures.append(error)
+            group.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as group:
+        for _ in range(min(at_once, len(items))):
+            group.start_soon(work_on)
+    if failures:
+        raise failures[0]
+    return [results[index] for index in range(len(items))]
