@@ -27,6 +27,7 @@ from confidentai_admin import (
     EnsuredProject,
     Happened,
     InternalServerError,
+    NotFoundError,
     OrganizationMember,
     PermissionDeniedError,
     Progress,
@@ -421,12 +422,34 @@ async def test_a_key_that_somebody_used_is_no_orphan(client: ConfidentAI, emulat
 
 async def test_an_answer_without_the_key(client: ConfidentAI, emulator: Emulator) -> None:
     """An answer that leaves the first key out costs no project: its key is told as orphaned, and there is another."""
+    project_id = (await done(client.projects.create(NAME))).project.id
+    emulator.reset()  # the next project has the same id
+    body = {"success": True, "data": {"project": {"id": project_id, "name": NAME}}}
+    emulator.faults.add("createProject", faults.Answer(200, body=body, after_work=True))
+    ensured = await done(client.projects.ensure(NAME))
+    assert (ensured.project.id, ensured.created, ensured.recovered) == (project_id, True, False)
+    assert ensured.api_key is not None
+    assert {key.id for key in await _keys(client)} == {*ensured.orphaned_key_ids, ensured.api_key.id}
+    assert len(ensured.orphaned_key_ids) == 1
+
+
+async def test_a_project_whose_key_was_left_out_is_not_lost(client: ConfidentAI, emulator: Emulator) -> None:
+    """If the step that looks for that key fails, the error carries the project."""
     body = {"success": True, "data": {"project": {"id": "clq9z3x1k0001la08f7t3g5p2", "name": NAME}}}
     emulator.faults.add("createProject", faults.Answer(200, body=body, after_work=True))
-    with pytest.raises(ConfidentAIError) as caught:
+    with pytest.raises(NotFoundError) as caught:
         await done(client.projects.ensure(NAME))  # the emulator knows no project of that id
     assert isinstance(caught.value.partial, EnsuredProject)
     assert caught.value.partial.project.id == "clq9z3x1k0001la08f7t3g5p2"
+
+
+async def test_a_new_description_does_not_hide_the_policy(client: ConfidentAI) -> None:
+    """The answer to an update leaves the governance policy out, and the result has it all the same."""
+    policy = _ARGUMENTS["governance_policy"]
+    await done(client.projects.ensure(NAME, governance_policy=policy))
+    ensured = await done(client.projects.ensure(NAME, description="Another one"))
+    assert ensured.project == await done(client.project(ensured.project.id).get())
+    assert ensured.project.governance_policy is not None
 
 
 async def test_a_later_step_that_fails_drops_no_secret(client: ConfidentAI, emulator: Emulator) -> None:
