@@ -42,7 +42,22 @@ ANOTHER_WAY = {
 LOOKS_FIRST = {"project.delete": ("expect_name", "getProject")}
 
 #: The public methods that are a job of several operations, and all the operations that they may call.
+_ENSURE = {
+    "listProjects",
+    "createProject",
+    "updateProject",
+    "listProjectApiKeys",
+    "createProjectApiKey",
+    "listMembers",
+    "listProjectMembers",
+    "listProjectRoles",
+    "updateProjectMemberRole",
+    "listGovernancePolicies",
+    "assignProjectsToGovernancePolicy",
+}
 JOBS: dict[str, set[str]] = {
+    "projects.ensure": _ENSURE,
+    "projects.ensure_many": _ENSURE,
     "organization.members.transfer_ownership": {"listRoles", "listMembers", "updateMemberRole"},
     "project.members.transfer_ownership": {"listProjectRoles", "listProjectMembers", "updateProjectMemberRole"},
     "offboard": {

@@ -18,6 +18,8 @@ from confidentai_admin import (
     AsyncProjectClient,
     ConfidentAIError,
     CreatedProject,
+    DesiredProject,
+    EnsuredProject,
     GovernancePolicyUnassignmentResult,
     Holding,
     NamedRef,
@@ -64,6 +66,21 @@ async def members(client: AsyncConfidentAI) -> list[OrganizationMember]:
     assert_type(organization, AsyncOrganizationClient)
     assert_type(await organization.members.list(), Page[OrganizationMember])
     return [member async for member in organization.members.iter()]
+
+
+async def keep(ensured: EnsuredProject) -> None:
+    assert_type(ensured.new_keys, list[ApiKey])
+
+
+async def provision_all(client: AsyncConfidentAI, tenants: list[str]) -> list[ApiKey]:
+    assert_type(await client.projects.ensure("tenant"), EnsuredProject)
+    report = await client.projects.ensure_many(
+        [DesiredProject(tenant, key="service") for tenant in tenants],
+        store=keep,
+        on_progress=lambda progress: assert_type(progress.item.name, str),
+    )
+    assert_type(report, Report[DesiredProject, EnsuredProject])
+    return report.new_keys
 
 
 async def let_go(client: AsyncConfidentAI, email: str) -> None:

@@ -18,6 +18,8 @@ from confidentai_admin import (
     ConfidentApiError,
     CreatedProject,
     DeletionResult,
+    DesiredProject,
+    EnsuredProject,
     GovernancePolicy,
     GovernancePolicyAssignmentResult,
     Happened,
@@ -37,6 +39,7 @@ from confidentai_admin import (
     Permission,
     Plan,
     Policy,
+    Progress,
     Project,
     ProjectClient,
     ProjectMember,
@@ -54,6 +57,15 @@ def names(members: Sequence[Member]) -> list[str]:
 def rename(client: ConfidentAI, role: OrganizationRole, description: str | NotGiven | None = NOT_GIVEN) -> None:
     policies = [policy.id for policy in role.policies or []]
     client.organization().iam.roles.update(role.id, name="new", policy_ids=policies, description=description)
+
+
+def keep(ensured: EnsuredProject) -> None:
+    assert_type(ensured.new_keys, list[ApiKey])
+
+
+def tell(progress: Progress[DesiredProject, EnsuredProject]) -> None:
+    assert_type(progress.done, int)
+    assert_type(progress.happened, Happened)
 
 
 def main() -> None:
@@ -76,6 +88,14 @@ def main() -> None:
         assert_type(project.update(name="x"), Project)
         assert_type(project.delete(), DeletionResult)
         assert_type(project.delete(expect_name="name"), DeletionResult)
+        ensured = client.projects.ensure("tenant", owner="a@example.com", governance_policy="Baseline", key="service")
+        assert_type(ensured, EnsuredProject)
+        assert_type(ensured.api_key, ApiKey | None)
+        wishes = [DesiredProject("tenant", key="service")]
+        made = client.projects.ensure_many(wishes, store=keep, on_progress=tell)
+        assert_type(made, Report[DesiredProject, EnsuredProject])
+        assert_type(made[0].result, EnsuredProject | None)
+        assert_type(made.new_keys, list[ApiKey])
         assert_type(project.api_keys.create("ci").value, str)
         assert_type(project.api_keys.update(7, valid=False).last_used, datetime.datetime | None)
         assert_type(project.iam.roles.list(), list[ProjectRole])

@@ -1,0 +1,185 @@
+"""The guides in docs/jobs.md do what they say."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import uvicorn
+
+from confidentai_admin import ConfidentAI
+from confidentai_admin.emulator import Emulator, faults
+
+TEXT = (Path(__file__).parent.parent / "docs" / "jobs.md").read_text(encoding="utf-8")
+PROGRAMS = {
+    re.match(r"# (\w+\.py)", text).group(1): text  # type: ignore[union-attr]
+    for text in re.findall(r"^```python\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with the programs of the guides."""
+    for name, text in PROGRAMS.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def _run(folder: Path, name: str, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-W", "error", name, *arguments],
+        cwd=folder,
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+def _load(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@contextmanager
+def _served(app: Any) -> Iterator[str]:
+    """Serve an application on loopback, in a thread; gives its URL."""
+    started = threading.Event()
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: Any = None) -> None:
+            await super().startup(sockets)
+            started.set()
+
+    server = Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical", ws="none"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        assert started.wait(timeout=20)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(timeout=20)
+    assert not thread.is_alive()
+
+
+def _post(url: str) -> tuple[int, Any]:
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, method="POST"), timeout=20) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.load(error)
+
+
+def test_every_program_has_a_test() -> None:
+    """The guides have these programs and no others."""
+    assert PROGRAMS.keys() == {"service.py", "joiners.py", "rotate_one.py", "nightly.py", "leaver.py"}
+
+
+def test_the_service_provisions_on_sign_up(
+    folder: Path, confident_emulator: Emulator, confident_client: ConfidentAI
+) -> None:
+    """The FastAPI service, run for real, gives each tenant one project, and its vault has the tenant's key."""
+    service = _load(folder / "service.py")
+    with _served(service.app) as url:
+        confident_emulator.faults.add("createProject", faults.Drop(after_work=True), nth=2)
+        answers = [_post(f"{url}/tenants/{tenant}") for tenant in ("acme", "globex", "acme")]
+        assert [status for status, _ in answers] == [200] * 3
+        assert answers[0] == answers[2]
+        # One that fails in the middle is told to try again, and does not lose what was made.
+        confident_emulator.faults.add("createProjectApiKey", faults.Answer(500))
+        confident_emulator.faults.add("listProjectApiKeys", faults.Answer(500), times=3)
+        assert _post(f"{url}/tenants/initech") == (503, {"detail": "Please try again."})
+        assert "initech" in service.vault
+        assert _post(f"{url}/tenants/initech")[0] == 200
+        # One whose key was lost by a crash gets another.
+        del service.vault["acme"]
+        assert _post(f"{url}/tenants/acme")[0] == 200
+    projects = {project.name: project.id for project in confident_client.projects.list()}
+    assert projects.keys() == service.vault.keys() == {"acme", "globex", "initech"}
+    for tenant, value in service.vault.items():
+        keys = confident_client.project(projects[tenant]).api_keys.list()
+        assert any(key.valid and key.name == "service" and value.endswith(key.value[-6:]) for key in keys)
+
+
+def test_the_joiners_are_invited(folder: Path, confident_emulator: Emulator, confident_client: ConfidentAI) -> None:
+    """The script invites who is new, tells of each line, and fails if an address is none."""
+    joiners = "name,email\nAda,ada@example.com\nAlan,alan@example.com\n"
+    first = _run(folder, "joiners.py", text=joiners)
+    assert (first.returncode, first.stderr) == (0, "")
+    assert first.stdout.splitlines() == ["ada@example.com: invited ", "alan@example.com: invited "]
+    again = _run(folder, "joiners.py", text=f"{joiners}Typo,grace.example.com\n")
+    assert (again.returncode, again.stderr) == (1, "")
+    assert [line.partition(" (")[0].strip() for line in again.stdout.splitlines()] == [
+        "ada@example.com: nothing",
+        "alan@example.com: nothing",
+        "grace.example.com: failed",
+    ]
+    invited = confident_client.organization().invitations.list()
+    assert sorted(invitation.email for invitation in invited) == ["ada@example.com", "alan@example.com"]
+
+
+def test_a_key_is_rotated(folder: Path, confident_emulator: Emulator, confident_client: ConfidentAI) -> None:
+    """The script leaves the new key valid and the old one not."""
+    created = confident_client.projects.create("acme")
+    assert created.api_key is not None
+    done = _run(folder, "rotate_one.py", created.project.id, str(created.api_key.id))
+    assert (done.returncode, done.stderr) == (0, "")
+    keys = confident_client.project(created.project.id).api_keys.list()
+    assert [key.valid for key in keys] == [False, True]
+
+
+def test_the_keys_are_rotated_every_night(
+    folder: Path, confident_emulator: Emulator, confident_client: ConfidentAI
+) -> None:
+    """Night after night the vault has one valid key of each project, and a project without the key is told."""
+    for name in ("acme", "globex"):
+        confident_client.projects.ensure(name, key="service")
+    for _ in range(2):
+        done = _run(folder, "nightly.py")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert len(done.stdout.splitlines()) == 2
+        vault = json.loads((folder / "vault.json").read_text())
+        for project in confident_client.projects.list():
+            keys = confident_client.project(project.id).api_keys.list()
+            valid = [key for key in keys if key.valid and key.name is not None and key.name.startswith("service")]
+            assert len(valid) == 1
+            assert vault[project.id].endswith(valid[0].value[-6:])
+    confident_client.projects.create("initech")
+    done = _run(folder, "nightly.py")
+    assert done.returncode == 1
+    assert "service" in done.stderr
+
+
+def test_somebody_leaves(folder: Path, confident_emulator: Emulator, confident_client: ConfidentAI) -> None:
+    """The script tells what it will do, hands over what is owned, and leaves nothing."""
+    _, admin, member, *_ = confident_client.organization().members.list()
+    project = confident_client.projects.create("acme", email=member.email).project
+    confident_emulator.add_member(admin.email, project_id=project.id)
+    done = _run(folder, "leaver.py", member.email, admin.email)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("planned") == len(done.stdout.splitlines()) >= 3
+    assert confident_client.organization().members.find(member.email) is None
+    heir = confident_client.project(project.id).members.find(admin.email)
+    assert heir is not None
+    assert heir.project_role is not None
+    assert heir.project_role.name == "Owner"
