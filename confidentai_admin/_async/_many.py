@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import anyio
 
@@ -36,7 +36,7 @@ def concerns_everybody(error: BaseException | None) -> bool:
     return isinstance(error, (AuthenticationError, PermissionDeniedError, ConfigurationError))
 
 
-def failed(item: ItemT, error: BaseException) -> Outcome[ItemT, ResultT]:
+def failed(item: ItemT, error: BaseException) -> Outcome[ItemT, Any]:
     """The outcome of an item that met an error, with the secrets that the error carries."""
     new_keys = getattr(getattr(error, "partial", None), "new_keys", [])
     if isinstance(error, Exception):
