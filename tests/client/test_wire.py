@@ -54,7 +54,7 @@ def client(server: ScriptedServer) -> Iterator[Any]:
 _SCOPED: dict[str, tuple[Callable[[Any, Any], object], str]] = {
     "api_keys.get": (lambda scope, id_: scope.api_keys.get(id_), "api-keys/{}"),
     "api_keys.update": (lambda scope, id_: scope.api_keys.update(id_, valid=True), "api-keys/{}"),
-    "api_keys.delete": (lambda scope, id_: scope.api_keys.delete(id_), "api-keys/{}"),
+    "api_keys.delete": (lambda scope, id_: scope.api_keys.delete(id_, allow_self=True), "api-keys/{}"),
     "members.update_role": (lambda scope, id_: scope.members.update_role(id_, role_id="r"), "members/{}"),
     "members.remove": (lambda scope, id_: scope.members.remove(id_), "members/{}"),
     "invitations.resend": (lambda scope, id_: scope.invitations.resend(id_), "invitations/{}"),
