@@ -34,7 +34,8 @@ def slow_emulator() -> Iterator[dict[str, str]]:
         [sys.executable, str(script), str(ANSWER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
-        yield json.loads(process.stdout.readline())
+        server: dict[str, str] = json.loads(process.stdout.readline())
+        yield server
         process.communicate()
 
 
@@ -89,8 +90,8 @@ def main() -> None:
             for job, each in ratios.items():
                 found.setdefault((job, face), []).append(each)
     print(f"{PROJECTS} projects, {CONNECTIONS} connections, answers after {ANSWER * 1000:g} ms, {ROUNDS} rounds")
-    for (job, face), each in found.items():
-        print(f"{job:22} {face:9} {statistics.median(each):.2f}  ({min(each):.2f} to {max(each):.2f})")
+    for (job, face), values in found.items():
+        print(f"{job:22} {face:9} {statistics.median(values):.2f}  ({min(values):.2f} to {max(values):.2f})")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Awaitable, Callable
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 import anyio.to_thread
 
@@ -390,6 +390,10 @@ class Portal:
                 raise SystemExit from None
             raise
 
+    @overload
+    def callback(self, function: Callable[[T], object]) -> Callable[[T], Awaitable[None]]: ...
+    @overload
+    def callback(self, function: None) -> None: ...
     def callback(self, function: Callable[[T], object] | None) -> Callable[[T], Awaitable[None]] | None:
         """A function of the user's as one for the core: it runs in a worker thread, and may call the client."""
         if function is None:

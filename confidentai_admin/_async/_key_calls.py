@@ -26,6 +26,12 @@ def is_same(one: str, other: str) -> bool | None:
     return None if None in ends else ends[0] == ends[1]
 
 
+def check_retire(retire: object) -> None:
+    """Raise a ``ValueError`` if it is no word for what becomes of an old key."""
+    if retire not in ("disable", "delete", "keep"):
+        raise ValueError("retire must be 'disable', 'delete' or 'keep'")
+
+
 def is_later(one: ApiKey, other: ApiKey) -> bool:
     """Whether a key was made after another one. The API's times have milliseconds, and its ids go up."""
     return (one.created_at, one.id) > (other.created_at, other.id)

@@ -6,19 +6,26 @@ import datetime
 import re
 import secrets
 
+from ..models import ApiKey
+
 _SUFFIX = re.compile(r"-\d{8}-[0-9a-f]{6}\Z", re.ASCII)
 
 
-def base_of(name: str) -> str:
+def base_of(name: str | None) -> str:
     """What all keys that replace one another have in common: the name without the suffix of a rotation."""
-    return _SUFFIX.sub("", name)
+    return _SUFFIX.sub("", name or "")
 
 
-def has_suffix(name: str) -> bool:
+def is_rotated(name: str | None) -> bool:
     """Whether a key of this name was made by a rotation."""
-    return _SUFFIX.search(name) is not None
+    return _SUFFIX.search(name or "") is not None
+
+
+def is_called(key: ApiKey, name: str) -> bool:
+    """Whether a key has this name, or replaced one that had it."""
+    return name in (key.name, base_of(key.name))
 
 
 def new_name(base: str, now: datetime.datetime) -> str:
     """A name for the next key, which no other key has."""
-    return f"{base}-{now:%Y%m%d}-{secrets.token_hex(3)}"
+    return f"{base}-{now.astimezone(datetime.timezone.utc):%Y%m%d}-{secrets.token_hex(3)}"

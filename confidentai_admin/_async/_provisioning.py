@@ -18,7 +18,7 @@ from ..models import (
     Project,
     ProjectMember,
 )
-from ._key_names import base_of
+from ._key_names import is_called
 from ._matching import address_key, find_address, find_named, resolve, text
 from .governance import AsyncGovernancePolicies
 from .members import AsyncOrganizationMembers
@@ -259,7 +259,7 @@ class Provisioning:
         if wanted is None:
             if work.api_key is None:
                 await self._mint(work, keys, _SECOND_KEY, listed)
-        elif not any(key.name is not None and wanted in (key.name, base_of(key.name)) for key in listed):
+        elif not any(is_called(key, wanted) for key in listed):
             await self._mint(work, keys, wanted, listed)
 
     async def _mint(

@@ -10,7 +10,7 @@ from .._settings import truth
 from .._transport import Transport
 from ..errors import UnexpectedStateError
 from ..models import ApiKey, DeletionResult
-from ._key_calls import KeyCalls, is_later
+from ._key_calls import KeyCalls, check_retire, is_later
 from ._matching import text
 from .key_rotation import AsyncKeyRotation
 
@@ -167,8 +167,7 @@ class AsyncApiKeys:
         self._calls.path_of(api_key_id)
         if name is not None:
             text("name", name)
-        if retire not in ("disable", "delete", "keep"):
-            raise ValueError("retire must be 'disable', 'delete' or 'keep'")
+        check_retire(retire)
         return AsyncKeyRotation(self._calls, api_key_id, name, retire)
 
     async def retire(

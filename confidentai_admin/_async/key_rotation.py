@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import datetime
-import re
-import secrets
 from types import TracebackType
 
 from .._settings import SecretText, truth
 from ..errors import ConfidentAIError, ConfigurationError, add_note
 from ..models import ApiKey
 from ._key_calls import KeyCalls, is_later
-
-_SUFFIX = re.compile(r"-[0-9]{8}-[0-9a-f]{6}\Z")
+from ._key_names import base_of, is_rotated, new_name
 
 
 class AsyncKeyRotation:
@@ -85,7 +81,7 @@ class AsyncKeyRotation:
         self._unfinished = [
             key.id
             for key in known
-            if key.valid and key.id != old.id and is_later(key, old) and self._has_base(key, base)
+            if key.valid and is_later(key, old) and is_rotated(key.name) and base_of(key.name) == base
         ]
         # The last call, so that nothing can go wrong between the only answer with the secret and the caller.
         self._new = await self._mint(base, {key.id for key in known})
@@ -160,16 +156,7 @@ class AsyncKeyRotation:
     # The new key's name:
 
     def _base(self, old: ApiKey) -> str:
-        name = old.name if self._name is None else self._name
-        return _SUFFIX.sub("", name or "") or "key"
-
-    def _has_base(self, key: ApiKey, base: str) -> bool:
-        name = key.name or ""
-        return _SUFFIX.search(name) is not None and _SUFFIX.sub("", name) == base
-
-    def _unique_name(self, base: str) -> str:
-        today = self._calls.transport.clock.now().astimezone(datetime.timezone.utc)
-        return f"{base}-{today:%Y%m%d}-{secrets.token_hex(3)}"
+        return base_of(old.name if self._name is None else self._name) or "key"
 
     # Making it:
 
@@ -184,7 +171,7 @@ class AsyncKeyRotation:
 
     async def _try_to_mint(self, base: str, known: set[int]) -> ApiKey | ConfidentAIError:
         """Make the new key, or give the error by which its answer was lost, when nothing is left of it."""
-        name = self._unique_name(base)
+        name = new_name(base, self._calls.transport.clock.now())
         try:
             return await self._calls.create(name)
         except ConfidentAIError as error:

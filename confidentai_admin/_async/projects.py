@@ -5,11 +5,25 @@ from __future__ import annotations
 import builtins
 import functools
 from collections.abc import Callable, Iterable
+from typing import Literal
 
 from .._transport import Transport
-from .._wire import Call, Effect, path_segment
+from .._wire import Call, Effect, path_segment, text_list
 from ..errors import UnexpectedStateError, attach_partial
-from ..models import CreatedProject, DeletionResult, DesiredProject, EnsuredProject, Outcome, Progress, Project, Report
+from ..models import (
+    CreatedProject,
+    DeletionResult,
+    DesiredProject,
+    EnsuredProject,
+    Happened,
+    Outcome,
+    Progress,
+    Project,
+    Report,
+    RotatedKey,
+)
+from ._key_calls import check_retire
+from ._key_names import is_called
 from ._many import Job, check_callback, refuse_doubles
 from ._matching import find_named, text
 from ._provisioning import Provisioning, check
@@ -201,6 +215,74 @@ class AsyncProjects:
 
         await provisioning.read(wishes)
         return await job.run(ensure)
+
+    async def rotate_keys(
+        self,
+        project_ids: Iterable[str],
+        *,
+        key: str,
+        store: Callable[[RotatedKey], object],
+        retire: Literal["disable", "delete", "keep"] = "disable",
+        on_progress: Callable[[Progress[str, RotatedKey]], object] | None = None,
+    ) -> Report[str, RotatedKey]:
+        """Replace a key of many projects, as ``api_keys.rotate`` replaces one, several at once.
+
+        Of each project, the valid key of this name is replaced, or the one that replaced it before. If a crash has left
+        several, it is the oldest, and the outcome's ``result.unfinished`` has the others. The old key is retired when
+        ``store`` has come back.
+
+        A failure of one is its outcome, and the others go on. An error that concerns all of them (the key, a
+        permission) stops the job: what is under way is finished, and the rest is not tried.
+
+        Endpoints: ``GET /v1/projects/{projectId}/api-keys``, ``GET /v1/projects/{projectId}/api-keys/{apiKeyId}``,
+        ``POST /v1/projects/{projectId}/api-keys``, ``PUT /v1/projects/{projectId}/api-keys/{apiKeyId}`` and
+        ``DELETE /v1/projects/{projectId}/api-keys/{apiKeyId}``.
+
+        Args:
+            project_ids: The ids of the projects, each once. Up to ``max_connections`` of them are worked on at the same
+                time.
+            key: The name of the key in each of them, without what rotations put behind it.
+            store: Is given each new key, to put its value into a vault. If it fails, both keys stay valid, and its
+                error is the project's outcome.
+            retire: What becomes of the old key: ``disable`` deactivates it, ``delete`` deletes it for good, ``keep``
+                leaves it valid, and ``api_keys.retire`` finishes in a later run.
+            on_progress: Is told each time that a project is over. An error in it ends the job.
+
+        Returns:
+            What became of each project, in the order given, with all keys that were made.
+
+        Raises:
+            Exception: What ``on_progress`` raised; ``partial`` on it is the report, the rest not tried.
+            TypeError: An argument is of another type.
+            ValueError: An id or the name is empty, an id is there twice, or ``retire`` is another word.
+        """
+        ids = text_list("project_ids", project_ids)
+        places = {project_id: AsyncProjectClient(self._transport, project_id).api_keys for project_id in ids}
+        refuse_doubles("project_ids", ids)
+        text("key", key)
+        check_retire(retire)
+        check_callback("store", store)
+        self._transport.refuse_job("projects.rotate_keys")
+        job = Job(ids, at_once=self._transport.pool.options.max_connections, on_progress=on_progress)
+
+        async def rotate(project_id: str) -> Outcome[str, RotatedKey]:
+            keys = places[project_id]
+            valid = [each for each in await keys.list() if each.valid and is_called(each, key)]
+            old = min(valid, key=lambda each: (each.created_at, each.id), default=None)
+            if old is None:
+                raise UnexpectedStateError(f"the project has no valid key {key!r}")
+            rotated: RotatedKey | None = None
+            try:
+                async with keys.rotate(old.id, name=key, retire=retire) as rotation:
+                    rotated = RotatedKey(project_id, rotation.old_key, rotation.new_key, rotation.unfinished)
+                    await job.call_back(store, rotated)
+            except BaseException as error:
+                if rotated is not None:
+                    attach_partial(error, rotated)
+                raise
+            return Outcome(project_id, Happened.ROTATED, rotated, new_keys=rotated.new_keys)
+
+        return await job.run(rotate)
 
     def _provisioning(self) -> Provisioning:
         transport = self._transport

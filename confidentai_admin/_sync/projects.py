@@ -7,10 +7,20 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Iterable
+from typing import Literal
 
 from .._async import projects as _core
 from .._portal import Portal
-from ..models import CreatedProject, DeletionResult, DesiredProject, EnsuredProject, Progress, Project, Report
+from ..models import (
+    CreatedProject,
+    DeletionResult,
+    DesiredProject,
+    EnsuredProject,
+    Progress,
+    Project,
+    Report,
+    RotatedKey,
+)
 from .api_keys import ProjectApiKeys
 from .iam import ProjectIam
 from .invitations import ProjectInvitations
@@ -164,6 +174,55 @@ class Projects:
             self._core.ensure_many,
             projects,
             store=self._portal.callback(store),
+            on_progress=self._portal.callback(on_progress),
+        )
+
+    def rotate_keys(
+        self,
+        project_ids: Iterable[str],
+        *,
+        key: str,
+        store: Callable[[RotatedKey], object],
+        retire: Literal["disable", "delete", "keep"] = "disable",
+        on_progress: Callable[[Progress[str, RotatedKey]], object] | None = None,
+    ) -> Report[str, RotatedKey]:
+        """Replace a key of many projects, as ``api_keys.rotate`` replaces one, several at once.
+
+        Of each project, the valid key of this name is replaced, or the one that replaced it before. If a crash has left
+        several, it is the oldest, and the outcome's ``result.unfinished`` has the others. The old key is retired when
+        ``store`` has come back.
+
+        A failure of one is its outcome, and the others go on. An error that concerns all of them (the key, a
+        permission) stops the job: what is under way is finished, and the rest is not tried.
+
+        Endpoints: ``GET /v1/projects/{projectId}/api-keys``, ``GET /v1/projects/{projectId}/api-keys/{apiKeyId}``,
+        ``POST /v1/projects/{projectId}/api-keys``, ``PUT /v1/projects/{projectId}/api-keys/{apiKeyId}`` and
+        ``DELETE /v1/projects/{projectId}/api-keys/{apiKeyId}``.
+
+        Args:
+            project_ids: The ids of the projects, each once. Up to ``max_connections`` of them are worked on at the same
+                time.
+            key: The name of the key in each of them, without what rotations put behind it.
+            store: Is given each new key, to put its value into a vault. If it fails, both keys stay valid, and its
+                error is the project's outcome.
+            retire: What becomes of the old key: ``disable`` deactivates it, ``delete`` deletes it for good, ``keep``
+                leaves it valid, and ``api_keys.retire`` finishes in a later run.
+            on_progress: Is told each time that a project is over. An error in it ends the job.
+
+        Returns:
+            What became of each project, in the order given, with all keys that were made.
+
+        Raises:
+            Exception: What ``on_progress`` raised; ``partial`` on it is the report, the rest not tried.
+            TypeError: An argument is of another type.
+            ValueError: An id or the name is empty, an id is there twice, or ``retire`` is another word.
+        """
+        return self._portal.call(
+            self._core.rotate_keys,
+            project_ids,
+            key=key,
+            store=self._portal.callback(store),
+            retire=retire,
             on_progress=self._portal.callback(on_progress),
         )
 

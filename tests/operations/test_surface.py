@@ -73,6 +73,7 @@ _ENSURE = {
 JOBS: dict[str, set[str]] = {
     "projects.ensure": _ENSURE,
     "projects.ensure_many": _ENSURE,
+    "projects.rotate_keys": {name.format("Project") for name in _KEY_ROTATION},
     "organization.members.transfer_ownership": {"listRoles", "listMembers", "updateMemberRole"},
     "project.members.transfer_ownership": {"listProjectRoles", "listProjectMembers", "updateProjectMemberRole"},
     "offboard": {
