@@ -112,6 +112,13 @@ def demo(session: nox.Session) -> None:
 
 
 @nox.session
+def benchmarks(session: nox.Session) -> None:
+    """Measure what jobs over many projects take, against the least that they could."""
+    session.install(".")
+    session.run("python", "benchmarks/bulk_jobs.py", *session.posargs)
+
+
+@nox.session
 def vendor(session: nox.Session) -> None:
     """Drive the emulator with the vendor's own client, in an environment of its own."""
     install(session, "vendor")
