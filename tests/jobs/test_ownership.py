@@ -1,0 +1,300 @@
+"""Handing over the role Owner, in the organization and in a project."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+import pytest
+
+from confidentai_admin import (
+    AmbiguousMatchError,
+    ConfidentAI,
+    ConfidentAIError,
+    ConfigurationError,
+    NotFoundError,
+    UnexpectedStateError,
+)
+from confidentai_admin.emulator import Emulator, faults
+
+from ..operations.faces import assert_same, done, opened
+from ..operations.lookups import at_each_scope
+from .steps import Step, each_fault, each_persistence, steps_of
+
+OLIVIA, MIA, MAX, ADAM = (f"{name}@acme.example" for name in ("olivia", "mia", "max", "adam"))
+
+PEOPLE = [
+    {"email": OLIVIA, "role": "Owner"},
+    {"email": MIA, "role": "Admin"},
+    {"email": MAX},
+    {"email": ADAM},
+]
+IN_THE_PROJECT = [{"email": OLIVIA, "role": "Owner"}, {"email": MIA, "role": "Manager"}, {"email": MAX}]
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    """An organization that Olivia owns, with one project that she owns and Adam is not in, and one without an Owner."""
+    projects = [{"name": "Owned", "members": IN_THE_PROJECT}, {"name": "Ownerless", "members": IN_THE_PROJECT[1:]}]
+    with Emulator(seed={"members": PEOPLE, "projects": projects}) as emulator:
+        yield emulator
+        emulator.faults.check()
+
+
+@attrs.frozen
+class Scope:
+    """The organization or the project, as one who looks from outside sees it."""
+
+    members: Any
+    steps: list[Step]
+
+    async def ids(self) -> dict[str, str]:
+        """The id of each member, by address."""
+        return {member.email: member.id for member in await done(self.members.list())}
+
+    async def roles(self) -> dict[str, str]:
+        """The role of each member, by address."""
+        members = await done(self.members.list())
+        return {member.email: role_of(member).name for member in members}
+
+    async def owner(self) -> str | None:
+        """The address of the Owner."""
+        return next((email for email, role in (await self.roles()).items() if role == "Owner"), None)
+
+
+def role_of(member: Any) -> Any:
+    """The role that a member of either scope has."""
+    return member.organization_role if hasattr(member, "organization_role") else member.project_role
+
+
+async def scope_of(client: ConfidentAI, scope: str) -> Scope:
+    """A scope, and the steps of a transfer in it."""
+    more = "" if scope == "organization" else "Project"
+    steps = [
+        Step(f"list{more}Roles", 1),
+        Step(f"list{more}Members", 1),
+        Step(f"update{more}MemberRole", 1),
+    ]
+    if scope == "organization":
+        return Scope(client.organization().members, steps)
+    owned = (await done(client.projects.list()))[0]
+    return Scope(client.project(owned.id).members, steps)
+
+
+FORMER = {"organization": "Admin", "project": "Manager"}
+
+
+@at_each_scope
+async def test_the_owner_is_replaced(client: ConfidentAI, emulator: Emulator, scope: str) -> None:
+    """The new Owner is given back, the Owner of before stays, and what is read is read before the one write."""
+    where = await scope_of(client, scope)
+    ids = await where.ids()
+    before = len(emulator.calls)
+    owner = await done(where.members.transfer_ownership(ids[MAX], expect_current=ids[OLIVIA]))
+    assert steps_of(emulator.calls[before:]) == where.steps
+    assert len(emulator.writes) == 1
+    assert_same(owner, (await done(where.members.find(MAX))))
+    roles = await where.roles()
+    assert (roles[MAX], roles[OLIVIA]) == ("Owner", FORMER[scope])
+
+
+@at_each_scope
+async def test_the_same_call_again_does_nothing(client: ConfidentAI, emulator: Emulator, scope: str) -> None:
+    """Who is the Owner already is given back, whoever is expected, and nothing is written."""
+    where = await scope_of(client, scope)
+    ids = await where.ids()
+    first = await done(where.members.transfer_ownership(ids[MAX], expect_current=ids[OLIVIA]))
+    for expected in (ids[OLIVIA], ids[MAX], ids[MIA], None):
+        assert_same(await done(where.members.transfer_ownership(ids[MAX], expect_current=expected)), first)
+    assert len(emulator.writes) == 1
+
+
+@at_each_scope
+async def test_another_owner_than_expected_is_left_alone(client: ConfidentAI, emulator: Emulator, scope: str) -> None:
+    """If somebody else is the Owner than was expected, the error says who, and nothing is written."""
+    where = await scope_of(client, scope)
+    ids = await where.ids()
+    for expected in (ids[MIA], ids[MAX], "unknown", None):
+        with pytest.raises(UnexpectedStateError) as caught:
+            await done(where.members.transfer_ownership(ids[MAX], expect_current=expected))
+        for word in (ids[OLIVIA], OLIVIA, "nobody was" if expected is None else expected, f"Owner of the {scope}"):
+            assert word in str(caught.value)
+        assert not caught.value.outcome_unknown
+    assert emulator.writes == []
+    assert await where.owner() == OLIVIA
+
+
+@at_each_scope
+async def test_a_stranger_cannot_become_the_owner(client: ConfidentAI, emulator: Emulator, scope: str) -> None:
+    """The new Owner must be a member of that scope: to be in the organization is not to be in the project."""
+    where = await scope_of(client, scope)
+    ids = await where.ids()
+    adam = (await done(client.organization().members.find(ADAM))).id  # type: ignore[union-attr]
+    for stranger in ["unknown"] if scope == "organization" else ["unknown", adam]:
+        with pytest.raises(UnexpectedStateError, match=f"{stranger} is no member of the {scope}"):
+            await done(where.members.transfer_ownership(stranger, expect_current=ids[OLIVIA]))
+    assert emulator.writes == []
+    assert await where.owner() == OLIVIA
+
+
+async def test_a_project_without_an_owner_is_given_one(client: ConfidentAI, emulator: Emulator) -> None:
+    """Where there is no Owner, None must be expected, and anybody else is refused."""
+    where = client.project((await done(client.projects.list()))[1].id).members
+    max_ = await done(where.find(MAX))
+    assert max_ is not None
+    with pytest.raises(UnexpectedStateError, match="is nobody, and usr-1 was expected"):
+        await done(where.transfer_ownership(max_.id, expect_current="usr-1"))
+    assert emulator.writes == []
+    owner = await done(where.transfer_ownership(max_.id, expect_current=None))
+    assert owner.project_role is not None
+    assert owner.project_role.name == "Owner"
+
+
+async def test_the_new_owner_may_be_on_a_later_page(client: ConfidentAI, emulator: Emulator) -> None:
+    """All members are read, on all pages, before anybody is called a stranger."""
+    where = client.organization().members
+    for number in range(150):
+        emulator.add_member(f"new{number}@acme.example")
+    last, olivia = await done(where.find("new149@acme.example")), await done(where.find(OLIVIA))
+    assert last is not None
+    assert olivia is not None
+    assert (await done(where.transfer_ownership(last.id, expect_current=olivia.id))).id == last.id
+
+
+@at_each_scope
+async def test_expect_current_must_be_said(client: ConfidentAI, emulator: Emulator, scope: str) -> None:
+    """Nobody is moved by accident: there is no default, and what is no id is refused before any request."""
+    where = client.organization().members if scope == "organization" else client.project("prj-1").members
+    parameter = inspect.signature(where.transfer_ownership).parameters["expect_current"]
+    assert (parameter.kind, parameter.default) == (parameter.KEYWORD_ONLY, parameter.empty)
+    for user_id, expected in (("", "x"), ("x", ""), (" ", None)):
+        with pytest.raises(ValueError, match="is empty"):
+            await done(where.transfer_ownership(user_id, expect_current=expected))
+    for strange, other in ((7, "x"), ("x", 7), (None, None)):
+        with pytest.raises(TypeError, match="must be a string"):
+            await done(where.transfer_ownership(strange, expect_current=other))  # type: ignore[arg-type]
+    assert emulator.calls == []
+
+
+async def test_a_read_only_client_makes_no_request(face: type[ConfidentAI], emulator: Emulator) -> None:
+    """Who may not write need not look either."""
+    async with opened(face(emulator.api_key, base_url=emulator.url, read_only=True)) as client:
+        for members in (client.organization().members, client.project("prj-1").members):
+            with pytest.raises(ConfigurationError, match="read-only") as caught:
+                await done(members.transfer_ownership("x", expect_current="y"))
+            assert caught.value.operation == "members.transfer_ownership"
+    assert emulator.calls == []
+
+
+async def test_a_project_that_is_not_there(client: ConfidentAI) -> None:
+    """A project that does not exist is not found."""
+    with pytest.raises(NotFoundError):
+        await done(client.project("nowhere").members.transfer_ownership("x", expect_current=None))
+
+
+@at_each_scope
+async def test_only_the_system_role_is_meant(client: ConfidentAI, emulator: Emulator, scope: str) -> None:
+    """A role by the name Owner that somebody made is not the one; where there is no other, nothing is written."""
+    where = await scope_of(client, scope)
+    ids = await where.ids()
+    own = {"id": "rol-1", "name": "Owner", f"{scope}Id": "somebody's"}
+    answer = faults.Answer(200, body={"success": True, "data": {"roles": [own]}})
+    emulator.faults.add(where.steps[0].operation, answer)
+    with pytest.raises(UnexpectedStateError, match="no system role 'Owner'"):
+        await done(where.members.transfer_ownership(ids[MAX], expect_current=ids[OLIVIA]))
+    assert emulator.writes == []
+
+
+@at_each_scope
+async def test_two_owners_are_an_error(client: ConfidentAI, emulator: Emulator, scope: str) -> None:
+    """If two are listed as the Owner, it is not known who is meant, and nothing is written."""
+    where = await scope_of(client, scope)
+    ids = await where.ids()
+    members = [
+        {"id": member.id, "email": member.email, f"{scope}Role": attrs.asdict(role_of(member))}
+        for member in await done(where.members.list())
+    ]
+    members[1][f"{scope}Role"] = members[0][f"{scope}Role"]
+    answer = faults.Answer(200, body={"success": True, "data": {"members": members, "total": len(members)}})
+    emulator.faults.add(where.steps[1].operation, answer)
+    with pytest.raises(AmbiguousMatchError, match="2 of the Owner"):
+        await done(where.members.transfer_ownership(ids[MAX], expect_current=ids[OLIVIA]))
+    assert emulator.writes == []
+
+
+@at_each_scope
+@pytest.mark.parametrize("is_done", [False, True])
+async def test_an_answer_that_shows_no_owner_is_looked_into(
+    client: ConfidentAI, emulator: Emulator, scope: str, is_done: bool
+) -> None:
+    """If the answer to the change shows another role, the list decides; if that does not show it, it is an error."""
+    where = await scope_of(client, scope)
+    ids = await where.ids()
+    member = {"id": ids[MAX], "email": MAX, f"{scope}Role": None}
+    body = {"success": True, "data": {"member": member}}
+    emulator.faults.add(where.steps[2].operation, faults.Answer(200, body=body, after_work=is_done))
+    if is_done:
+        assert (
+            role_of(await done(where.members.transfer_ownership(ids[MAX], expect_current=ids[OLIVIA]))).name == "Owner"
+        )
+    else:
+        with pytest.raises(UnexpectedStateError, match=f"does not show {ids[MAX]} as the Owner") as caught:
+            await done(where.members.transfer_ownership(ids[MAX], expect_current=ids[OLIVIA]))
+        assert caught.value.outcome_unknown
+        (note,) = caught.value.__notes__  # type: ignore[attr-defined]
+        assert OLIVIA in note
+    assert await where.owner() == (MAX if is_done else OLIVIA)
+
+
+@at_each_scope
+async def test_a_lost_answer_is_looked_into(client: ConfidentAI, emulator: Emulator, scope: str) -> None:
+    """If all answers to the change are lost, the list says whether it was made; if that is lost too, it stays open."""
+    where = await scope_of(client, scope)
+    ids = await where.ids()
+    change = where.steps[2].operation
+    emulator.faults.add(change, faults.Drop(after_work=True), times=3)
+    assert role_of(await done(where.members.transfer_ownership(ids[MAX], expect_current=ids[OLIVIA]))).name == "Owner"
+
+    emulator.faults.add(change, faults.Drop(), times=3)
+    emulator.faults.add(where.steps[1].operation, faults.Answer(500), nth=2, times=3)
+    with pytest.raises(ConfidentAIError) as caught:
+        await done(where.members.transfer_ownership(ids[MIA], expect_current=ids[MAX]))
+    assert caught.value.outcome_unknown
+    assert caught.value.operation == change
+    assert await where.owner() == MAX
+
+
+@at_each_scope
+@each_fault
+@each_persistence
+async def test_every_step_can_fail(
+    client: ConfidentAI, emulator: Emulator, scope: str, fault: faults.Fault, times: int
+) -> None:
+    """Whatever fails, what is raised or given is true, nobody else becomes Owner, and the same call again succeeds."""
+    for step in (await scope_of(client, scope)).steps:
+        emulator.reset()
+        emulator.clock.advance(3600)
+        where = await scope_of(client, scope)
+        ids = await where.ids()
+        step.fail(emulator, fault, times=times)
+        is_open = False
+        try:
+            owner = await done(where.members.transfer_ownership(ids[MAX], expect_current=ids[OLIVIA]))
+        except ConfidentAIError as error:
+            owner = None
+            is_open = error.outcome_unknown
+        emulator.faults.check()
+        emulator.faults.clear()
+        emulator.clock.advance(3600)
+        now = await where.owner()
+        if owner is not None:
+            assert (owner.email, now) == (MAX, MAX)
+        else:
+            assert now == OLIVIA or (is_open and now == MAX)
+        again = await done(where.members.transfer_ownership(ids[MAX], expect_current=ids[OLIVIA]))
+        assert role_of(again).name == "Owner"
+        changed = {MAX: "Owner", OLIVIA: FORMER[scope]}
+        assert {email: role for email, role in (await where.roles()).items() if email in changed} == changed
+        assert (await where.roles())[MIA] == FORMER[scope]
