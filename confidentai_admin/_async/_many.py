@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 import anyio
 
-from ..errors import AuthenticationError, ConfigurationError, PermissionDeniedError, attach_partial
+from ..errors import AuthenticationError, ConfigurationError, PermissionDeniedError, RateLimitError, attach_partial
 from ..models import Happened, Outcome, Progress, Report
 
 T = TypeVar("T")
@@ -32,8 +32,8 @@ def check_callback(name: str, callback: object) -> None:
 
 
 def concerns_everybody(error: BaseException | None) -> bool:
-    """Whether an error that one item met is what all others would meet: the key, the plan or the client is to blame."""
-    return isinstance(error, (AuthenticationError, PermissionDeniedError, ConfigurationError))
+    """Whether an error that one item met is what all others would meet, for the key, the plan, the client or the rate."""
+    return isinstance(error, (AuthenticationError, PermissionDeniedError, ConfigurationError, RateLimitError))
 
 
 def failed(item: ItemT, error: BaseException) -> Outcome[ItemT, Any]:

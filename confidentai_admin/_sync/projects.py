@@ -145,7 +145,7 @@ class Projects:
         """Have many projects, as ``ensure`` has one, several at once.
 
         A failure of one is its outcome, and the others go on. An error that concerns all of them (the key, the plan,
-        a permission) stops the job: what is under way is finished, and the rest is not tried.
+        a permission, a 429) stops the job: what is under way is finished, and the rest is not tried.
 
         Endpoints: ``GET /v1/projects``, ``POST /v1/projects``, ``PUT /v1/projects/{projectId}``,
         ``GET /v1/projects/{projectId}/api-keys``, ``POST /v1/projects/{projectId}/api-keys``; for owners
@@ -193,7 +193,7 @@ class Projects:
         ``store`` has come back.
 
         A failure of one is its outcome, and the others go on. An error that concerns all of them (the key, a
-        permission) stops the job: what is under way is finished, and the rest is not tried.
+        permission, a 429) stops the job: what is under way is finished, and the rest is not tried.
 
         Endpoints: ``GET /v1/projects/{projectId}/api-keys``, ``GET /v1/projects/{projectId}/api-keys/{apiKeyId}``,
         ``POST /v1/projects/{projectId}/api-keys``, ``PUT /v1/projects/{projectId}/api-keys/{apiKeyId}`` and

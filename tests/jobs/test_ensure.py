@@ -31,6 +31,7 @@ from confidentai_admin import (
     OrganizationMember,
     PermissionDeniedError,
     Progress,
+    RateLimitError,
     UnexpectedStateError,
 )
 from confidentai_admin.emulator import Emulator, faults
@@ -567,6 +568,16 @@ async def test_an_error_for_everybody_stops_the_job(client: ConfidentAI, emulato
     with pytest.raises(ConfidentAIError, match="7 of 9 were not done") as caught:
         report.raise_for_failures()
     assert caught.value.partial is report
+
+
+async def test_too_many_requests_stop_the_job(client: ConfidentAI, emulator: Emulator) -> None:
+    """A server that wants no calls for an hour wants none of the others either."""
+    emulator.faults.add("createProject", faults.Answer(429, retry_after=3600), nth=2)
+    narrow = type(client)(emulator.api_key, base_url=emulator.url, clock=emulator.clock, max_connections=1)
+    async with opened(narrow) as one:
+        report = await done(one.projects.ensure_many([DesiredProject(f"tenant {n}") for n in range(5)]))
+    assert [outcome.happened for outcome in report] == ["created", "failed"] + ["not tried"] * 3
+    assert isinstance(report.stopped_by, RateLimitError)
 
 
 async def test_a_vault_that_fails_drops_no_secret(client: ConfidentAI) -> None:
