@@ -32,7 +32,7 @@ def check_callback(name: str, callback: object) -> None:
 
 
 def concerns_everybody(error: BaseException | None) -> bool:
-    """Whether an error that one item met is what all others would meet, for the key, the plan, the client or the rate."""
+    """Whether one item met an error that all others would meet: the key, plan, client or rate is to blame."""
     return isinstance(error, (AuthenticationError, PermissionDeniedError, ConfigurationError, RateLimitError))
 
 
