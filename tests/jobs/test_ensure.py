@@ -6,7 +6,7 @@ import asyncio
 import os
 import random
 import signal
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiohttp
@@ -672,6 +672,13 @@ async def test_a_callback_is_a_function(name: str, client: ConfidentAI, emulator
     assert emulator.calls == []
 
 
+async def partial_when_cancelled(job: Awaitable[object]) -> Any:
+    """What a job carries out of its cancellation, in the task that is cancelled."""
+    with pytest.raises(asyncio.CancelledError) as caught:
+        await job
+    return caught.value.partial  # type: ignore[attr-defined]
+
+
 async def test_cancelling_drops_no_secret(emulator: Emulator) -> None:
     """The cancellation of a job over many carries the report, with all keys that were made by then."""
     async with AsyncConfidentAI(emulator.api_key, base_url=emulator.url) as client:
@@ -681,10 +688,8 @@ async def test_cancelling_drops_no_secret(emulator: Emulator) -> None:
                 task.cancel()
 
         wishes = [DesiredProject(f"tenant {n}") for n in range(60)]
-        task = asyncio.create_task(client.projects.ensure_many(wishes, on_progress=give_up))
-        with pytest.raises(asyncio.CancelledError) as caught:
-            await task
-        report = caught.value.partial  # type: ignore[attr-defined]
+        task = asyncio.create_task(partial_when_cancelled(client.projects.ensure_many(wishes, on_progress=give_up)))
+        report = await task
         assert len(report) == 60
         held = {key.id for key in report.new_keys}
         assert len(held) >= 3
@@ -720,12 +725,10 @@ async def test_a_cancelled_step_drops_no_secret(emulator: Emulator) -> None:
     emulator.faults.add("assignProjectsToGovernancePolicy", faults.Hang(), probability=1)
     async with AsyncConfidentAI(emulator.api_key, base_url=emulator.url, trace_configs=[hooks]) as client:
         policy = _ARGUMENTS["governance_policy"]
-        task = asyncio.create_task(client.projects.ensure(NAME, governance_policy=policy))
+        task = asyncio.create_task(partial_when_cancelled(client.projects.ensure(NAME, governance_policy=policy)))
         await has_begun.wait()
         task.cancel()
-        with pytest.raises(asyncio.CancelledError) as caught:
-            await task
-    partial = caught.value.partial  # type: ignore[attr-defined]
+        partial = await task
     assert isinstance(partial, EnsuredProject)
     assert partial.api_key is not None
     assert "*" not in partial.api_key.value
