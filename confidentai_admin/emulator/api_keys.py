@@ -14,16 +14,14 @@ def authenticate(world: World, value: str | None) -> None:
     """Let an organization's valid key pass and note that it was used; refuse everything else."""
     if value is None:
         raise Refused(BAD_KEY, "The header CONFIDENT_API_KEY is missing.")
-    for scope in world.scopes():
-        for api_key in scope.api_keys.values():
-            if api_key.value == value:
-                if not api_key.valid:
-                    raise Refused(BAD_KEY, "This API key has been deactivated.")
-                if scope.kind == "project":
-                    raise Refused(PROJECT_KEY, "This is a project's API key; management takes an organization's.")
-                api_key.last_used = world.clock.now()
-                return
-    raise Refused(BAD_KEY, "This API key is not known.")
+    scope, api_key = world.keys_by_value.get(value, (None, None))
+    if scope is None or api_key is None or api_key.id not in scope.api_keys or not world.has(scope):
+        raise Refused(BAD_KEY, "This API key is not known.")
+    if not api_key.valid:
+        raise Refused(BAD_KEY, "This API key has been deactivated.")
+    if scope.kind == "project":
+        raise Refused(PROJECT_KEY, "This is a project's API key; management takes an organization's.")
+    api_key.last_used = world.clock.now()
 
 
 def add(world: World, scope: Scope, name: str, value: str | None = None) -> ApiKey:
@@ -35,7 +33,8 @@ def add(world: World, scope: Scope, name: str, value: str | None = None) -> ApiK
         created_at=world.clock.now(),
     )
     scope.api_keys[api_key.id] = api_key
-    world.key_values.append(api_key.value)
+    world.keys_by_value[api_key.value] = (scope, api_key)
+    world.key_mask.add(api_key.value)
     return api_key
 
 

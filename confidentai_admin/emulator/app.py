@@ -13,7 +13,7 @@ import anyio
 from aiohttp import HttpVersion11, web
 
 from . import api_keys, gateway, organization, routes
-from .calls import CallLog, Entry, RecordedCall, masked_json, masked_url_part
+from .calls import CallLog, Entry, RecordedCall
 from .clock import Clock
 from .envelope import failure, success
 from .faults import Faults
@@ -117,14 +117,14 @@ class App:
         fault = self.faults.take(request.method, raw_path, operation)
         with self._lock:
             world = self._world
-            secrets = list(world.key_values)
+            mask = world.key_mask
         entry = self.calls.begin(
             RecordedCall(
                 request.method,
-                masked_url_part(raw_path, secrets, "/"),
-                masked_url_part(request.rel_url.raw_query_string, secrets, "&"),
+                mask.url_part(raw_path, "/"),
+                mask.url_part(request.rel_url.raw_query_string, "&"),
                 operation,
-                {} if found is None else masked_json(dict(found.ids), secrets),
+                {} if found is None else mask.json(dict(found.ids)),
                 fault=fault,
             )
         )
@@ -249,7 +249,7 @@ def _failed() -> web.Response:
 def _recorded(raw: bytes, world: World) -> Any:
     """Give the JSON of a body as it may be recorded, or None if there is none."""
     try:
-        return masked_json(json.loads(raw), world.key_values)
+        return world.key_mask.json(json.loads(raw))
     except (ValueError, RecursionError):
         return None
 

@@ -2,9 +2,8 @@
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import quote, unquote
 
 import attrs
 
@@ -82,33 +81,3 @@ class CallLog:
         """Forget all calls."""
         with self._lock:
             self._entries.clear()
-
-
-def masked(text: str, secrets: Iterable[str]) -> str:
-    """Mask key values in a text: asterisks and the last six characters, as the API shows them."""
-    for secret in secrets:
-        text = text.replace(secret, "*" * 15 + secret[-6:])
-    return text
-
-
-def masked_url_part(text: str, secrets: Sequence[str], separator: str) -> str:
-    """Mask key values in a path or a query, however much of them is percent-encoded."""
-    pieces = text.split(separator)
-    for index, piece in enumerate(pieces):
-        decoded = unquote(piece)
-        if any(secret in decoded for secret in secrets):
-            pieces[index] = quote(masked(decoded, secrets), safe="*=")
-    return separator.join(pieces)
-
-
-def masked_json(value: Any, secrets: Sequence[str]) -> Any:
-    """Copy a JSON value with all key values in it masked."""
-    match value:
-        case str():
-            return masked(value, secrets)
-        case list():
-            return [masked_json(item, secrets) for item in value]
-        case dict():
-            return {masked(name, secrets): masked_json(item, secrets) for name, item in value.items()}
-        case _:
-            return value

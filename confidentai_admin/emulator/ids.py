@@ -2,10 +2,13 @@
 
 import random
 import string
-import uuid
 
 _BASE36 = string.digits + string.ascii_lowercase
 _BASE62 = string.digits + string.ascii_letters
+
+# What a UUID of version 4 does not leave to chance, as bits.
+_FIXED = (0xF << 76) | (0xC << 60)
+_VERSION_4 = (0x4 << 76) | (0x8 << 60)
 
 
 class Ids:
@@ -22,7 +25,9 @@ class Ids:
 
     def uuid(self, kind: str) -> str:
         """Make an id like those of roles, policies and permissions."""
-        return str(uuid.UUID(int=self._sequence(kind).getrandbits(128), version=4))
+        # Each project begins with a hundred of them, for which `uuid.UUID` takes three times as long.
+        text = f"{self._sequence(kind).getrandbits(128) & ~_FIXED | _VERSION_4:032x}"
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
     def integer(self, kind: str) -> int:
         """Make an id like those of API keys and invitations: one more than the last, from a start that varies."""

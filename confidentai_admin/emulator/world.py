@@ -7,6 +7,7 @@ import attrs
 
 from .clock import Clock
 from .ids import Ids
+from .key_mask import KeyMask
 from .refusal import UNKNOWN_ID, Refused
 
 ScopeKind: TypeAlias = Literal["organization", "project"]
@@ -142,8 +143,9 @@ class World:
     scope: Scope
     ids: Ids = attrs.field(eq=False, repr=False)
     clock: Clock = attrs.field(eq=False, repr=False)
-    key_values: list[str] = attrs.field(factory=list, eq=False, repr=False)
-    """The values of all API keys that ever were, so that none is recorded."""
+    key_mask: KeyMask = attrs.field(factory=KeyMask, eq=False, repr=False)
+    keys_by_value: dict[str, tuple[Scope, ApiKey]] = attrs.field(factory=dict, eq=False, repr=False)
+    """All API keys that ever were, by their values; whether one is still there, its scope says."""
     users: dict[str, User] = attrs.Factory(dict)
     projects: dict[str, Project] = attrs.Factory(dict)
     governance_policies: dict[str, GovernancePolicy] = attrs.Factory(dict)
@@ -157,6 +159,10 @@ class World:
     def scopes(self) -> list[Scope]:
         """Give the organization's scope and each project's."""
         return [self.scope, *(project.scope for project in self.projects.values())]
+
+    def has(self, scope: Scope) -> bool:
+        """Whether a scope is the organization's or that of a project that is still there."""
+        return scope is self.scope or (scope.id in self.projects and self.projects[scope.id].scope is scope)
 
     def user_by_email(self, email: str) -> User | None:
         """Find a user; addresses are compared without case."""
