@@ -245,6 +245,16 @@ def test_the_longest_wait_counts() -> None:
     assert slowdown.left(130.0) == 0.0
 
 
+def test_no_row_of_429s_is_too_long() -> None:
+    """After any number of 429s in a row, all wait for some time up to eight seconds, as after the first few."""
+    slowdown = _retry.Slowdown()
+    now = 0.0
+    for _ in range(3000):
+        slowdown.hear(now, 0.0)
+        assert 0.0 <= slowdown.left(now) <= 8.0
+        now += 10.0
+
+
 def test_a_budget_is_never_more_than_full() -> None:
     """However many calls went well, an outage costs ten repeats and a tenth of its calls."""
     budget = _retry.RetryBudget()
