@@ -207,6 +207,26 @@ async def test_a_call_in_the_queue_is_told_of_the_429(no_backoff: None) -> None:
     assert len(server.requests) == 1
 
 
+async def test_a_hurried_call_does_not_queue_behind_those_that_a_429_holds_up(no_backoff: None) -> None:
+    """What may not wait so long is refused before it waits for a connection, which the paused calls have all."""
+    clock = StandingClock()
+    with scripted_server(refuse(429, Retry_After="20")) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url, clock=clock, max_connections=1) as client:
+            with pytest.raises(RateLimitError):
+                await client.with_options(max_retries=0).whoami()
+            holding = asyncio.create_task(client.whoami())
+            await clock.waits.wait()
+            hurried = asyncio.create_task(client.with_options(timeout=15).projects.create("n"))
+            for _ in range(20):
+                await asyncio.sleep(0)  # and no time passes in which something else could end it
+            assert hurried.done()
+            with pytest.raises(RateLimitError, match="not sent"):
+                await hurried
+            holding.cancel()
+            await asyncio.wait([holding])
+    assert len(server.requests) == 1
+
+
 async def test_what_would_have_no_time_for_an_answer_is_not_sent(no_backoff: None) -> None:
     """A wait that ends a moment before the total does is not begun: the request could only be lost."""
     clock = RecordingClock()
@@ -253,6 +273,18 @@ def test_no_row_of_429s_is_too_long() -> None:
         slowdown.hear(now, 0.0)
         assert 0.0 <= slowdown.left(now) <= 8.0
         now += 10.0
+
+
+def test_429s_that_were_under_way_together_count_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A burst of 429s to calls that were sent before the first one of them lengthens no pause but once."""
+    monkeypatch.setattr(_retry, "backoff", lambda retries: 2.0**retries)
+    slowdown = _retry.Slowdown()
+    for _ in range(10):
+        slowdown.hear(100.0, 0.0)
+    assert slowdown.left(100.0) == 1.0
+    for _ in range(10):
+        slowdown.hear(101.0, 0.0)
+    assert slowdown.left(101.0) == 2.0
 
 
 def test_a_budget_is_never_more_than_full() -> None:
