@@ -13,6 +13,7 @@ import io
 import json
 import logging
 import math
+import re
 import ssl
 import threading
 import weakref
@@ -443,6 +444,31 @@ async def _read_into(body: _Received, response: ClientResponse, longest: int) ->
     return True
 
 
+def _mask(content: _Received | ResponseBody, key: SecretText) -> ResponseBody:
+    mask = _MASK.encode()
+    # Not into names, which a traceback would show.
+    return ResponseBody(content.replace(key.encode(), mask).replace(json.dumps(key)[1:-1].encode(), mask))
+
+
+# What JSON has if it escapes a character that need not be, or is not in UTF-8.
+_OTHER_FORM = re.compile(rb"\\u00[2-7]|\\/|\0")
+# An escaped character, the printable ones of ASCII apart.
+_ESCAPED = re.compile(r"\\(?:u00([2-7][0-9A-Fa-f])|.)", re.DOTALL)
+
+
+def _unescape(match: re.Match[str]) -> str:
+    if match[1]:
+        return json.dumps(chr(int(match[1], 16)))[1:-1]
+    return "/" if match[0] == "\\/" else match[0]
+
+
+def _canonical(content: ResponseBody) -> ResponseBody:
+    """JSON, whole or not, as UTF-8 in which no printable character of ASCII is escaped that need not be."""
+    encoding = json.detect_encoding(content)
+    errors = "surrogateescape" if encoding.startswith("utf-8") else "replace"  # so that no byte of UTF-8 is lost
+    return ResponseBody(_ESCAPED.sub(_unescape, content.decode(encoding, errors)).encode("utf-8", "surrogateescape"))
+
+
 def _is_gone(outcome: Answer | _Failure) -> bool:
     """Whether the API itself, and not a gateway, says that there is nothing (any more)."""
     return isinstance(outcome, Answer) and outcome.status == 404 and outcome.is_enveloped
@@ -730,14 +756,19 @@ class Transport:
         )
         return outcome
 
-    def _without_key(self, content: _Received) -> bytes:
-        """An answer in which the client's own key is masked, should the server have repeated it in a message."""
+    def _without_key(self, content: _Received) -> ResponseBody:
+        """What came of an answer; the client's own key is masked in it, should the server have repeated it."""
         key = self.settings.api_key
         if len(key) < _SHORTEST_KEY:
-            return bytes(content)
-        masked = content.replace(key.encode(), _MASK.encode())
-        quoted = json.dumps(key)[1:-1]
-        return bytes(masked if quoted == key else masked.replace(quoted.encode(), _MASK.encode()))
+            return ResponseBody(content)
+        masked = _mask(content, key)
+        # JSON has more ways than one to write a character, and a message would show it as what it is.
+        if _OTHER_FORM.search(masked):
+            canonical = _canonical(masked)
+            masked_canonical = _mask(canonical, key)
+            if masked_canonical != canonical:
+                return masked_canonical
+        return masked
 
     def _headers_without_key(self, headers: Mapping[str, str]) -> Mapping[str, str]:
         key = self.settings.api_key
