@@ -736,14 +736,14 @@ class Transport:
             if self.pool.is_closed:
                 failure = attrs.evolve(failure, message="the client was closed while the call was under way")
             if content and call.effect is not Effect.READ:
-                failure = attrs.evolve(failure, details={"body": ResponseBody(content)})
+                failure = attrs.evolve(failure, details={"body": self._without_key(content)})
             outcome: Answer | _Failure = failure
         else:
             if is_whole:
                 outcome = Answer.of(status, headers, self._without_key(content))
             else:
                 message = f"the answer is longer than {self.max_response_bytes} bytes (max_response_bytes)"
-                kept = None if call.effect is Effect.READ else ResponseBody(content)
+                kept = None if call.effect is Effect.READ else self._without_key(content)
                 outcome = _Failure(Fate.UNREADABLE, APIConnectionError, message, {"body": kept})
         _log(
             logging.DEBUG,

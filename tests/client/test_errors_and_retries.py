@@ -1192,6 +1192,25 @@ async def test_a_key_that_the_server_repeats_in_other_forms_is_masked(name: str)
     _assert_no_form_of_the_key_in(caught.value.body)
 
 
+CUT_ANSWERS: dict[str, Callable[[bytes], tuple[Action, dict[str, Any]]]] = {
+    "cut off": lambda body: (send_and_close(b"HTTP/1.1 401 X\r\nContent-Length: 9999\r\n\r\n" + body), {}),
+    "too long": lambda body: (answer(status=401, body=body), {"max_response_bytes": len(body) - 1}),
+}
+
+
+@pytest.mark.parametrize("form", OTHER_FORMS)
+@pytest.mark.parametrize("name", CUT_ANSWERS)
+async def test_a_key_in_an_answer_that_breaks_off_is_masked(name: str, form: str) -> None:
+    """What is kept of an answer to a write that was not read to its end does not hold the client's own key."""
+    body = OTHER_FORMS[form](json.dumps({"success": False, "error": f"unknown key {REPEATED_KEY}!"}))[:-3]
+    action, options = CUT_ANSWERS[name](body)
+    with scripted_server(action) as server:
+        async with AsyncConfidentAI(REPEATED_KEY, base_url=server.url, **options) as client:
+            with pytest.raises(APIConnectionError) as caught:
+                await client.projects.create("n")
+    _assert_no_form_of_the_key_in(caught.value.body)
+
+
 async def test_a_key_that_the_server_repeats_in_utf_16_is_masked() -> None:
     """Another encoding is enough, without an escaped character."""
     key = "confident_us_org_" + "x" * 20
