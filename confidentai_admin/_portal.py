@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 _CLOSED = "This client is closed: make a new one."
 _GRACE = 1.0  # seconds that a cancelled call has to be gone
-_LAST_WORDS = 0.05  # seconds that calls have to end by themselves when the client is closed
+_LAST_WORDS = 0.05  # seconds in which some call has to end by itself when the client is closed, or all are cancelled
 _EXIT_GRACE = 0.5  # seconds that connections have to be closed when the program ends
 
 # What a first call would import: anyio's side of asyncio, and what looks host names up.
@@ -57,7 +57,7 @@ class _Call(Generic[T]):
         if self._task is not None:
             self._task.cancel()
         if not self._has_begun:
-            self.fail(asyncio.CancelledError())
+            self.fail(ConfigurationError(_CLOSED))
 
     def fail(self, error: BaseException) -> None:
         if not self._is_over:
@@ -271,10 +271,12 @@ class _LoopThread:
     async def _shut_down(self) -> None:
         try:
             await self._close()
-            # Calls whose connection is gone know best what that means. Those that wait for something else are
-            # cancelled after that.
-            if others := asyncio.all_tasks() - {asyncio.current_task()}:
-                await asyncio.wait(others, timeout=_LAST_WORDS)
+            # Calls whose connection is gone, or that waited for one, know best what that means. Those that wait for
+            # something else are cancelled once no call ends any more.
+            others = asyncio.all_tasks() - {asyncio.current_task()}
+            ended = others
+            while others and ended:
+                ended, others = await asyncio.wait(others, timeout=_LAST_WORDS)
         finally:
             asyncio.get_running_loop().stop()
 

@@ -17,7 +17,7 @@ import re
 import ssl
 import threading
 import weakref
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote_to_bytes, urlsplit
@@ -60,6 +60,8 @@ T = TypeVar("T")
 
 #: Makes the aiohttp session that a client uses. Called in the event loop, once for each loop.
 SessionFactory = Callable[[], ClientSession]
+
+_CLOSED = "This client is closed: make a new one."
 
 # A shorter one may be a word of the answer itself.
 _SHORTEST_KEY = 16
@@ -226,7 +228,7 @@ class ConnectionPool:
         self._locks: dict[int, threading.Lock] = {}
         self._inherited: list[object] = []
         self.is_closed = False
-        self._pauses: set[anyio.CancelScope] = set()
+        self._waits: set[anyio.CancelScope] = set()
         self.being_read: set[aiohttp.StreamReader] = set()
 
     async def _move_to(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -245,9 +247,9 @@ class ConnectionPool:
             closing = self._closing
             if not is_own:
                 # It is the parent's. Closing or dropping it would unhook the parent's sockets.
-                self._inherited += [self._session, closing, self._loop, self._pauses, self.being_read]
+                self._inherited += [self._session, closing, self._loop, self._waits, self.being_read]
             self._loop, self._generation, self._session, self._closing = loop, generation(), None, None
-            self._pauses, self.being_read = set(), set()
+            self._waits, self.being_read = set(), set()
         if closing is not None and is_own:
             self._forget()
             await closing.aclose()
@@ -262,7 +264,7 @@ class ConnectionPool:
             ConfigurationError: The client is closed, or is in use in another loop.
         """
         if self.is_closed:
-            raise ConfigurationError("This client is closed: make a new one.")
+            raise ConfigurationError(_CLOSED)
         loop = asyncio.get_running_loop()
         if self._session is None or self._free is None or self._loop is not loop or self._generation != generation():
             await self._move_to(loop)
@@ -288,7 +290,7 @@ class ConnectionPool:
         """Close the session. Closing twice is fine."""
         await self._move_to(asyncio.get_running_loop())
         self.is_closed = True
-        for scope in list(self._pauses):
+        for scope in list(self._waits):
             scope.cancel()
         # aiohttp wakes those who wait for an answer to begin, and leaves those waiting who read one.
         for content in list(self.being_read):
@@ -302,15 +304,21 @@ class ConnectionPool:
         if self._dropped is not None:
             self._dropped.detach()
 
+    @contextlib.contextmanager
+    def waiting(self, longest: float = math.inf) -> Iterator[anyio.CancelScope]:
+        """Ends what waits in a ``with`` block after so many seconds, and when the pool is closed."""
+        waits = self._waits
+        with anyio.move_on_after(longest) as scope:
+            waits.add(scope)
+            try:
+                yield scope
+            finally:
+                waits.discard(scope)
+
     async def pause(self, clock: Clock, seconds: float) -> None:
         """Wait, but no longer than the pool is open."""
-        pauses = self._pauses
-        with anyio.CancelScope() as scope:
-            pauses.add(scope)
-            try:
-                await clock.sleep(seconds)
-            finally:
-                pauses.discard(scope)
+        with self.waiting():
+            await clock.sleep(seconds)
 
 
 # One attempt ----------------------------------------------------------------------------------------------------------
@@ -651,8 +659,10 @@ class Transport:
         try:
             free.acquire_nowait()
         except anyio.WouldBlock:
-            with anyio.move_on_after(deadline - self.clock.monotonic()) as scope:
+            with self.pool.waiting(deadline - self.clock.monotonic()) as scope:
                 await free.acquire()
+            if scope.cancelled_caught and self.pool.is_closed:
+                raise ConfigurationError(_CLOSED) from None
             if scope.cancelled_caught:
                 slow = self._slowdown.left(self.clock.monotonic())
                 return _slowed_down(slow) if slow else self._not_sent("no connection was free")

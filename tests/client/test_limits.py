@@ -169,6 +169,31 @@ async def test_closing_ends_the_calls_that_were_slowed(no_backoff: None) -> None
     assert len(server.requests) == 1
 
 
+async def test_closing_ends_the_calls_in_the_queue() -> None:
+    """A call that waits for a connection ends when its client is closed, though nobody gives one back."""
+    arrived = asyncio.Event()
+
+    async def hold(*_: object) -> None:
+        arrived.set()
+        await asyncio.get_running_loop().create_future()
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_end.append(hold)
+    with scripted_server(answer({})) as server:
+        client = AsyncConfidentAI(KEY, base_url=server.url, max_connections=1, trace_configs=[trace])
+        holding = asyncio.create_task(client.whoami())
+        await asyncio.wait_for(arrived.wait(), 5)
+        queued = asyncio.create_task(client.projects.create("n"))
+        await asyncio.sleep(0)
+        await client.close()
+        with pytest.raises(ConfigurationError, match="closed"):
+            await asyncio.wait_for(queued, 5)
+        assert not holding.done()
+        holding.cancel()
+        await asyncio.wait([holding])
+    assert len(server.requests) == 1
+
+
 async def test_429s_in_a_row_slow_more_and_more(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the server names no time, the pause of all grows with each 429 in a row, however few each call repeats."""
     monkeypatch.setattr(_retry, "backoff", lambda retries: 0.1 * 2**retries)

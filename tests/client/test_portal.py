@@ -168,6 +168,59 @@ def test_closing_ends_the_calls_that_are_under_way() -> None:
     assert len(server.requests) == 1
 
 
+def test_closing_ends_the_calls_that_wait_for_a_connection() -> None:
+    """A creation in the queue was not sent, and says so, though the one before it does not end by itself."""
+    arrived = threading.Event()
+
+    async def hold(*_: object) -> None:
+        arrived.set()
+        await asyncio.get_running_loop().create_future()
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_end.append(hold)
+    with scripted_server(answer({})) as server, ThreadPoolExecutor(3) as threads:
+        client = ConfidentAI(KEY, base_url=server.url, max_connections=1, trace_configs=[trace])
+        holding = threads.submit(client.projects.create, "n")
+        assert arrived.wait(5)
+        queued = [threads.submit(client.projects.create, "n") for _ in range(2)]
+        (thread,) = client._portal._threads.values()
+        while len(thread._calls) < 3:
+            pass
+        client._portal.call(asyncio.sleep, 0)
+        client.close()
+        with pytest.raises(APIConnectionError) as caught:
+            holding.result(5)
+        assert caught.value.outcome_unknown
+        for call in queued:
+            with pytest.raises(ConfigurationError, match="closed"):
+                call.result(5)
+    assert len(server.requests) == 1
+
+
+def test_closing_waits_for_calls_that_end_one_after_the_other() -> None:
+    """However many calls there are, each can tell how it ended, as long as some of them go on ending."""
+
+    closed = asyncio.Event()
+    begun = threading.Semaphore(0)
+
+    async def close() -> None:
+        closed.set()
+
+    async def end(number: int) -> str:
+        begun.release()
+        await closed.wait()
+        await asyncio.sleep(0.03 * number)
+        return "the last word"
+
+    portal = Portal(close)
+    with ThreadPoolExecutor(5) as threads:
+        calls = [threads.submit(portal.call, end, number) for number in range(1, 6)]
+        for _ in calls:
+            assert begun.acquire(timeout=5)
+        portal.close()
+        assert [call.result(5) for call in calls] == ["the last word"] * 5
+
+
 def test_closing_ends_a_call_that_waits_to_be_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     """A call that is between two attempts when its client is closed ends with the error of the first."""
     waits = threading.Event()
@@ -265,7 +318,7 @@ async def test_a_call_that_is_cancelled_before_its_first_step_ends(is_started: b
     call.cancel()
     await asyncio.sleep(0)
     call.wait(0)
-    with pytest.raises(APIConnectionError, match="closed"):
+    with pytest.raises(ConfigurationError, match="closed"):
         call.result()
     assert done == []
 
