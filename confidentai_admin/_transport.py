@@ -144,7 +144,7 @@ class _Resolver(AbstractResolver):
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Gives out no kept connection on which something has come that nobody asked for.
+    """Gives out no kept connection on which something has come that nobody asked for, and makes none once it is closed.
 
     A gateway that says goodbye before it closes (408) would be taken for the answer to the next request.
     """
@@ -152,6 +152,7 @@ class _Connector(aiohttp.TCPConnector):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._used: weakref.WeakSet[ResponseHandler] = weakref.WeakSet()
+        self._being_made: set[anyio.CancelScope] = set()
 
     async def connect(
         self,
@@ -171,6 +172,26 @@ class _Connector(aiohttp.TCPConnector):
                 _has_connection.get().append(True)
                 return connection
             connection.close()
+
+    async def _create_connection(
+        self,
+        req: ClientRequest,
+        traces: list[aiohttp.tracing.Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109  (aiohttp's signature)
+    ) -> ResponseHandler:
+        with anyio.CancelScope() as scope:
+            self._being_made.add(scope)
+            try:
+                return await super()._create_connection(req, traces, timeout)
+            finally:
+                self._being_made.discard(scope)
+        raise aiohttp.ClientConnectionError("closed")
+
+    async def close(self, *, abort_ssl: bool = False) -> None:
+        # aiohttp would go on making a connection, and cancel the calls that wait for a name with the lookup.
+        for scope in list(self._being_made):
+            scope.cancel()
+        await super().close(abort_ssl=abort_ssl)
 
 
 def _without_login(proxy: SecretText) -> str:

@@ -248,6 +248,19 @@ async def test_a_call_that_is_cancelled_in_a_lookup(names: _Names) -> None:
     assert troubles == []
 
 
+async def test_a_client_that_is_closed_in_a_lookup(names: _Names) -> None:
+    """What the system says at last troubles nobody here either."""
+    names.may_tell.clear()
+    client = AsyncConfidentAI(KEY, base_url="https://eval.example")
+    call = asyncio.create_task(client.projects.create("n"))
+    await names.are_asked()
+    await client.close()
+    with pytest.raises(APIConnectionError, match="closed") as caught:
+        await asyncio.wait_for(call, 5)
+    assert not caught.value.outcome_unknown
+    names.may_tell.set()
+
+
 async def _create(client: AsyncConfidentAI | ConfidentAI) -> object:
     if isinstance(client, AsyncConfidentAI):
         return await client.projects.create("n")

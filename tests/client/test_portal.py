@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import gc
+import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -195,6 +196,21 @@ def test_closing_ends_the_calls_that_wait_for_a_connection() -> None:
             with pytest.raises(ConfigurationError, match="closed"):
                 call.result(5)
     assert len(server.requests) == 1
+
+
+def test_closing_ends_the_calls_whose_connection_is_being_made() -> None:
+    """A creation that waits for a connection to be made was not sent, and its error says so."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as threads:
+        client = ConfidentAI(KEY, base_url=f"https://127.0.0.1:{listener.getsockname()[1]}")
+        call = threads.submit(client.projects.create, "n")
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.recv(1)
+            client.close()
+            with pytest.raises(APIConnectionError, match="closed") as caught:
+                call.result(5)
+    assert not caught.value.outcome_unknown
+    assert caught.value.operation == "createProject"
 
 
 def test_closing_waits_for_calls_that_end_one_after_the_other() -> None:
