@@ -666,8 +666,10 @@ class Transport:
         while True:
             try:
                 outcome = await self._attempt(call, url, body, progress, deadline)
-            except ConfigurationError:
+            except ConfigurationError as refused:
                 if error is None:
+                    if refused.operation is None:
+                        vars(refused).update(call.place)
                     raise
                 break  # closed meanwhile, which says less than what the last attempt met
             fate = _retry.fate_of(outcome) if isinstance(outcome, Answer) else outcome.fate

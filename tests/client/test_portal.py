@@ -193,8 +193,9 @@ def test_closing_ends_the_calls_that_wait_for_a_connection() -> None:
             holding.result(5)
         assert caught.value.outcome_unknown
         for call in queued:
-            with pytest.raises(ConfigurationError, match="closed"):
+            with pytest.raises(ConfigurationError, match="closed") as refused:
                 call.result(5)
+            assert refused.value.operation == "createProject"
     assert len(server.requests) == 1
 
 
