@@ -383,9 +383,9 @@ class Answer:
     envelope: Mapping[str, Any] | None = attrs.field(repr=False)
 
     @classmethod
-    def of(cls, status: int, headers: Mapping[str, str], body: bytes) -> Answer:
+    def of(cls, status: int, headers: Mapping[str, str], body: ResponseBody) -> Answer:
         """Read a response, whatever is in it."""
-        return cls(status, headers, ResponseBody(body), _json_object(body))
+        return cls(status, headers, body, _json_object(body))
 
     @property
     def is_success(self) -> bool:
@@ -411,7 +411,7 @@ class Answer:
         return "the API says that this operation is deprecated" + (f": see {link}" if link else "")
 
 
-def _json_object(body: bytes) -> dict[str, Any] | None:
+def _json_object(body: ResponseBody) -> dict[str, Any] | None:
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
