@@ -74,6 +74,9 @@ _MASK = "*" * 15
 logger = logging.getLogger("confidentai_admin")
 
 
+_ATTEMPT = "%s: %s %s: %s in %.3f s"
+
+
 def _log(level: int, message: str, *arguments: object) -> None:
     """Write a line. A handler or filter of the program that fails may not cost the answer, and a key that is in it."""
     with contextlib.suppress(Exception):
@@ -781,6 +784,7 @@ class Transport:
             return self._not_sent("it was not this call's turn")
         progress.attempts += 1
         login = self.pool.options.proxy_login
+        place = (call.operation, call.method, call.path)
         try:
             async with session.request(
                 call.method,
@@ -818,6 +822,9 @@ class Transport:
                 finally:
                     limit.cancel()
                     self.pool.being_read.discard(response.content)
+        except asyncio.CancelledError:
+            _log(logging.DEBUG, _ATTEMPT, *place, "cancelled", self.clock.monotonic() - began)
+            raise
         except (aiohttp.ClientError, _LostConnectionError, asyncio.TimeoutError, OSError) as error:
             was_sent = bool(connections) and (payload is None or not payload.is_unsent)
             failure = _failure(error, was_sent=was_sent, timeout=self.timeout)
@@ -833,15 +840,8 @@ class Transport:
                 message = f"the answer is longer than {self.max_response_bytes} bytes (max_response_bytes)"
                 kept = None if call.effect is Effect.READ else self._without_key(content)
                 outcome = _Failure(Fate.UNREADABLE, APIConnectionError, message, {"body": kept})
-        _log(
-            logging.DEBUG,
-            "%s: %s %s: %s in %.3f s",
-            call.operation,
-            call.method,
-            call.path,
-            outcome.status if isinstance(outcome, Answer) else outcome.message,
-            self.clock.monotonic() - began,
-        )
+        became = outcome.status if isinstance(outcome, Answer) else outcome.message
+        _log(logging.DEBUG, _ATTEMPT, *place, became, self.clock.monotonic() - began)
         return outcome
 
     def _without_key(self, content: _Received) -> ResponseBody:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import re
@@ -91,6 +92,23 @@ def test_what_is_not_sent_is_no_attempt(caplog: pytest.LogCaptureFixture) -> Non
         with pytest.raises(RateLimitError, match="not sent"):
             client.whoami()
     _assert_lines(caplog, [])
+
+
+async def test_an_attempt_that_is_cancelled_is_a_line(caplog: pytest.LogCaptureFixture) -> None:
+    """What was cancelled may have reached the server, and the log tells of it; what waited for its turn did not."""
+    caplog.set_level(logging.DEBUG)
+    with scripted_server() as server:
+        server.otherwise = server.hang
+        async with AsyncConfidentAI(KEY, base_url=server.url, max_connections=1) as client:
+            call = asyncio.create_task(client.projects.create("n"))
+            assert await asyncio.to_thread(server.arrived.acquire, timeout=5)
+            queued = asyncio.create_task(client.projects.create("n"))
+            await asyncio.sleep(0)
+            for task in (queued, call):
+                task.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await task
+    _assert_lines(caplog, [(logging.DEBUG, r"createProject: POST /v1/projects: cancelled in \d+\.\d{3} s")])
 
 
 # Logging that fails ---------------------------------------------------------------------------------------------------
