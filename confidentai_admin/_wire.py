@@ -407,8 +407,10 @@ class Answer:
         """What to tell the caller if the operation will go away, else ``None``."""
         if self.envelope is None or self.envelope.get("deprecated") is not True:
             return None
-        link = _text_or_none(self.envelope.get("link"))
-        return "the API says that this operation is deprecated" + (f": see {link}" if link else "")
+        link = _text_or_none(self.envelope.get("link")) or ""
+        # It becomes part of a line of the log, which it may not end to begin another one.
+        shown = "".join(character if character.isprintable() else "?" for character in link)
+        return "the API says that this operation is deprecated" + (f": see {shown}" if shown else "")
 
 
 def _json_object(body: ResponseBody) -> dict[str, Any] | None:
