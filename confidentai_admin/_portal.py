@@ -148,6 +148,11 @@ class _LoopThread:
         try:
             thread.start()
         except RuntimeError as error:
+            if "interpreter shutdown" in str(error):
+                raise ConfigurationError(
+                    "Python is ending, and this version starts no thread any more: make the first call of a client"
+                    " before, and it can make its last ones in an atexit handler."
+                ) from None
             # Python's own locks may not bear Ctrl-C, and raise this on its way out.
             if error.__context__ is None or error.__context__ is handled:
                 raise

@@ -411,6 +411,18 @@ def test_a_thread_that_cannot_start_can_start_later(emulator: Emulator, monkeypa
         assert client.whoami().name == "Acme Inc."
 
 
+def test_a_first_call_when_python_starts_no_more_threads_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python 3.12 starts none in an atexit handler: the error says what to do, and is no RuntimeError of Python's."""
+
+    def start(_: threading.Thread) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    client = ConfidentAI(KEY, base_url="http://127.0.0.1:9")
+    with pytest.raises(ConfigurationError, match="Python is ending"):
+        client.whoami()
+
+
 def test_closing_from_its_own_thread_is_a_clear_error() -> None:
     """A hook that closes the blocking client is told so, instead of waiting for itself."""
     errors: list[BaseException] = []
