@@ -18,6 +18,7 @@ from .calls import RecordedCall
 from .clock import Clock
 from .contract import BY_NAME, PLANS
 from .faults import Faults
+from .key_mask import KeyMask
 from .product import RESET
 from .protocol import EnvelopeServer
 from .refusal import RULES
@@ -71,10 +72,12 @@ class Emulator:
             raise ValueError(f"plan must be one of {', '.join(PLANS)}.")
         _check_statuses(statuses or {})
         self._clock = clock = Clock()
+        # For all worlds: a key of the one before a reset may still be sent, and is not to be recorded.
+        key_mask = KeyMask()
         first_state = seeds.read_seed(seed)
 
         def make_world() -> World:
-            return seeds.build(first_state, api_key=api_key, plan=plan, clock=clock)
+            return seeds.build(first_state, api_key=api_key, plan=plan, clock=clock, key_mask=key_mask)
 
         world = make_world()
         self._api_key = next(iter(world.scope.api_keys.values())).value
