@@ -44,7 +44,7 @@ MAX_BODY: Final = 4 * 1024 * 1024
 # How much of a body is read at a time, in bytes.
 _CHUNK: Final = 64 * 1024
 
-# For how long the rest of a body that nobody wants may come in.
+# For how long the rest of a body that nobody wants may come in, by the clock.
 _LINGER_SECONDS: Final = 10
 
 _CONTROL_PREFIX: Final = "/_emulator/"
@@ -81,7 +81,7 @@ class App:
             logger.exception(_FAILED, request.method, request.path)
             response = _failed()
         if not request.content.is_eof():
-            await _send_before_the_body_ended(request, response)
+            await _send_before_the_body_ended(request, response, self._clock)
         return response
 
     def perform(self, verb: str, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -292,7 +292,7 @@ def _awaits_continue(request: web.BaseRequest) -> bool:
     return request.version >= HttpVersion11 and request.headers.get("Expect", "").lower() == "100-continue"
 
 
-async def _send_before_the_body_ended(request: web.BaseRequest, response: web.StreamResponse) -> None:
+async def _send_before_the_body_ended(request: web.BaseRequest, response: web.StreamResponse, clock: Clock) -> None:
     """Send an answer and let the rest of the body pass; close the connection if it does not end well.
 
     aiohttp does the same by itself, but it logs a body that cannot be read as a failure of the server's.
@@ -300,14 +300,27 @@ async def _send_before_the_body_ended(request: web.BaseRequest, response: web.St
     if _awaits_continue(request):
         # The body may never come, and then the next request would be taken for it.
         response.force_close()
-    with contextlib.suppress(web.RequestPayloadError, ConnectionError):
+    # Read before the answer goes out: who has it may move the clock.
+    end = clock.monotonic() + _LINGER_SECONDS
+    with contextlib.suppress(ConnectionError):
         await response.prepare(request)
         await response.write_eof()
-        with anyio.move_on_after(_LINGER_SECONDS):
-            while not request.content.is_eof():
-                await request.content.readany()
+        await _let_the_rest_pass(request, clock, end)
     if not request.content.is_eof():
         request.protocol.force_close()
+
+
+async def _let_the_rest_pass(request: web.BaseRequest, clock: Clock, end: float) -> None:
+    async def stop_in_time() -> None:
+        await clock.wait_until(end)
+        group.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(stop_in_time)
+        with contextlib.suppress(web.RequestPayloadError, ConnectionError):
+            while not request.content.is_eof():
+                await request.content.readany()
+        group.cancel_scope.cancel()
 
 
 def _refuse_constant(name: str) -> object:

@@ -305,6 +305,18 @@ async def test_authentication_and_work_are_one(api: Api) -> None:
     assert seen[-4:] == ["in", "key", "work", "out"]
 
 
+async def test_the_rest_of_a_body_is_waited_for_by_the_clock(api: Api) -> None:
+    """After a refusal the rest of the body may come in for 10 s by the clock, and then the connection ends."""
+    async with wire(api) as (reader, writer):
+        writer.write(head(api, b"Content-Length: 5", key="unknown-key") + b"1")
+        assert await answer_on(reader) == 401
+        api.emu.clock.advance(5)
+        writer.write(b"2345" + head(api, b"Content-Length: 5", key="unknown-key") + b"1")
+        assert await answer_on(reader) == 401
+        api.emu.clock.advance(10)
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+
+
 @pytest.mark.parametrize("key", [None, "unknown-key"])
 async def test_a_client_that_goes_away_in_the_middle_is_no_failure(
     api: Api, caplog: pytest.LogCaptureFixture, key: str | None
