@@ -78,7 +78,9 @@ def soak(session: nox.Session) -> None:
     if not any(option.startswith("--hypothesis-seed") for option in options):
         options.append(f"--hypothesis-seed={secrets.randbelow(2**32)}")
     session.log(f"the sequences of {' '.join(options)}")
-    session.run("pytest", "tests/model/test_sequences.py", *options, env={"MODEL_SEQUENCES": "2000"})
+    # A test is half of all sequences here, which takes minutes; what hangs in one of them fails within seconds anyway.
+    limit = ["-o", "faulthandler_timeout=3600"]
+    session.run("pytest", "tests/model/test_sequences.py", *limit, *options, env={"MODEL_SEQUENCES": "2000"})
 
 
 @nox.session
