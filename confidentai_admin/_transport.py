@@ -422,10 +422,13 @@ async def _never_repeat(
 async def _stay_here(
     request: ClientRequest, handler: Callable[[ClientRequest], Awaitable[ClientResponse]]
 ) -> ClientResponse:
-    """The innermost client middleware: in a test that may reach no other machine, no proxy may either."""
-    proxy = request.proxy
-    if proxy is not None and _surroundings.current().only_this_machine and not is_loopback(str(proxy)):
-        raise ConfigurationError("this test may reach no other machine, and the client's proxy is one: use none")
+    """The innermost client middleware: in a test that may reach no other machine, no proxy or middleware may either."""
+    if _surroundings.current().only_this_machine:
+        proxy = request.proxy
+        if proxy is not None and not is_loopback(str(proxy)):
+            raise ConfigurationError("this test may reach no other machine, and the client's proxy is one: use none")
+        if not is_loopback(str(request.url)):
+            raise ConfigurationError("this test may reach no other machine, and a middleware leads to one")
     return await handler(request)
 
 
