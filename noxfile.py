@@ -71,14 +71,16 @@ def soak(session: nox.Session) -> None:
     """Play 2,000 random sequences, other ones every time.
 
     With ``-- --hypothesis-seed=N``, those of an earlier run, which printed that option as it began. A sequence that
-    fails names its own seed: ``MODEL_SEED=<hex> pytest tests/model/test_sequences.py`` plays only that one.
+    fails names its own seed: ``MODEL_SEED=<seed> pytest tests/model/test_sequences.py`` plays only that one.
     """
     install(session, "test")
     options = [*session.posargs]
     if not any(option.startswith("--hypothesis-seed") for option in options):
         options.append(f"--hypothesis-seed={secrets.randbelow(2**32)}")
     session.log(f"the sequences of {' '.join(options)}")
-    session.run("pytest", "tests/model/test_sequences.py", *options, env={"MODEL_SEQUENCES": "2000"})
+    # A test is half of all sequences here, which takes minutes; what hangs in one of them fails within seconds anyway.
+    limit = ["-o", "faulthandler_timeout=3600"]
+    session.run("pytest", "tests/model/test_sequences.py", *limit, *options, env={"MODEL_SEQUENCES": "2000"})
 
 
 @nox.session

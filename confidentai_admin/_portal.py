@@ -31,11 +31,11 @@ T = TypeVar("T")
 
 _CLOSED = "This client is closed: make a new one."
 _GRACE = 1.0  # seconds that a cancelled call has to be gone
-_LAST_WORDS = 0.05  # seconds that calls have to end by themselves when the client is closed
+_LAST_WORDS = 0.05  # seconds in which some call has to end by itself when the client is closed, or all are cancelled
 _EXIT_GRACE = 0.5  # seconds that connections have to be closed when the program ends
 
-# What a first call would import: anyio's side of asyncio, and what looks host names up.
-_IMPORTED_LATE = ("anyio._backends._asyncio", "anyio.lowlevel", "concurrent.futures.thread")
+# What a first call would import: anyio's side of asyncio, and what looks host names up, here and in aiohttp.
+_IMPORTED_LATE = ("anyio._backends._asyncio", "anyio.lowlevel", "concurrent.futures.thread", "encodings.idna")
 
 
 class _Call(Generic[T]):
@@ -60,7 +60,7 @@ class _Call(Generic[T]):
         if self._task is not None:
             self._task.cancel()
         if not self._has_begun:
-            self.fail(asyncio.CancelledError())
+            self.fail(ConfigurationError(_CLOSED))
 
     def fail(self, error: BaseException) -> None:
         if not self._is_over:
@@ -161,6 +161,11 @@ class _LoopThread:
         try:
             thread.start()
         except RuntimeError as error:
+            if "interpreter shutdown" in str(error):
+                raise ConfigurationError(
+                    "Python is ending, and this version starts no thread any more: make the first call of a client"
+                    " before, and it can make its last ones in an atexit handler."
+                ) from None
             # Python's own locks may not bear Ctrl-C, and raise this on its way out.
             if error.__context__ is None or error.__context__ is handled:
                 raise
@@ -285,10 +290,12 @@ class _LoopThread:
     async def _shut_down(self) -> None:
         try:
             await self._close()
-            # Calls whose connection is gone know best what that means. Those that wait for something else are
-            # cancelled after that.
-            if others := asyncio.all_tasks() - {asyncio.current_task()}:
-                await asyncio.wait(others, timeout=_LAST_WORDS)
+            # Calls whose connection is gone, or that waited for one, know best what that means. Those that wait for
+            # something else are cancelled once no call ends any more.
+            others = asyncio.all_tasks() - {asyncio.current_task()}
+            ended = others
+            while others and ended:
+                ended, others = await asyncio.wait(others, timeout=_LAST_WORDS)
         finally:
             asyncio.get_running_loop().stop()
 

@@ -58,7 +58,8 @@ def may_repeat(fate: Fate, effect: Effect) -> bool:
 
 def backoff(retries: int) -> float:
     """Seconds to wait before the next attempt, when ``retries`` were made already: exponential, with full jitter."""
-    return random.uniform(0, min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2**retries))  # noqa: S311  (no secret depends on it)
+    grown = _FIRST_BACKOFF * 2 ** min(retries, 16)  # a larger one than the longest; without an end, no float holds it
+    return random.uniform(0, min(_LONGEST_BACKOFF, grown))  # noqa: S311  (no secret depends on it)
 
 
 def parse_retry_after(text: str | None, now: datetime.datetime) -> float | None:

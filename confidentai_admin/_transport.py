@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import concurrent.futures
 import contextlib
+import errno
 import functools
 import io
 import json
 import logging
 import math
+import os
+import re
+import socket
 import ssl
 import threading
 import weakref
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote_to_bytes, urlsplit
@@ -27,7 +32,7 @@ import aiohttp.tracing
 import anyio
 import attrs
 from aiohttp import ClientSession, TraceConfig
-from aiohttp.abc import AbstractStreamWriter
+from aiohttp.abc import AbstractResolver, AbstractStreamWriter, ResolveResult
 from multidict import CIMultiDict  # aiohttp's own type, as the next
 from yarl import URL  # aiohttp's own type, the only one that it takes as already encoded
 
@@ -60,11 +65,16 @@ T = TypeVar("T")
 #: Makes the aiohttp session that a client uses. Called in the event loop, once for each loop.
 SessionFactory = Callable[[], ClientSession]
 
+_CLOSED = "This client is closed: make a new one."
+
 # A shorter one may be a word of the answer itself.
 _SHORTEST_KEY = 16
 _MASK = "*" * 15
 
 logger = logging.getLogger("confidentai_admin")
+
+
+_ATTEMPT = "%s: %s %s: %s in %.3f s"
 
 
 def _log(level: int, message: str, *arguments: object) -> None:
@@ -86,8 +96,58 @@ def _end_if_unsent(protocol: ResponseHandler) -> None:
         transport.abort()
 
 
+# Only addresses of a kind that this machine has itself.
+_OF_OUR_KIND = socket.AI_ADDRCONFIG & getattr(socket, "AI_MASK", socket.AI_ADDRCONFIG)
+_NUMERIC = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+
+
+def _look_up(host: str, port: int, family: socket.AddressFamily) -> list[ResolveResult]:
+    """What the system says of a name, in aiohttp's form. It takes as long as it likes."""
+    try:
+        infos = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=_OF_OUR_KIND)
+    except socket.gaierror:
+        if os.name != "nt" or host.rstrip(".").lower() != "localhost":
+            raise
+        # Windows without a network knows itself by no other way.
+        infos = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)  # pragma: no cover
+    found = []
+    for kind, _, protocol, _, address in infos:
+        if kind == socket.AF_INET6 and len(address) < 4:
+            continue  # this Python has no IPv6
+        name = str(address[0])
+        if len(address) == 4 and address[3]:  # it belongs to one network, which the name of the address has to say
+            name, _ = socket.getnameinfo(address, socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)
+        found.append(ResolveResult(hostname=host, host=name, port=port, family=kind, proto=protocol, flags=_NUMERIC))
+    return found
+
+
+class _Resolver(AbstractResolver):
+    """Looks names up in daemon threads: asyncio's own are waited for when a program ends, however long they take."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        lookup: concurrent.futures.Future[list[ResolveResult]] = concurrent.futures.Future()
+        lookup.set_running_or_notify_cancel()  # who no longer waits for it does not end it
+
+        def run() -> None:
+            try:
+                lookup.set_result(_look_up(host, port, family))
+            except BaseException as error:  # noqa: BLE001  (it is for who waits)
+                lookup.set_exception(error)
+
+        try:
+            threading.Thread(target=run, name="confidentai-admin lookup", daemon=True).start()
+        except RuntimeError as error:
+            raise OSError(errno.EAGAIN, str(error)) from None
+        return await asyncio.wrap_future(lookup)
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+
 class _Connector(aiohttp.TCPConnector):
-    """Gives out no kept connection on which something has come that nobody asked for.
+    """Gives out no kept connection on which something has come that nobody asked for, and makes none once it is closed.
 
     A gateway that says goodbye before it closes (408) would be taken for the answer to the next request.
     """
@@ -95,6 +155,7 @@ class _Connector(aiohttp.TCPConnector):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._used: weakref.WeakSet[ResponseHandler] = weakref.WeakSet()
+        self._being_made: set[anyio.CancelScope] = set()
 
     async def connect(
         self,
@@ -114,6 +175,26 @@ class _Connector(aiohttp.TCPConnector):
                 _has_connection.get().append(True)
                 return connection
             connection.close()
+
+    async def _create_connection(
+        self,
+        req: ClientRequest,
+        traces: list[aiohttp.tracing.Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109  (aiohttp's signature)
+    ) -> ResponseHandler:
+        with anyio.CancelScope() as scope:
+            self._being_made.add(scope)
+            try:
+                return await super()._create_connection(req, traces, timeout)
+            finally:
+                self._being_made.discard(scope)
+        raise aiohttp.ClientConnectionError("closed")
+
+    async def close(self, *, abort_ssl: bool = False) -> None:
+        # aiohttp would go on making a connection, and cancel the calls that wait for a name with the lookup.
+        for scope in list(self._being_made):
+            scope.cancel()
+        await super().close(abort_ssl=abort_ssl)
 
 
 def _without_login(proxy: SecretText) -> str:
@@ -190,6 +271,7 @@ class ConnectionOptions:
                 limit=self.max_connections,
                 ssl=True if self.ssl_context is None else self.ssl_context,
                 timeout_ceil_threshold=math.inf,
+                resolver=_Resolver(),
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             proxy=None if self.proxy is None else _without_login(self.proxy),
@@ -225,7 +307,7 @@ class ConnectionPool:
         self._locks: dict[int, threading.Lock] = {}
         self._inherited: list[object] = []
         self.is_closed = False
-        self._pauses: set[anyio.CancelScope] = set()
+        self._waits: set[anyio.CancelScope] = set()
         self.being_read: set[aiohttp.StreamReader] = set()
 
     async def _move_to(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -244,9 +326,9 @@ class ConnectionPool:
             closing = self._closing
             if not is_own:
                 # It is the parent's. Closing or dropping it would unhook the parent's sockets.
-                self._inherited += [self._session, closing, self._loop, self._pauses, self.being_read]
+                self._inherited += [self._session, closing, self._loop, self._waits, self.being_read]
             self._loop, self._generation, self._session, self._closing = loop, generation(), None, None
-            self._pauses, self.being_read = set(), set()
+            self._waits, self.being_read = set(), set()
         if closing is not None and is_own:
             self._forget()
             await closing.aclose()
@@ -261,7 +343,7 @@ class ConnectionPool:
             ConfigurationError: The client is closed, or is in use in another loop.
         """
         if self.is_closed:
-            raise ConfigurationError("This client is closed: make a new one.")
+            raise ConfigurationError(_CLOSED)
         loop = asyncio.get_running_loop()
         if self._session is None or self._free is None or self._loop is not loop or self._generation != generation():
             await self._move_to(loop)
@@ -287,7 +369,7 @@ class ConnectionPool:
         """Close the session. Closing twice is fine."""
         await self._move_to(asyncio.get_running_loop())
         self.is_closed = True
-        for scope in list(self._pauses):
+        for scope in list(self._waits):
             scope.cancel()
         # aiohttp wakes those who wait for an answer to begin, and leaves those waiting who read one.
         for content in list(self.being_read):
@@ -301,15 +383,21 @@ class ConnectionPool:
         if self._dropped is not None:
             self._dropped.detach()
 
+    @contextlib.contextmanager
+    def waiting(self, longest: float = math.inf) -> Iterator[anyio.CancelScope]:
+        """Ends what waits in a ``with`` block after so many seconds, and when the pool is closed."""
+        waits = self._waits
+        with anyio.move_on_after(longest) as scope:
+            waits.add(scope)
+            try:
+                yield scope
+            finally:
+                waits.discard(scope)
+
     async def pause(self, clock: Clock, seconds: float) -> None:
         """Wait, but no longer than the pool is open."""
-        pauses = self._pauses
-        with anyio.CancelScope() as scope:
-            pauses.add(scope)
-            try:
-                await clock.sleep(seconds)
-            finally:
-                pauses.discard(scope)
+        with self.waiting():
+            await clock.sleep(seconds)
 
 
 # One attempt ----------------------------------------------------------------------------------------------------------
@@ -334,10 +422,13 @@ async def _never_repeat(
 async def _stay_here(
     request: ClientRequest, handler: Callable[[ClientRequest], Awaitable[ClientResponse]]
 ) -> ClientResponse:
-    """The innermost client middleware: in a test that may reach no other machine, no proxy may either."""
-    proxy = request.proxy
-    if proxy is not None and _surroundings.current().only_this_machine and not is_loopback(str(proxy)):
-        raise ConfigurationError("this test may reach no other machine, and the client's proxy is one: use none")
+    """The innermost client middleware: in a test that may reach no other machine, no proxy or middleware may either."""
+    if _surroundings.current().only_this_machine:
+        proxy = request.proxy
+        if proxy is not None and not is_loopback(str(proxy)):
+            raise ConfigurationError("this test may reach no other machine, and the client's proxy is one: use none")
+        if not is_loopback(str(request.url)):
+            raise ConfigurationError("this test may reach no other machine, and a middleware leads to one")
     return await handler(request)
 
 
@@ -452,13 +543,43 @@ def _headers(api_key: SecretText) -> dict[str, str]:
     }
 
 
-def _without_key(content: _Received, key: SecretText) -> bytes:
-    """An answer in which the client's own key is masked, should the server have repeated it in a message."""
+def _mask(content: _Received | ResponseBody, key: SecretText) -> ResponseBody:
+    mask = _MASK.encode()
+    # Not into names, which a traceback would show.
+    return ResponseBody(content.replace(key.encode(), mask).replace(json.dumps(key)[1:-1].encode(), mask))
+
+
+# What JSON has if it escapes a character that need not be, or is not in UTF-8.
+_OTHER_FORM = re.compile(rb"\\u00[2-7]|\\/|\0")
+# An escaped character, the printable ones of ASCII apart.
+_ESCAPED = re.compile(r"\\(?:u00([2-7][0-9A-Fa-f])|.)", re.DOTALL)
+
+
+def _unescape(match: re.Match[str]) -> str:
+    if match[1]:
+        return json.dumps(chr(int(match[1], 16)))[1:-1]
+    return "/" if match[0] == "\\/" else match[0]
+
+
+def _canonical(content: ResponseBody) -> ResponseBody:
+    """JSON, whole or not, as UTF-8 in which no printable character of ASCII is escaped that need not be."""
+    encoding = json.detect_encoding(content)
+    errors = "surrogateescape" if encoding.startswith("utf-8") else "replace"  # so that no byte of UTF-8 is lost
+    return ResponseBody(_ESCAPED.sub(_unescape, content.decode(encoding, errors)).encode("utf-8", "surrogateescape"))
+
+
+def _without_key(content: _Received, key: SecretText) -> ResponseBody:
+    """What came of an answer; the client's own key is masked in it, should the server have repeated it."""
     if len(key) < _SHORTEST_KEY:
-        return bytes(content)
-    masked = content.replace(key.encode(), _MASK.encode())
-    quoted = json.dumps(key)[1:-1]
-    return bytes(masked if quoted == key else masked.replace(quoted.encode(), _MASK.encode()))
+        return ResponseBody(content)
+    masked = _mask(content, key)
+    # JSON has more ways than one to write a character, and a message would show it as what it is.
+    if _OTHER_FORM.search(masked):
+        canonical = _canonical(masked)
+        masked_canonical = _mask(canonical, key)
+        if masked_canonical != canonical:
+            return masked_canonical
+    return masked
 
 
 def _headers_without_key(headers: Mapping[str, str], key: SecretText) -> Mapping[str, str]:
@@ -600,8 +721,10 @@ class Transport:
             api_key = self.settings.api_key
             try:
                 outcome = await self._attempt(call, url, body, progress, deadline)
-            except ConfigurationError:
+            except ConfigurationError as refused:
                 if error is None:
+                    if refused.operation is None:
+                        vars(refused).update(call.place)
                     raise
                 break  # closed meanwhile, which says less than what the last attempt met
             fate = _retry.fate_of(outcome) if isinstance(outcome, Answer) else outcome.fate
@@ -672,8 +795,10 @@ class Transport:
         try:
             free.acquire_nowait()
         except anyio.WouldBlock:
-            with anyio.move_on_after(deadline - self.clock.monotonic()) as scope:
+            with self.pool.waiting(deadline - self.clock.monotonic()) as scope:
                 await free.acquire()
+            if scope.cancelled_caught and self.pool.is_closed:
+                raise ConfigurationError(_CLOSED) from None
             if scope.cancelled_caught:
                 slow = self._slowdown.left(self.clock.monotonic())
                 return _slowed_down(slow) if slow else self._not_sent("no connection was free")
@@ -715,6 +840,7 @@ class Transport:
         progress.attempts += 1
         login = self.pool.options.proxy_login
         api_key = self.settings.api_key  # by the time of the answer, it may be another one
+        place = (call.operation, call.method, call.path)
         try:
             async with session.request(
                 call.method,
@@ -752,30 +878,26 @@ class Transport:
                 finally:
                     limit.cancel()
                     self.pool.being_read.discard(response.content)
+        except asyncio.CancelledError:
+            _log(logging.DEBUG, _ATTEMPT, *place, "cancelled", self.clock.monotonic() - began)
+            raise
         except (aiohttp.ClientError, _LostConnectionError, asyncio.TimeoutError, OSError) as error:
             was_sent = bool(connections) and (payload is None or not payload.is_unsent)
             failure = _failure(error, was_sent=was_sent, timeout=self.timeout)
             if self.pool.is_closed:
                 failure = attrs.evolve(failure, message="the client was closed while the call was under way")
             if content and call.effect is not Effect.READ:
-                failure = attrs.evolve(failure, details={"body": ResponseBody(content)})
+                failure = attrs.evolve(failure, details={"body": _without_key(content, api_key)})
             outcome: Answer | _Failure = failure
         else:
             if is_whole:
                 outcome = Answer.of(status, headers, _without_key(content, api_key))
             else:
                 message = f"the answer is longer than {self.max_response_bytes} bytes (max_response_bytes)"
-                kept = None if call.effect is Effect.READ else ResponseBody(content)
+                kept = None if call.effect is Effect.READ else _without_key(content, api_key)
                 outcome = _Failure(Fate.UNREADABLE, APIConnectionError, message, {"body": kept})
-        _log(
-            logging.DEBUG,
-            "%s: %s %s: %s in %.3f s",
-            call.operation,
-            call.method,
-            call.path,
-            outcome.status if isinstance(outcome, Answer) else outcome.message,
-            self.clock.monotonic() - began,
-        )
+        became = outcome.status if isinstance(outcome, Answer) else outcome.message
+        _log(logging.DEBUG, _ATTEMPT, *place, became, self.clock.monotonic() - began)
         return outcome
 
     def _hear_of_deprecation(self, answer: Answer, call: Call) -> None:

@@ -383,9 +383,9 @@ class Answer:
     envelope: Mapping[str, Any] | None = attrs.field(repr=False)
 
     @classmethod
-    def of(cls, status: int, headers: Mapping[str, str], body: bytes) -> Answer:
+    def of(cls, status: int, headers: Mapping[str, str], body: ResponseBody) -> Answer:
         """Read a response, whatever is in it."""
-        return cls(status, headers, ResponseBody(body), _json_object(body))
+        return cls(status, headers, body, _json_object(body))
 
     @property
     def is_success(self) -> bool:
@@ -407,11 +407,13 @@ class Answer:
         """What to tell the caller if the operation will go away, else ``None``."""
         if self.envelope is None or self.envelope.get("deprecated") is not True:
             return None
-        link = _text_or_none(self.envelope.get("link"))
-        return "the API says that this operation is deprecated" + (f": see {link}" if link else "")
+        link = _text_or_none(self.envelope.get("link")) or ""
+        # It becomes part of a line of the log, which it may not end to begin another one.
+        shown = "".join(character if character.isprintable() else "?" for character in link)
+        return "the API says that this operation is deprecated" + (f": see {shown}" if shown else "")
 
 
-def _json_object(body: bytes) -> dict[str, Any] | None:
+def _json_object(body: ResponseBody) -> dict[str, Any] | None:
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):

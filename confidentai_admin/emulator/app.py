@@ -28,6 +28,8 @@ from .refusal import (
     WRONG_METHOD,
     WRONG_SHAPE,
     Refused,
+    Rule,
+    Unchanged,
 )
 from .shapes import Record
 from .validation import read_body, read_query
@@ -41,10 +43,13 @@ KEY_HEADER: Final = "CONFIDENT_API_KEY"
 MAX_BODY: Final = 4 * 1024 * 1024
 """How many bytes a request's body may have."""
 
+# How a body may be encoded: what aiohttp decodes. Without their libraries, it takes the last two for no HTTP.
+_ENCODINGS: Final = ("identity", "gzip", "deflate", "br", "zstd")
+
 # How much of a body is read at a time, in bytes.
 _CHUNK: Final = 64 * 1024
 
-# For how long the rest of a body that nobody wants may come in.
+# For how long the rest of a body that nobody wants may come in, by the clock.
 _LINGER_SECONDS: Final = 10
 
 _CONTROL_PREFIX: Final = "/_emulator/"
@@ -81,7 +86,7 @@ class App:
             logger.exception(_FAILED, request.method, request.path)
             response = _failed()
         if not request.content.is_eof():
-            await _send_before_the_body_ended(request, response)
+            await _send_before_the_body_ended(request, response, self._clock)
         return response
 
     def perform(self, verb: str, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -94,6 +99,10 @@ class App:
                 self.calls.clear()
                 return organization.get(self._world)
             return _VERBS[verb].work(self._world, checked)
+
+    def status_of(self, rule: Rule) -> int:
+        """Give the status with which a rule refuses here."""
+        return self._statuses.get(rule.name, rule.status)
 
     async def let_go(self) -> None:
         """Give up the calls that a fault holds, and wait until they are gone."""
@@ -179,9 +188,11 @@ class App:
                     return web.Response()
                 query = read_query(parse_qsl(request.rel_url.raw_query_string, keep_blank_values=True), operation.query)
                 body = {} if operation.body is None else read_body(_parse_json(request, raw), operation.body)
-                data = WORK[operation.name](Call(self._world, route.ids, query, body))
+                done = WORK[operation.name](Call(self._world, route.ids, query, body))
+                if isinstance(done, Unchanged) and done.rule is not None and done.rule.name in self._statuses:
+                    raise Refused(done.rule, done.rule.description)
                 entry.note(changed_state=operation.changes_state)
-                return success(data)
+                return success(done.data if isinstance(done, Unchanged) else done)
         except Refused as refusal:
             return self._refuse(refusal)
         except Exception:
@@ -216,15 +227,14 @@ class App:
         return success(self.perform(verb, body))
 
     def _refuse(self, refusal: Refused) -> web.Response:
-        status = self._statuses.get(refusal.rule.name, refusal.status)
-        return failure(status, refusal.message, headers=refusal.headers)
+        return failure(self.status_of(refusal.rule), refusal.message, headers=refusal.headers)
 
     @contextlib.contextmanager
     def _switched_status(self) -> Iterator[None]:
         try:
             yield
         except Refused as refusal:
-            refusal.status = self._statuses.get(refusal.rule.name, refusal.status)
+            refusal.status = self.status_of(refusal.rule)
             raise
 
     @contextlib.contextmanager
@@ -270,6 +280,9 @@ def _parse_json(request: web.BaseRequest, raw: bytes) -> object:
 
 
 async def _read(request: web.BaseRequest) -> bytes:
+    encoding = request.headers.get("Content-Encoding", "")
+    if encoding and encoding.lower() not in _ENCODINGS:
+        raise Refused(MALFORMED, "The request's body is encoded in a way that is not known.")
     body = bytearray()
     try:
         await _let_it_come(request)
@@ -292,7 +305,7 @@ def _awaits_continue(request: web.BaseRequest) -> bool:
     return request.version >= HttpVersion11 and request.headers.get("Expect", "").lower() == "100-continue"
 
 
-async def _send_before_the_body_ended(request: web.BaseRequest, response: web.StreamResponse) -> None:
+async def _send_before_the_body_ended(request: web.BaseRequest, response: web.StreamResponse, clock: Clock) -> None:
     """Send an answer and let the rest of the body pass; close the connection if it does not end well.
 
     aiohttp does the same by itself, but it logs a body that cannot be read as a failure of the server's.
@@ -300,14 +313,27 @@ async def _send_before_the_body_ended(request: web.BaseRequest, response: web.St
     if _awaits_continue(request):
         # The body may never come, and then the next request would be taken for it.
         response.force_close()
-    with contextlib.suppress(web.RequestPayloadError, ConnectionError):
+    # Read before the answer goes out: who has it may move the clock.
+    end = clock.monotonic() + _LINGER_SECONDS
+    with contextlib.suppress(ConnectionError):
         await response.prepare(request)
         await response.write_eof()
-        with anyio.move_on_after(_LINGER_SECONDS):
-            while not request.content.is_eof():
-                await request.content.readany()
+        await _let_the_rest_pass(request, clock, end)
     if not request.content.is_eof():
         request.protocol.force_close()
+
+
+async def _let_the_rest_pass(request: web.BaseRequest, clock: Clock, end: float) -> None:
+    async def stop_in_time() -> None:
+        await clock.wait_until(end)
+        group.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(stop_in_time)
+        with contextlib.suppress(web.RequestPayloadError, ConnectionError):
+            while not request.content.is_eof():
+                await request.content.readany()
+        group.cancel_scope.cancel()
 
 
 def _refuse_constant(name: str) -> object:

@@ -17,8 +17,8 @@ MAX_CALLS: Final = 10_000
 class RecordedCall:
     """One request that has come, and what is known of it at the moment when the record is read.
 
-    The headers, and with them the key that was sent, are not kept. Where the value of an API key that the world has is
-    in the path, the query or the body, it is masked as the API masks it.
+    The headers, and with them the key that was sent, are not kept. Where the value of an API key that is, or was, the
+    emulator's is in the path, the query or the body, it is masked as the API masks it.
 
     Args:
         method: The HTTP method.

@@ -17,11 +17,13 @@ class KeyMask:
             self.add(value)
 
     def add(self, value: str) -> None:
-        """Mask this value from now on."""
+        """Mask this value from now on; one that is known already may come again."""
         if len(value) < _ENDING:
             raise ValueError(f"A key must have {_ENDING} characters or more.")
         ending = value[-_ENDING:]
-        self._by_ending[ending] = (*self._by_ending.get(ending, ()), value)
+        known = self._by_ending.get(ending, ())
+        if value not in known:
+            self._by_ending[ending] = (*known, value)
 
     def text(self, text: str) -> str:
         """Mask key values in a text: asterisks and the last six characters."""

@@ -42,6 +42,7 @@ from . import api_keys, governance, invitations, projects
 from .clock import Clock
 from .contract import PLANS
 from .ids import Ids
+from .key_mask import KeyMask
 from .product import CONTROL
 from .refusal import Refused
 from .scopes import DEFAULT_ROLE, new_scope
@@ -157,7 +158,7 @@ def read_seed(seed: str | PathLike[str] | Mapping[str, Any] | None) -> Mapping[s
     return content
 
 
-def build(seed: Mapping[str, Any], *, api_key: str | None, plan: str | None, clock: Clock) -> World:
+def build(seed: Mapping[str, Any], *, api_key: str | None, plan: str | None, clock: Clock, key_mask: KeyMask) -> World:
     """Make the world that a seed describes. A plan given here is taken instead of the seed's."""
     try:
         check(seed, SEED_FORM, "")
@@ -174,6 +175,7 @@ def build(seed: Mapping[str, Any], *, api_key: str | None, plan: str | None, clo
         scope=new_scope("organization", organization_id, ids),
         ids=ids,
         clock=clock,
+        key_mask=key_mask,
     )
     api_keys.add(world, world.scope, FIRST_KEY_NAME, api_key)
     _fill_roles(world, world.scope, seed, "")

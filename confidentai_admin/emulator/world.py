@@ -143,7 +143,7 @@ class World:
     scope: Scope
     ids: Ids = attrs.field(eq=False, repr=False)
     clock: Clock = attrs.field(eq=False, repr=False)
-    key_mask: KeyMask = attrs.field(factory=KeyMask, eq=False, repr=False)
+    key_mask: KeyMask = attrs.field(eq=False, repr=False)
     keys_by_value: dict[str, tuple[Scope, ApiKey]] = attrs.field(factory=dict, eq=False, repr=False)
     """All API keys that ever were, by their values; whether one is still there, its scope says."""
     users: dict[str, User] = attrs.Factory(dict)

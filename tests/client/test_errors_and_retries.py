@@ -45,6 +45,7 @@ from confidentai_admin import (
     record_calls,
 )
 from confidentai_admin._surroundings import Surroundings, replaced
+from confidentai_admin.errors import ResponseBody
 
 from .recording_clock import RecordingClock
 from .scripted_server import Action, answer, close, refuse, reset, scripted_server, send_and_close
@@ -1149,6 +1150,105 @@ async def test_a_key_that_the_server_repeats_in_json_is_masked() -> None:
         async with AsyncConfidentAI(key, base_url=server.url) as client:
             with pytest.raises(AuthenticationError, match=r"unknown key \*+!"):
                 await client.whoami()
+
+
+REPEATED_KEY = "confident_us_org_" + "Zq7+/" * 8 + '"\\=='
+
+#: The ways in which JSON may be written that say the same.
+OTHER_FORMS: dict[str, Callable[[str], bytes]] = {
+    "plain": str.encode,
+    "escaped in capitals": lambda text: text.replace("+", r"\u002B").encode(),
+    "escaped in small letters": lambda text: text.replace("=", r"\u003d").encode(),
+    "letters escaped": lambda text: text.replace("Zq7", r"\u005a\u0071\u0037").encode(),
+    "escaped slashes": lambda text: text.replace("/", r"\/").encode(),
+    "escaped quotes and backslashes": lambda text: text.replace(r"\"", r"\u0022").replace(r"\\=", r"\u005C=").encode(),
+    "the first one escaped, the second one plain": lambda text: text.replace("+", r"\u002b", 8).encode(),
+    "a byte order mark": lambda text: text.replace("+", r"\u002B").encode("utf-8-sig"),
+    "UTF-16": lambda text: text.encode("utf-16"),
+    "UTF-16, little end first": lambda text: text.encode("utf-16-le"),
+    "UTF-16, big end first": lambda text: text.encode("utf-16-be"),
+    "UTF-32": lambda text: text.encode("utf-32"),
+    "UTF-16, escaped": lambda text: text.replace("+", r"\u002B").encode("utf-16"),
+}
+
+
+def _assert_no_form_of_the_key_in(body: ResponseBody | None) -> None:
+    kept = bytes(body or b"")
+    assert b"*" * 15 in kept
+    for form in OTHER_FORMS.values():
+        assert form(json.dumps(REPEATED_KEY)[1:-1]) not in kept
+
+
+@pytest.mark.parametrize("name", OTHER_FORMS)
+async def test_a_key_that_the_server_repeats_in_other_forms_is_masked(name: str) -> None:
+    """However the JSON of a refusal writes the client's own key, neither the message nor the body holds it."""
+    said = f'"unknown" key \u00e9 \u20ac \\u002B {REPEATED_KEY}, {REPEATED_KEY}!'
+    body = OTHER_FORMS[name](json.dumps({"success": False, "error": said}))
+    with scripted_server(answer(status=401, body=body)) as server:
+        async with AsyncConfidentAI(REPEATED_KEY, base_url=server.url) as client:
+            with pytest.raises(APIStatusError) as caught:
+                await client.whoami()
+    assert caught.value.message == said.replace(REPEATED_KEY, "*" * 15)
+    _assert_no_form_of_the_key_in(caught.value.body)
+
+
+CUT_ANSWERS: dict[str, Callable[[bytes], tuple[Action, dict[str, Any]]]] = {
+    "cut off": lambda body: (send_and_close(b"HTTP/1.1 401 X\r\nContent-Length: 9999\r\n\r\n" + body), {}),
+    "too long": lambda body: (answer(status=401, body=body), {"max_response_bytes": len(body) - 1}),
+}
+
+
+@pytest.mark.parametrize("form", OTHER_FORMS)
+@pytest.mark.parametrize("name", CUT_ANSWERS)
+async def test_a_key_in_an_answer_that_breaks_off_is_masked(name: str, form: str) -> None:
+    """What is kept of an answer to a write that was not read to its end does not hold the client's own key."""
+    body = OTHER_FORMS[form](json.dumps({"success": False, "error": f"unknown key {REPEATED_KEY}!"}))[:-3]
+    action, options = CUT_ANSWERS[name](body)
+    with scripted_server(action) as server:
+        async with AsyncConfidentAI(REPEATED_KEY, base_url=server.url, **options) as client:
+            with pytest.raises(APIConnectionError) as caught:
+                await client.projects.create("n")
+    _assert_no_form_of_the_key_in(caught.value.body)
+
+
+async def test_a_key_that_the_server_repeats_in_utf_16_is_masked() -> None:
+    """Another encoding is enough, without an escaped character."""
+    key = "confident_us_org_" + "x" * 20
+    body = f'{{"success":false,"error":"unknown key {key}!"}}'.encode("utf-16-le")
+    with scripted_server(answer(status=401, body=body)) as server:
+        async with AsyncConfidentAI(key, base_url=server.url) as client:
+            with pytest.raises(AuthenticationError, match=r"unknown key \*+!"):
+                await client.whoami()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        rb'{"success":false,"error":"\u0061\/b \\u002B \uD83D\ude00 \ud800"}',
+        '{"success":false,"error":"\u20ac"}'.encode("utf-16"),
+        b'{"error":"\\ \xff',
+        b"\0\\",
+        b"\\",
+    ],
+)
+async def test_an_answer_without_the_key_is_kept_as_it_came(body: bytes) -> None:
+    """An answer that does not repeat the key is kept byte for byte, whatever forms are in it."""
+    with scripted_server(answer(status=401, body=body)) as server:
+        async with AsyncConfidentAI(REPEATED_KEY, base_url=server.url) as client:
+            with pytest.raises(AuthenticationError) as caught:
+                await client.whoami()
+    assert caught.value.body == body
+
+
+async def test_what_is_around_a_key_that_is_masked_is_not_lost() -> None:
+    """In an answer that repeats the key in another form and is no UTF-8, every other byte is kept."""
+    head, tail = b'{"apiKey":{"value":"\xff\xe9', b'","id":"\\u00e9 \\\\u002B \\ud800 \\'
+    body = head + REPEATED_KEY.replace("+", r"\u002B").replace('"\\', r"\u0022\u005c").encode() + tail
+    with scripted_server(answer(body=body)) as server:
+        async with AsyncConfidentAI(REPEATED_KEY, base_url=server.url) as client:
+            with pytest.raises(APIResponseValidationError) as caught:
+                await client.projects.create("n")
+    assert caught.value.body == head + b"*" * 15 + tail
 
 
 async def test_a_key_that_the_server_repeats_in_a_header_is_masked() -> None:

@@ -169,6 +169,31 @@ async def test_closing_ends_the_calls_that_were_slowed(no_backoff: None) -> None
     assert len(server.requests) == 1
 
 
+async def test_closing_ends_the_calls_in_the_queue() -> None:
+    """A call that waits for a connection ends when its client is closed, though nobody gives one back."""
+    arrived = asyncio.Event()
+
+    async def hold(*_: object) -> None:
+        arrived.set()
+        await asyncio.get_running_loop().create_future()
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_end.append(hold)
+    with scripted_server(answer({})) as server:
+        client = AsyncConfidentAI(KEY, base_url=server.url, max_connections=1, trace_configs=[trace])
+        holding = asyncio.create_task(client.whoami())
+        await asyncio.wait_for(arrived.wait(), 5)
+        queued = asyncio.create_task(client.projects.create("n"))
+        await asyncio.sleep(0)
+        await client.close()
+        with pytest.raises(ConfigurationError, match="closed"):
+            await asyncio.wait_for(queued, 5)
+        assert not holding.done()
+        holding.cancel()
+        await asyncio.wait([holding])
+    assert len(server.requests) == 1
+
+
 async def test_429s_in_a_row_slow_more_and_more(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the server names no time, the pause of all grows with each 429 in a row, however few each call repeats."""
     monkeypatch.setattr(_retry, "backoff", lambda retries: 0.1 * 2**retries)
@@ -202,6 +227,26 @@ async def test_a_call_in_the_queue_is_told_of_the_429(no_backoff: None) -> None:
                 await client.with_options(timeout=15).projects.create("n")
             assert caught.value.retry_after is not None
             assert not caught.value.outcome_unknown
+            holding.cancel()
+            await asyncio.wait([holding])
+    assert len(server.requests) == 1
+
+
+async def test_a_hurried_call_does_not_queue_behind_those_that_a_429_holds_up(no_backoff: None) -> None:
+    """What may not wait so long is refused before it waits for a connection, which the paused calls have all."""
+    clock = StandingClock()
+    with scripted_server(refuse(429, Retry_After="20")) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url, clock=clock, max_connections=1) as client:
+            with pytest.raises(RateLimitError):
+                await client.with_options(max_retries=0).whoami()
+            holding = asyncio.create_task(client.whoami())
+            await clock.waits.wait()
+            hurried = asyncio.create_task(client.with_options(timeout=15).projects.create("n"))
+            for _ in range(20):
+                await asyncio.sleep(0)  # and no time passes in which something else could end it
+            assert hurried.done()
+            with pytest.raises(RateLimitError, match="not sent"):
+                await hurried
             holding.cancel()
             await asyncio.wait([holding])
     assert len(server.requests) == 1
@@ -243,6 +288,28 @@ def test_the_longest_wait_counts() -> None:
     slowdown.hear(101.0, 9.0)
     assert slowdown.left(101.0) == 29.0
     assert slowdown.left(130.0) == 0.0
+
+
+def test_no_row_of_429s_is_too_long() -> None:
+    """After any number of 429s in a row, all wait for some time up to eight seconds, as after the first few."""
+    slowdown = _retry.Slowdown()
+    now = 0.0
+    for _ in range(3000):
+        slowdown.hear(now, 0.0)
+        assert 0.0 <= slowdown.left(now) <= 8.0
+        now += 10.0
+
+
+def test_429s_that_were_under_way_together_count_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A burst of 429s to calls that were sent before the first one of them lengthens no pause but once."""
+    monkeypatch.setattr(_retry, "backoff", lambda retries: 2.0**retries)
+    slowdown = _retry.Slowdown()
+    for _ in range(10):
+        slowdown.hear(100.0, 0.0)
+    assert slowdown.left(100.0) == 1.0
+    for _ in range(10):
+        slowdown.hear(101.0, 0.0)
+    assert slowdown.left(101.0) == 2.0
 
 
 def test_a_budget_is_never_more_than_full() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import re
@@ -12,6 +13,7 @@ import pytest
 
 from confidentai_admin import (
     APIConnectionError,
+    APIDeprecationWarning,
     AsyncConfidentAI,
     BadRequestError,
     ConfidentAI,
@@ -91,6 +93,43 @@ def test_what_is_not_sent_is_no_attempt(caplog: pytest.LogCaptureFixture) -> Non
         with pytest.raises(RateLimitError, match="not sent"):
             client.whoami()
     _assert_lines(caplog, [])
+
+
+async def test_an_attempt_that_is_cancelled_is_a_line(caplog: pytest.LogCaptureFixture) -> None:
+    """What was cancelled may have reached the server, and the log tells of it; what waited for its turn did not."""
+    caplog.set_level(logging.DEBUG)
+    with scripted_server() as server:
+        server.otherwise = server.hang
+        async with AsyncConfidentAI(KEY, base_url=server.url, max_connections=1) as client:
+            call = asyncio.create_task(client.projects.create("n"))
+            assert await asyncio.to_thread(server.arrived.acquire, timeout=5)
+            queued = asyncio.create_task(client.projects.create("n"))
+            await asyncio.sleep(0)
+            for task in (queued, call):
+                task.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await task
+    _assert_lines(caplog, [(logging.DEBUG, r"createProject: POST /v1/projects: cancelled in \d+\.\d{3} s")])
+
+
+LINKS = {
+    "https://docs.example/a?b=c d%0A": "https://docs.example/a?b=c d%0A",
+    "https://docs.example\r\nERROR root: all is lost": "https://docs.example??ERROR root: all is lost",
+    "a\x1b[2Jb\x85c\u2028d\u202ee\x00f\ud800g\tA\u00e9": "a?[2Jb?c?d?e?f?g?A\u00e9",
+}
+
+
+@pytest.mark.parametrize("link", LINKS)
+async def test_no_link_of_the_servers_forges_a_line(link: str, caplog: pytest.LogCaptureFixture) -> None:
+    """A link is shown in the line of the warning and in the warning itself, without what would end or hide them."""
+    body = json.dumps({"success": True, "data": ORGANIZATION, "deprecated": True, "link": link}).encode()
+    with scripted_server(answer(body=body)) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url) as client:
+            with pytest.warns(APIDeprecationWarning) as warned:
+                await client.whoami()
+    said = f"getOrganization: the API says that this operation is deprecated: see {LINKS[link]}"
+    assert str(warned[0].message) == said
+    assert caplog.messages == [said]
 
 
 # Logging that fails ---------------------------------------------------------------------------------------------------

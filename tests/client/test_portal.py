@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import gc
+import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -168,6 +169,75 @@ def test_closing_ends_the_calls_that_are_under_way() -> None:
     assert len(server.requests) == 1
 
 
+def test_closing_ends_the_calls_that_wait_for_a_connection() -> None:
+    """A creation in the queue was not sent, and says so, though the one before it does not end by itself."""
+    arrived = threading.Event()
+
+    async def hold(*_: object) -> None:
+        arrived.set()
+        await asyncio.get_running_loop().create_future()
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_end.append(hold)
+    with scripted_server(answer({})) as server, ThreadPoolExecutor(3) as threads:
+        client = ConfidentAI(KEY, base_url=server.url, max_connections=1, trace_configs=[trace])
+        holding = threads.submit(client.projects.create, "n")
+        assert arrived.wait(5)
+        queued = [threads.submit(client.projects.create, "n") for _ in range(2)]
+        (thread,) = client._portal._threads.values()
+        while len(thread._calls) < 3:
+            pass
+        client._portal.call(asyncio.sleep, 0)
+        client.close()
+        with pytest.raises(APIConnectionError) as caught:
+            holding.result(5)
+        assert caught.value.outcome_unknown
+        for call in queued:
+            with pytest.raises(ConfigurationError, match="closed") as refused:
+                call.result(5)
+            assert refused.value.operation == "createProject"
+    assert len(server.requests) == 1
+
+
+def test_closing_ends_the_calls_whose_connection_is_being_made() -> None:
+    """A creation that waits for a connection to be made was not sent, and its error says so."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as threads:
+        client = ConfidentAI(KEY, base_url=f"https://127.0.0.1:{listener.getsockname()[1]}")
+        call = threads.submit(client.projects.create, "n")
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.recv(1)
+            client.close()
+            with pytest.raises(APIConnectionError, match="closed") as caught:
+                call.result(5)
+    assert not caught.value.outcome_unknown
+    assert caught.value.operation == "createProject"
+
+
+def test_closing_waits_for_calls_that_end_one_after_the_other() -> None:
+    """However many calls there are, each can tell how it ended, as long as some of them go on ending."""
+
+    closed = asyncio.Event()
+    begun = threading.Semaphore(0)
+
+    async def close() -> None:
+        closed.set()
+
+    async def end(number: int) -> str:
+        begun.release()
+        await closed.wait()
+        await asyncio.sleep(0.03 * number)
+        return "the last word"
+
+    portal = Portal(close)
+    with ThreadPoolExecutor(5) as threads:
+        calls = [threads.submit(portal.call, end, number) for number in range(1, 6)]
+        for _ in calls:
+            assert begun.acquire(timeout=5)
+        portal.close()
+        assert [call.result(5) for call in calls] == ["the last word"] * 5
+
+
 def test_closing_ends_a_call_that_waits_to_be_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     """A call that is between two attempts when its client is closed ends with the error of the first."""
     waits = threading.Event()
@@ -265,7 +335,7 @@ async def test_a_call_that_is_cancelled_before_its_first_step_ends(is_started: b
     call.cancel()
     await asyncio.sleep(0)
     call.wait(0)
-    with pytest.raises(APIConnectionError, match="closed"):
+    with pytest.raises(ConfigurationError, match="closed"):
         call.result()
     assert done == []
 
@@ -339,6 +409,18 @@ def test_a_thread_that_cannot_start_can_start_later(emulator: Emulator, monkeypa
         with pytest.raises(RuntimeError, match="new thread"):
             client.whoami()
         assert client.whoami().name == "Acme Inc."
+
+
+def test_a_first_call_when_python_starts_no_more_threads_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python 3.12 starts none in an atexit handler: the error says what to do, and is no RuntimeError of Python's."""
+
+    def start(_: threading.Thread) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    client = ConfidentAI(KEY, base_url="http://127.0.0.1:9")
+    with pytest.raises(ConfigurationError, match="Python is ending"):
+        client.whoami()
 
 
 def test_closing_from_its_own_thread_is_a_clear_error() -> None:

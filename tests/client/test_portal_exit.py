@@ -41,7 +41,8 @@ class AtEnd:
         self.deed()
 """
 
-NO_THREAD = "RuntimeError" if sys.version_info[:2] == (3, 12) else "o"  # at exit, that version starts no more threads
+# At exit, that version starts no more threads.
+NO_THREAD = "ConfigurationError" if sys.version_info[:2] == (3, 12) else "o"
 
 LAST_CALLS: dict[str, tuple[str, str]] = {
     "in an atexit handler": ("client.whoami(); atexit.register(ask)", "o"),

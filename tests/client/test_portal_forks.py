@@ -89,6 +89,29 @@ print(sorted(set(sys.modules) - before))
     assert (done.status, done.output, done.errors) == (0, "[]\n", "")
 
 
+@needs_fork
+def test_a_lookup_of_the_apis_own_name_imports_nothing() -> None:
+    """Nor does the thread that looks a name up, which Python has a way to write for."""
+    source = """
+import socket, sys
+from confidentai_admin import APIConnectionError, ConfidentAI
+def ask(host, *_, **__):
+    before = set(sys.modules)
+    host.encode("idna")  # as the system's own function does
+    print(sorted(set(sys.modules) - before))
+    raise socket.gaierror(socket.EAI_NONAME, "no")
+socket.getaddrinfo = ask
+client = ConfidentAI("key", max_retries=0)
+before = set(sys.modules)
+try:
+    client.whoami()
+except APIConnectionError:
+    print(sorted(set(sys.modules) - before))
+"""
+    done = run(source)
+    assert (done.status, done.output, done.errors) == (0, "[]\n[]\n", "")
+
+
 ENDS = {
     "os._exit": ("os._exit(3)", 3, ""),
     "sys.exit": ("sys.exit(3)", 3, ""),

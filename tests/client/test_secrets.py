@@ -569,6 +569,25 @@ async def test_a_key_in_a_deprecated_answer_is_not_logged(caplog: pytest.LogCapt
     assert NEW_PART not in _logged(caplog)
 
 
+@pytest.mark.parametrize("where", ["json.loads", "json.detect_encoding", "json.dumps"])
+async def test_no_frame_of_ours_shows_an_answer_that_is_being_read(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What ends the program while it reads an answer comes through frames that show nothing of it, however deep."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise MemoryError("no more")
+
+    body = json.dumps({"success": True, "data": {"apiKey": {"value": NEW_KEY}}}).replace("us", r"\u0075s").encode()
+    with scripted_server(answer(body=body)) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url) as client:
+            monkeypatch.setattr(where, fail)
+            with pytest.raises(MemoryError) as caught:
+                await client.whoami()
+    shown = shown_by(caught.value, but_for=__file__)
+    assert "response body of" in shown or "bytes received" in shown
+    assert NEW_PART not in shown
+    assert PART not in shown
+
+
 def test_a_body_is_bytes_that_show_nothing() -> None:
     """The raw body is bytes in every respect but how it is shown."""
     body = ResponseBody(NEW_KEY.encode())

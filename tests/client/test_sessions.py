@@ -110,8 +110,9 @@ def test_two_loops_at_once_are_a_clear_error(emulator: Emulator) -> None:
         await client.whoami()
 
         def elsewhere() -> None:
-            with pytest.raises(ConfigurationError, match="another event loop"):
+            with pytest.raises(ConfigurationError, match="another event loop") as caught:
                 asyncio.run(_whoami(client))
+            assert (caught.value.operation, caught.value.path) == ("getOrganization", "/v1/organization")
 
         await anyio.to_thread.run_sync(elsewhere)
         await client.whoami()
@@ -171,6 +172,24 @@ def test_a_factory_that_fails_leaves_the_client_to_others() -> None:
         asyncio.run(main())
 
 
+async def test_a_closed_client_says_which_call_it_did_not_make(emulator: Emulator) -> None:
+    """The error of a call says where it arose, as any other, unless it says so already."""
+    client = AsyncConfidentAI(emulator.api_key, base_url=emulator.url)
+    await client.close()
+    with pytest.raises(ConfigurationError, match="createProject: This client is closed") as caught:
+        await client.projects.create("n")
+    error = caught.value
+    assert (error.operation, error.method, error.path) == ("createProject", "POST", "/v1/projects")
+    assert not error.outcome_unknown
+
+    def factory() -> aiohttp.ClientSession:
+        raise error
+
+    another = AsyncConfidentAI(emulator.api_key, base_url=emulator.url, session_factory=factory)
+    with pytest.raises(ConfigurationError, match="createProject: This client is closed"):
+        await another.whoami()
+
+
 async def test_closing_in_a_child_cancels_nothing_of_the_parents(monkeypatch: pytest.MonkeyPatch) -> None:
     """A wait of the parent's has no task in the child: anyio would try to cancel it for ever."""
     clock = StandingClock()
@@ -178,7 +197,7 @@ async def test_closing_in_a_child_cancels_nothing_of_the_parents(monkeypatch: py
         client = AsyncConfidentAI(KEY, base_url=server.url, clock=clock)
         call = asyncio.create_task(client.whoami())
         await clock.waits.wait()
-        (scope,) = client._transport.pool._pauses
+        (scope,) = client._transport.pool._waits
         of_the_child = generation() + 1
         monkeypatch.setattr("confidentai_admin._transport.generation", lambda: of_the_child)
         await asyncio.to_thread(asyncio.run, client.close())

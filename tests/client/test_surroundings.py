@@ -7,6 +7,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from confidentai_admin import AsyncConfidentAI, ConfigurationError
 from confidentai_admin._surroundings import Surroundings, SystemClock, current, replaced
@@ -30,6 +31,11 @@ def _session(**options: Any) -> Callable[[], aiohttp.ClientSession]:
     return lambda: aiohttp.ClientSession(**options)
 
 
+async def _to_elsewhere(request: Any, handler: Callable[[Any], Any]) -> Any:
+    request.url = URL(ELSEWHERE).join(request.url.relative())
+    return await handler(request)
+
+
 WAYS_OUT: dict[str, dict[str, Any]] = {
     "the default": {},
     "a region": {"region": "EU"},
@@ -42,6 +48,10 @@ WAYS_OUT: dict[str, dict[str, Any]] = {
     "a session with the environment's": {
         "base_url": "http://127.0.0.1:9",
         "session_factory": _session(trust_env=True),
+    },
+    "a session's middleware": {
+        "base_url": "http://127.0.0.1:9",
+        "session_factory": _session(middlewares=(_to_elsewhere,)),
     },
 }
 

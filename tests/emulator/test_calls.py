@@ -295,3 +295,28 @@ def test_a_key_that_is_gone_is_masked_all_the_same(emu: Emulator) -> None:
     ask(emu, "POST", "/v1/projects", {"name": key["value"], "description": made["apiKey"]["value"]})
     assert key["value"] not in repr(emu.calls)
     assert made["apiKey"]["value"] not in repr(emu.calls)
+
+
+def test_a_key_from_before_a_reset_is_masked_all_the_same(emu: Emulator) -> None:
+    """A program may still send the value of a key that a reset took away, and it is not recorded then."""
+    values = [
+        ask(emu, "POST", "/v1/organization/api-keys", {"name": "k"}).json["data"]["apiKey"]["value"],
+        ask(emu, "POST", "/v1/projects", {"name": "P"}).json["data"]["apiKey"]["value"],
+    ]
+    for _ in range(2):
+        emu.reset()
+        ask(emu, "POST", "/v1/projects", {"name": values[0], "description": values[1]})
+        (call,) = emu.calls
+        assert call.status == 200
+        assert call.body == {
+            "name": f"{'*' * 15}{values[0][-6:]}",
+            "description": f"{'*' * 15}{values[1][-6:]}",
+        }
+
+
+def test_resets_do_not_make_the_mask_larger(emu: Emulator) -> None:
+    """Each world has the same keys again, and each is looked for once."""
+    known = dict(emu._app._world.key_mask._by_ending)
+    for _ in range(3):
+        emu.reset()
+    assert emu._app._world.key_mask._by_ending == known

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import re
 import threading
+import zlib
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import anyio
@@ -16,9 +18,10 @@ import pytest
 
 from confidentai_admin.emulator import api_keys, operations
 from confidentai_admin.emulator.app import MAX_BODY
+from confidentai_admin.emulator.refusal import Unchanged
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from confidentai_admin.emulator.world import World
 
@@ -231,6 +234,37 @@ async def test_the_message_says_that_a_body_is_not_encoded_as_declared(api: Api)
     assert "as its headers say" in answer.body["error"]
 
 
+@pytest.mark.parametrize("encoding", ["unknown", "gzip, gzip", "x-gzip", "utf-8"])
+async def test_an_unknown_encoding_of_a_body_is_400(api: Api, encoding: str) -> None:
+    """Nobody can say what a body means that is encoded in an unknown way, though it looks like plain JSON."""
+    before = api.state()
+    answer = await api.send("PUT", "/v1/organization", data=b'{"name": "N"}', headers={"Content-Encoding": encoding})
+    assert answer.status == 400
+    assert "in a way that is not known" in answer.body["error"]
+    assert api.state() == before
+
+
+@pytest.mark.parametrize(
+    ("encoding", "encode"),
+    [("identity", bytes), ("gzip", gzip.compress), ("GZIP", gzip.compress), ("deflate", zlib.compress)],
+)
+async def test_a_known_encoding_of_a_body_is_decoded(api: Api, encoding: str, encode: Callable[[bytes], bytes]) -> None:
+    """A body may be compressed, if its headers say so."""
+    data = encode(b'{"name": "N"}')
+    answer = await api.send("PUT", "/v1/organization", data=data, headers={"Content-Encoding": encoding})
+    assert answer.status == 200
+    assert (await api.ok("getOrganization"))["organization"]["name"] == "N"
+
+
+async def test_of_two_keys_the_first_counts(api: Api) -> None:
+    """A header for the key that is there twice is no mistake, and the second one is not looked at."""
+    for first, second, expected in ((api.emu.api_key, "unknown-key", 200), ("unknown-key", api.emu.api_key, 401)):
+        async with wire(api) as (reader, writer):
+            keys = b"".join(b"CONFIDENT_API_KEY: %s\r\n" % key.encode() for key in (first, second))
+            writer.write(b"GET /v1/organization HTTP/1.1\r\nHost: x\r\n" + keys + b"\r\n")
+            assert await answer_on(reader) == expected
+
+
 async def test_a_client_that_expects_100_is_told_to_continue(api: Api) -> None:
     """A client that waits for `100 Continue` gets it, then its answer, and keeps the connection."""
     async with wire(api) as (reader, writer):
@@ -292,7 +326,7 @@ async def test_authentication_and_work_are_one(api: Api) -> None:
         seen.append("key")
         authenticate(world, value)
 
-    def worked(call: operations.Call) -> dict[str, object]:
+    def worked(call: operations.Call) -> dict[str, Any] | Unchanged:
         seen.append("work")
         return work(call)
 
@@ -303,6 +337,18 @@ async def test_authentication_and_work_are_one(api: Api) -> None:
     ):
         await api.ok("updateOrganization", body={"name": "N"})
     assert seen[-4:] == ["in", "key", "work", "out"]
+
+
+async def test_the_rest_of_a_body_is_waited_for_by_the_clock(api: Api) -> None:
+    """After a refusal the rest of the body may come in for 10 s by the clock, and then the connection ends."""
+    async with wire(api) as (reader, writer):
+        writer.write(head(api, b"Content-Length: 5", key="unknown-key") + b"1")
+        assert await answer_on(reader) == 401
+        api.emu.clock.advance(5)
+        writer.write(b"2345" + head(api, b"Content-Length: 5", key="unknown-key") + b"1")
+        assert await answer_on(reader) == 401
+        api.emu.clock.advance(10)
+        assert await asyncio.wait_for(reader.read(), 5) == b""
 
 
 @pytest.mark.parametrize("key", [None, "unknown-key"])
@@ -345,7 +391,15 @@ async def test_an_unexpected_failure_is_500_in_the_envelope(api: Api, caplog: py
     assert "ZeroDivisionError" in caplog.text
 
 
-@pytest.mark.parametrize("sent", [b"NOT HTTP\r\n\r\n", b"GET / HTTP/1.1\r\nX: " + b"x" * 20_000 + b"\r\n\r\n"])
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"NOT HTTP\r\n\r\n",
+        b"GET / HTTP/1.1\r\nX: " + b"x" * 20_000 + b"\r\n\r\n",
+        b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+    ],
+    ids=["words", "a long header", "a long URL"],
+)
 async def test_what_is_not_http_is_answered_in_the_envelope(api: Api, sent: bytes) -> None:
     """Even a request that cannot be parsed gets a 400 in JSON, and the connection is closed."""
     port = int(api.emu.url.rpartition(":")[2])

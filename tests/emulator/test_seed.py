@@ -11,6 +11,7 @@ import pytest
 from confidentai_admin.emulator import Emulator, SeedError
 from confidentai_admin.emulator import seed as seeds
 from confidentai_admin.emulator.clock import Clock
+from confidentai_admin.emulator.key_mask import KeyMask
 from confidentai_admin.emulator.world import World
 
 OWNER = {"email": "o@x.example", "role": "Owner"}
@@ -47,7 +48,7 @@ FULL: dict[str, Any] = {
 
 def build(seed: dict[str, Any], *, plan: str | None = None) -> World:
     """Make a world as `Emulator` does."""
-    return seeds.build(seed, api_key=None, plan=plan, clock=Clock())
+    return seeds.build(seed, api_key=None, plan=plan, clock=Clock(), key_mask=KeyMask())
 
 
 def test_a_seed_describes_everything() -> None:

@@ -42,11 +42,11 @@ from ..operations.faces import opened
 from .chance import Chance, built, just, one_of, sampled, several
 from .operations import NAMES, OPERATIONS, Chooser, Effect, Operation, plain
 from .state import State, differences, look
-from .troubles import OWN_KEY, SHORT_READ, Attempt, Trouble, Verdict, judge, outages, scripts
+from .troubles import OWN_KEY, SHORT_READ, Attempt, Mistyped, Trouble, Verdict, judge, mistyped, outages, scripts
 
 PATIENCE = 30.0  # seconds for making simpler what goes wrong
 WATCHDOG = 5.0  # seconds that nothing here needs
-TOTAL = 60.0  # seconds by the clock that a call may take
+FIRST_BACKOFF = 0.5
 LONGEST_BACKOFF = 8.0
 LONGEST_RETRY_AFTER = 60.0
 BUDGET = 10  # repetitions that a client may make at once
@@ -74,7 +74,8 @@ class Step:
         picks: The calls, one or more.
         troubles: For the first request, the second, and so on.
         on_a_new_client: Whether they are made by a client of their own, and so on a new connection.
-        interrupted_after: Half milliseconds after which the calls are cancelled, or the client is closed under them.
+        interrupted_after: Half milliseconds after which the calls are cancelled, or a client of their own is closed
+            under them.
         is_closed: Whether they end by the client's being closed, and not by being cancelled.
     """
 
@@ -101,14 +102,15 @@ class Outage:
 
 @attrs.frozen
 class Sequence:
-    """A client's limits, the plan of its organization, and the steps."""
+    """A client's limits, the plan of its organization, and the steps; `seed` is what `MODEL_SEED` calls it."""
 
     steps: tuple[Step, ...]
     max_retries: int = 2
     max_connections: int = 20
+    total: float = 60.0  # seconds by the clock that a call may take
     plan: str = "TEAM"
     outage: Outage | None = None
-    seed: bytes = attrs.field(default=b"", repr=False)
+    seed: str = attrs.field(default="", repr=False)
 
 
 # What takes away what another call of the same moment may just have made would need a model of moments.
@@ -126,6 +128,7 @@ _in_an_outage = built(Step, _alone, just(()))
 _limits: dict[str, Chance[Any]] = {
     "max_retries": sampled(2, 2, 1, 0, 4),
     "max_connections": sampled(20, 20, 2, 1),
+    "total": sampled(60.0, 60.0, 600.0),
     "plan": sampled(*["TEAM"] * 7, "FREE"),
 }
 # In an outage, so much can be repeated that the budget for it is used up.
@@ -157,28 +160,43 @@ _likely_write = built(
     built(lambda what, numbers: (Pick(what, numbers),), sampled(*_WRITES), _likely),
     one_of(*[just(())] * 3, scripts),
 )
+_misread = built(
+    Step,
+    built(lambda what, numbers: (Pick(what, numbers),), sampled(*OPERATIONS), _likely),
+    built(lambda choice: (Trouble(Mistyped(choice=choice)),), sampled(*range(1000))),
+)
 _listed = just(Step((Pick("list_policies", (0,)),), ()))
 _listed_in_a_project = just(Step((Pick("list_policies", (1,)),), ()))
 _creative = built(Sequence, several(one_of(*[_told_to_nobody] * 5, _listed, _listed_in_a_project), 8, 8))
 _writing = built(Sequence, several(_likely_write, 8, 8))
+_misreading = built(Sequence, several(_misread, 8, 8))
 
 
 def _sequences(chance: Chance[Step]) -> st.SearchStrategy[Sequence]:
     # One draw and no more: of many, hypothesis would make six times out of seven a variant of what it had before.
-    made = one_of(*[built(Sequence, several(chance, 3, 8), **_limits)] * 7, _stormy, _creative, *[_writing] * 2)
+    made = one_of(
+        *[built(Sequence, several(chance, 3, 8), **_limits)] * 7, _stormy, _creative, *[_writing] * 2, _misreading
+    )
 
     def make(seed: bytes) -> Sequence:
         sequence: Sequence = made(Random(seed))
-        return attrs.evolve(sequence, seed=seed)
+        return attrs.evolve(sequence, seed=seed.hex())
 
     again = os.environ.get("MODEL_SEED")
     if again is not None:
-        return st.builds(make, st.just(bytes.fromhex(again)))
+        plain = {sequence.seed: sequence for sequence in NO_CHANCE}
+        return st.just(plain[again]) if again in plain else st.just(make(bytes.fromhex(again)))
     return st.binary(min_size=8, max_size=8).map(make)
 
 
-sequences = _sequences(one_of(*[_uninterrupted] * 7, _interrupted))
-uninterrupted = _sequences(_uninterrupted)
+def all_sequences() -> st.SearchStrategy[Sequence]:
+    """What is to be played: anything, or what `MODEL_SEED` says."""
+    return _sequences(one_of(*[_uninterrupted] * 5, _interrupted))
+
+
+def uninterrupted_sequences() -> st.SearchStrategy[Sequence]:
+    """The same, of steps that nothing interrupts."""
+    return _sequences(_uninterrupted)
 
 
 def _plainly(*numbers: int, names: str) -> Iterator[Pick]:
@@ -191,8 +209,14 @@ def _each_alone(picks: Iterable[Pick], *troubles: Trouble) -> tuple[Step, ...]:
     return tuple(Step((pick,), troubles) for pick in picks)
 
 
-#: Whatever chance chooses, each operation succeeds once in these, and each creation is done once without an answer.
-NO_CHANCE = (
+_DELETIONS = (
+    *_plainly(names="delete_key revoke_invitation"),
+    *(Pick(name, (where, 2 - where)) for where in (0, 1) for name in ("delete_role", "delete_policy")),
+    *_plainly(names="remove_member"),
+    Pick("delete_project", (0,)),
+    Pick("request_deletion", (0,)),
+)
+_PLAIN = (
     Sequence(
         _each_alone(
             [
@@ -207,30 +231,61 @@ NO_CHANCE = (
                     for given in (1, 0, 2, 0)
                     for each in _plainly(1, 0, 2, 0, given, names="update_role update_policy")
                 ),
-                *_plainly(names="update_project delete_key revoke_invitation"),
-                *(Pick(name, (where, 2 - where)) for where in (0, 1) for name in ("delete_role", "delete_policy")),
-                *_plainly(names="remove_member"),
-                Pick("delete_project", (0,)),
+                *_plainly(names="update_project"),
+                *_DELETIONS,
             ]
         )
     ),
     Sequence(_each_alone(_plainly(names=" ".join(_CREATIONS)), Trouble(faults.Drop(after_work=True)))),
     Sequence(_each_alone(_plainly(names=" ".join(_CREATIONS)), Trouble(faults.Cut(0.9)))),
+    # What is deleted, and asked for again since nobody said so, is gone.
+    Sequence(_each_alone(_DELETIONS, Trouble(faults.Drop(after_work=True)))),
     Sequence(_each_alone([Pick("create_key", (0,))], Trouble(faults.Hang())) * 2),
     Sequence(_each_alone([Pick("create_key", (0,))], Trouble(faults.Hang(after_work=True))) * 2),
-    # The second call of each pair has to wait, and the last one cannot wait so long.
+    # The second call of each pair has to wait: after the longest time that may be, if it has so much time itself.
+    *(
+        Sequence(
+            tuple(
+                step
+                for seconds in (5, 30, 3600)
+                for step in (
+                    *_each_alone([Pick("get_organization", ())], Trouble(faults.Answer(429, retry_after=seconds))),
+                    *_each_alone([Pick("create_key", (0,))]),
+                )
+            ),
+            max_retries=0,
+            total=total,
+        )
+        for total in (60.0, 600.0)
+    ),
+    # Each value of a key with each wrong type.
+    Sequence(tuple(Step((Pick("get_key", (0,)),), (Trouble(Mistyped(choice=choice)),)) for choice in range(12))),
+    # What is cancelled gives back what it took, wherever it was: under way, or waiting for another.
     Sequence(
         tuple(
             step
-            for seconds in (5, 30, 3600)
+            for names, after in (
+                ("get_project", 12),
+                ("create_key", 12),
+                ("get_project create_key", 8),
+                ("create_key", 1),
+            )
             for step in (
-                *_each_alone([Pick("get_organization", ())], Trouble(faults.Answer(429, retry_after=seconds))),
-                *_each_alone([Pick("create_key", (0,))]),
+                Step(
+                    tuple(Pick(name, (0,)) for name in names.split()),
+                    (Trouble(faults.Hang()),),
+                    interrupted_after=after,
+                ),
+                *_each_alone([Pick("list_keys", (0,)), Pick("create_key", (0,))]),
             )
         ),
-        max_retries=0,
+        max_connections=1,
     ),
+    # There is time enough, and it is too long to wait all the same.
+    Sequence(_each_alone([Pick("get_organization", ())], Trouble(faults.Answer(503, retry_after=61))), total=600.0),
 )
+#: Whatever chance chooses, each operation succeeds once in these, and each creation is done once without an answer.
+NO_CHANCE = tuple(attrs.evolve(sequence, seed=f"plain-{number}") for number, sequence in enumerate(_PLAIN, 1))
 
 
 def simpler(sequence: Sequence) -> Iterator[Sequence]:
@@ -250,7 +305,7 @@ def simpler(sequence: Sequence) -> Iterator[Sequence]:
                 without = (*step.troubles[:place], None, *rest) if rest else step.troubles[:place]
                 others.append((attrs.evolve(step, troubles=without),))
         yield from (attrs.evolve(sequence, steps=(*steps[:index], *other, *steps[index + 1 :])) for other in others)
-    usual: dict[str, Any] = {"outage": None, "plan": "TEAM", "max_connections": 20, "max_retries": 2}
+    usual: dict[str, Any] = {"outage": None, "plan": "TEAM", "total": 60.0, "max_connections": 20, "max_retries": 2}
     for name, value in usual.items():
         if getattr(sequence, name) != value:
             yield attrs.evolve(sequence, **{name: value})
@@ -275,6 +330,7 @@ class Tally:
         answered: Successes, by operation.
         done: Writes that the server did.
         lost: Those of them of which the whole answer was lost with the connection.
+        gone: Deletions that were repeated, and found that they had been done.
     """
 
     sequences: int = 0
@@ -292,6 +348,7 @@ class Tally:
     answered: Counter[str] = attrs.Factory(Counter)
     done: Counter[str] = attrs.Factory(Counter)
     lost: Counter[str] = attrs.Factory(Counter)
+    gone: Counter[str] = attrs.Factory(Counter)
     faults: Counter[str] = attrs.Factory(Counter)
 
     def lines(self) -> Iterator[str]:
@@ -305,7 +362,12 @@ class Tally:
             f"broken answers kept: {self.kept}; Retry-After obeyed: {self.obeyed};"
             f" held up after a 429: {self.held}, and not sent: {self.not_sent}"
         )
-        for what, counts in (("answered", self.answered), ("done", self.done), ("done and not told", self.lost)):
+        for what, counts in (
+            ("answered", self.answered),
+            ("done", self.done),
+            ("done and not told", self.lost),
+            ("gone", self.gone),
+        ):
             yield f"{what}: " + ", ".join(f"{name} {n}" for name, n in sorted(counts.items()))
         yield f"writes doubled: {self.doubled}; secrets shown: {self.secrets}"
 
@@ -369,12 +431,16 @@ class _Side:
 
 @attrs.frozen
 class Moment:
-    """When calls began and ended, by the clock, the client's pauses between, and the API's own answers."""
+    """When calls began and ended, by the clock, the client's pauses between, and the API's own answers.
+
+    Of each answer, also whether something in it has a wrong type.
+    """
 
     began: float
     ended: float
     pauses: list[float]
     answers: list[bytes | None]
+    are_mistyped: list[bool]
 
 
 class _Secrets(logging.Handler):
@@ -446,7 +512,7 @@ def play(
         if found is not None:
             violation, sequence = found, candidate
             candidates = simpler(sequence)
-    again = f"To play this one again: MODEL_SEED={sequence.seed.hex()} pytest tests/model/test_sequences.py"
+    again = f"To play this one again: MODEL_SEED={sequence.seed} pytest tests/model/test_sequences.py"
     raise Violation(f"{violation}\n{sequence!r}\n{again}") from violation.__cause__
 
 
@@ -467,10 +533,12 @@ class _Game:
         self.face = face
         self.is_blocking = face is ConfidentAI
         self.sequence = sequence
+        self.total = sequence.total
         self.tally = tally
         self.serials = itertools.count(1)
         self.story: list[str] = []
         self.answers: dict[int, tuple[Entry, bytes]] = {}
+        self.mistyped: set[int] = set()  # the entries of answers in which something has a wrong type
         host, port = emulator.url.removeprefix("http://").split(":")
         self.line = http.client.HTTPConnection(host, int(port), timeout=WATCHDOG)
         emulator.reset()
@@ -506,6 +574,12 @@ class _Game:
 
             def answer() -> Any:
                 response = work()
+                fault = _fault_of(entry.call)
+                if isinstance(fault, Mistyped) and response.status == 200:
+                    own = bytes(response.body)
+                    response.body = mistyped(own, fault.choice)
+                    if response.body != own:
+                        self.mistyped.add(id(entry))
                 self.answers[id(entry)] = (entry, bytes(response.body))
                 return response
 
@@ -523,7 +597,7 @@ class _Game:
                 OWN_KEY,
                 base_url=self.emulator.url,
                 clock=self.emulator.clock,
-                timeout=Timeout(total=TOTAL),
+                timeout=Timeout(total=self.total),
                 max_retries=self.sequence.max_retries,
                 max_connections=self.sequence.max_connections,
             )
@@ -536,7 +610,9 @@ class _Game:
     # Playing:
 
     async def step(self, step: Step, number: int, side: _Side) -> None:
-        if step.on_a_new_client or step.interrupted_after is not None:
+        # Who cancels calls goes on with the same client. A blocking call can only be ended by closing its client.
+        is_last = step.interrupted_after is not None and (step.is_closed or self.is_blocking)
+        if step.on_a_new_client or is_last:
             async with self.client() as client:
                 await self.calls(step, number, _Side(client))
         else:
@@ -565,7 +641,7 @@ class _Game:
         entries = list(log._entries)[known:]
         requests = [entry.call for entry in entries]
         own = [self.answers.get(id(entry), (entry, None))[1] for entry in entries]
-        moment = Moment(began, ended, pauses, own)
+        moment = Moment(began, ended, pauses, own, [id(entry) in self.mistyped for entry in entries])
         for outcome in outcomes:
             self.story.append(f"      {outcome}")
         for request in requests:
@@ -594,7 +670,7 @@ class _Game:
     async def ask(self, step: Step, operations: list[Operation], client: ConfidentAI) -> list[Outcome]:
         view = client
         if step.is_slow:
-            view = client.with_options(timeout=Timeout(connect=5, read=SHORT_READ, total=TOTAL))
+            view = client.with_options(timeout=Timeout(connect=5, read=SHORT_READ, total=self.total))
         tasks = [asyncio.create_task(self.call(operation, view)) for operation in operations]
         if step.interrupted_after is not None:
             await asyncio.wait(tasks, timeout=step.interrupted_after / 2000)
@@ -686,7 +762,10 @@ class _Game:
         self.check_errors(outcomes, before, after)
         self.check_numbers(step, operations, outcomes, requests, details, side)
         self.check_doubles(operations, requests)
-        attempts = [judge(request) for request in requests]
+        attempts = [
+            judge(request, is_mistyped=is_mistyped)
+            for request, is_mistyped in zip(requests, moment.are_mistyped, strict=True)
+        ]
         side.has_met_429 |= any(attempt.status == 429 for attempt in attempts)
         is_alone = len(operations) == 1 and step.interrupted_after is None
         self.check_pauses(step, attempts, outcomes[0] if is_alone and not operations[0].is_walk else None, side, moment)
@@ -759,11 +838,12 @@ class _Game:
             if step.interrupted_after is None:
                 self.require(len(details) == 1, f"one call was recorded {len(details)} times")
             for each in details:
-                self.require(each.elapsed < TOTAL + 1, f"the call took {each.elapsed} s by the clock")
+                self.require(each.elapsed < self.total + 1, f"the call took {each.elapsed} s by the clock")
         side.calls += len(details)
         side.repetitions += sum(max(0, each.attempts - 1) for each in details)
         for operation, outcome in zip(operations, outcomes, strict=True):
-            if isinstance(outcome.error, (RateLimitError, APITimeoutError)) or (operation.is_walk and outcome.error):
+            may_give_up = (RateLimitError, APITimeoutError, _Interrupted)
+            if isinstance(outcome.error, may_give_up) or (operation.is_walk and outcome.error):
                 side.given_up += PAGES * self.sequence.max_retries if operation.is_walk else 1
         allowed = BUDGET + EARNED * side.calls
         self.require(
@@ -800,19 +880,22 @@ class _Game:
         if operation.effect is not Effect.ONCE:
             may_repeat |= {Verdict.FAILED, Verdict.LOST}
         for attempt in attempts[:-1]:
-            self.require(attempt.verdict in may_repeat, f"sent again after {attempt}")
+            is_right = attempt.verdict in may_repeat and attempt.retry_after <= LONGEST_RETRY_AFTER
+            self.require(is_right, f"sent again after {attempt}")
         doubt = [attempt.verdict.leaves_doubt for attempt in attempts]
         self.check_server(operation, requests, doubt, before, after)
+        # Nobody else deletes anything meanwhile, so that it must have been an attempt of its own.
+        is_gone = (
+            operation.is_deletion
+            and any(doubt[:-1])
+            and attempts[-1].verdict is Verdict.REFUSED
+            and attempts[-1].status == 404
+            and attempts[-1].is_enveloped
+        )
         if outcome.error is None:
             self.require(attempts, "a value, and no request")
             last = attempts[-1]
-            is_gone = (
-                operation.is_deletion
-                and any(doubt[:-1])
-                and last.verdict is Verdict.REFUSED
-                and last.status == 404
-                and last.is_enveloped
-            )
+            self.tally.gone[operation.name] += is_gone
             self.require(last.verdict is Verdict.FINE or is_gone, f"a value after {last}")
             expected = [operation.answer(before, after)]
             if any(doubt[:-1]) and operation.effect is Effect.REPEATABLE:
@@ -824,7 +907,8 @@ class _Game:
             return
         error = outcome.error
         assert isinstance(error, ConfidentAIError)
-        if isinstance(error, APITimeoutError) and details.elapsed > TOTAL - 2:
+        self.require(not is_gone, f"a deletion that an attempt before did is an error: {error}")
+        if isinstance(error, APITimeoutError) and details.elapsed > self.total - 2:
             # The last request may have been given up before it was sent, or after it came.
             may_forget = operation.effect is Effect.READ or not any(doubt[:-1])
             self.require(error.outcome_unknown or may_forget, "an unknown outcome was forgotten")
@@ -855,7 +939,7 @@ class _Game:
             and details.attempts <= self.sequence.max_retries
             and side.repetitions + side.given_up + 1 <= BUDGET
             and last.retry_after <= LONGEST_RETRY_AFTER
-            and details.elapsed + max(LONGEST_BACKOFF, last.retry_after) + 1 < TOTAL
+            and details.elapsed + max(LONGEST_BACKOFF, last.retry_after) + 1 < self.total
         )
         self.require(not could_repeat, f"given up after {last}, although it could be sent again")
 
@@ -929,6 +1013,8 @@ class _Game:
         self, step: Step, attempts: list[Attempt], alone: Outcome | None, side: _Side, moment: Moment
     ) -> None:
         """Whether the client waited as long as the server asked it to: this call, and the next one after a 429."""
+        longest = max(moment.pauses, default=0.0)
+        self.require(longest <= LONGEST_RETRY_AFTER + FIRST_BACKOFF, f"a pause of {longest} s")
         left = side.until - moment.began
         pauses = iter(moment.pauses)
         if alone is not None and left > MARGIN:
@@ -940,7 +1026,7 @@ class _Game:
                 self.require(isinstance(alone.error, RateLimitError), f"all were to wait {left} s, and {alone}")
         if alone is not None and isinstance(alone.error, RateLimitError) and not attempts:
             most = side.until_at_most - moment.began
-            self.require(most > TOTAL - 2, f"not sent, and at most {most} s were to be waited for: {alone}")
+            self.require(most > self.total - 2, f"not sent, and at most {most} s were to be waited for: {alone}")
             self.tally.not_sent += 1
         if alone is not None and not step.is_slow:
             for attempt in attempts[:-1]:
@@ -969,14 +1055,14 @@ class _Game:
         """
         if len(operations) > 1 or operations[0].is_walk:
             for each in details:
-                allowed = TOTAL + sum(moment.pauses) + MARGIN
+                allowed = self.total + sum(moment.pauses) + MARGIN
                 self.require(each.elapsed < min(allowed, self.longest(operations)), f"a call took {each.elapsed} s")
         if not any(operation.is_walk for operation in operations):
             took = moment.ended - moment.began
             self.require(took < self.longest(operations), f"the calls took {took} s by the clock")
 
     def longest(self, operations: list[Operation]) -> float:
-        return sum(TOTAL * (PAGES if operation.is_walk else 1) for operation in operations) + MARGIN
+        return sum(self.total * (PAGES if operation.is_walk else 1) for operation in operations) + MARGIN
 
     def check_walk(
         self, operation: Operation, outcome: Outcome, attempts: list[Attempt], side: _Side, before: State
@@ -985,6 +1071,8 @@ class _Game:
         refusals = self.refusals(operation, before)
         if outcome.error is None:
             self.require(not refusals, f"a list, where the rules refuse by {refusals}")
+            unreadable = [attempt for attempt in attempts if attempt.verdict is Verdict.UNREADABLE]
+            self.require(not unreadable, f"a list after {unreadable}")
             expected = operation.answer(before, before)
             self.require(plain(outcome.value) == expected, f"{plain(outcome.value)!r} is not {expected!r}")
             return
