@@ -100,7 +100,7 @@ class _Call(Generic[T]):
             self._pending.acquire(timeout=timeout)
 
     def hand_over(self, interruption: BaseException) -> None:
-        """Let what interrupted the wait carry what the call had done by then: it may hold a secret."""
+        """Let what ended the call early carry what it had done by then: it may hold a secret."""
         if not self._is_over:
             return
         for note in getattr(self._error, "__notes__", ()):
@@ -115,9 +115,9 @@ class _Call(Generic[T]):
             return self._value
         try:
             if isinstance(error, asyncio.CancelledError):
-                raise APIConnectionError(
-                    "the client was closed while the call was under way", outcome_unknown=True
-                ) from None
+                closed = APIConnectionError("the client was closed while the call was under way", outcome_unknown=True)
+                self.hand_over(closed)
+                raise closed from None
             raise error
         finally:
             del error, self  # the traceback refers to this frame

@@ -15,6 +15,7 @@ import pytest
 from confidentai_admin import APIConnectionError, ConfidentAI, ConfigurationError, InternalServerError, Timeout
 from confidentai_admin._portal import Portal, _Call
 from confidentai_admin.emulator import Emulator
+from confidentai_admin.errors import attach_partial
 
 from .scripted_server import answer, scripted_server
 from .wire_data import ORGANIZATION
@@ -257,6 +258,32 @@ def test_closing_ends_a_call_that_waits_to_be_repeated(monkeypatch: pytest.Monke
             call.result(5)
     assert caught.value.operation == "listProjects"
     assert not caught.value.outcome_unknown
+
+
+def test_closing_loses_nothing_of_what_a_call_had_done() -> None:
+    """A call that can only be cancelled at the end is an error that carries what the call had done before."""
+    has_begun = threading.Event()
+
+    async def close() -> None:
+        """Nothing is to be closed."""
+
+    async def work() -> None:
+        has_begun.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError as error:
+            attach_partial(error, "half of it")
+            raise
+
+    portal = Portal(close)
+    with ThreadPoolExecutor() as pool:
+        call = pool.submit(portal.call, work)
+        has_begun.wait()
+        portal.close()
+        with pytest.raises(APIConnectionError) as caught:
+            call.result()
+    assert caught.value.outcome_unknown
+    assert caught.value.partial == "half of it"
 
 
 def test_a_view_shares_the_connections_and_closes_nothing() -> None:
