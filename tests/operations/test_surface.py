@@ -33,7 +33,26 @@ ANOTHER_WAY = {
 }
 
 #: The public methods that are a job of several operations, and all the operations that they may call.
-JOBS: dict[str, set[str]] = {}
+JOBS: dict[str, set[str]] = {
+    "organization.invitations.ensure": {
+        "listMembers",
+        "listInvitations",
+        "listRoles",
+        "createInvitations",
+        "updateMemberRole",
+        "resendInvitation",
+        "deleteInvitation",
+    },
+    "project.invitations.ensure": {
+        "listProjectMembers",
+        "listProjectInvitations",
+        "listProjectRoles",
+        "createProjectInvitations",
+        "updateProjectMemberRole",
+        "resendProjectInvitation",
+        "deleteProjectInvitation",
+    },
+}
 
 FULL_CASES = [case for case in CASES if not case.variant]
 
