@@ -493,15 +493,13 @@ class _Job:
             else:
                 row.end(Happened.NOTHING, found, "somebody else saw to it in the meantime")
         elif found.id == row.earlier_id:
-            if row.error is None:
-                row.fail(UnexpectedStateError(f"the server answered that it is done, but {self._difference(found)}"))
+            if row.error is None or row.is_revoked:
+                row.is_revoked, row.result = False, found
+                row.fail(UnexpectedStateError("the server answered that the earlier invitation is gone, and lists it"))
         elif found.id == row.made_id and _is_pending(found):
-            row.fail(UnexpectedStateError(f"the server made the invitation, but {self._difference(found)}"))
+            row.fail(UnexpectedStateError(f"the server made the invitation, but {self._asked.difference(found)}"))
         else:
-            row.end(Happened.LEFT_ALONE, found, f"{self._difference(found)}, which came about in the meantime")
-
-    def _difference(self, found: Invitation | Member) -> str:
-        return self._asked.difference(found)
+            row.end(Happened.LEFT_ALONE, found, f"{self._asked.difference(found)}, which came about in the meantime")
 
     def _report(self) -> Onboarding:
         stopped_by = self._stopped_by
