@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from .._async import invitations as _core
 from .._portal import Portal
-from ..models import DeletionResult, OrganizationInvitation, ProjectInvitation
+from ..models import DeletionResult, Onboarding, OrganizationInvitation, ProjectInvitation
 
 
 class OrganizationInvitations:
@@ -87,6 +87,60 @@ class OrganizationInvitations:
             NotFoundError: There is no such invitation.
         """
         return self._portal.call(self._core.revoke, invitation_id)
+
+    def ensure(
+        self,
+        emails: Iterable[str],
+        *,
+        role: str | None = None,
+        update_members: bool = False,
+        resend: bool = False,
+        replace: bool = False,
+    ) -> Onboarding:
+        """See to it that people are members of the organization, or invited to it. Doing it again does nothing more.
+
+        All members and invitations are read first, and only who is neither is invited. What is not as asked for is left
+        alone and reported, unless an option says otherwise. What the server did is read back: an outcome says what was
+        seen, and not what was answered.
+
+        An address that is none, or that the server refuses, fails for itself. An error that concerns everybody (the
+        key, the plan, no connection) stops the job: the report says so in ``stopped_by``, and nothing is raised. After
+        an unknown outcome it looks who is invited, and invites the others once more. Only sending an e-mail again is
+        never tried twice.
+
+        Endpoints: ``GET /v1/organization/members``, ``GET /v1/organization/invitations``,
+        ``GET /v1/organization/roles``, ``POST /v1/organization/invitations``,
+        ``PUT /v1/organization/members/{userId}``,
+        ``PUT /v1/organization/invitations/{invitationId}`` and
+        ``DELETE /v1/organization/invitations/{invitationId}``.
+
+        Args:
+            emails: The addresses, any number: with none, there is no request. Blanks around an address are left out,
+                and addresses are compared without case.
+            role: The role that all of them are to have, by id or by its exact name; not that of ``Owner``. Default:
+                whatever role members and the invited have, and ``Member`` for who is invited now.
+            update_members: Whether members with another role get this one. The Owner never does.
+            resend: Whether the e-mails of pending invitations are sent again, each time that this is called.
+            replace: Whether an invitation with another role, or one that was declined, is revoked and made anew. They
+                are replaced one at a time, after all others were invited.
+
+        Returns:
+            An outcome for each address, in order: ``NOTHING``, ``INVITED``, ``UPDATED``, ``RESENT``, ``REINVITED``,
+            ``LEFT_ALONE``, ``DUPLICATE``, ``FAILED`` or ``NOT_TRIED``. Its ``raise_for_failures()`` makes an error of
+            those that failed.
+
+        Raises:
+            AmbiguousMatchError: Several roles are meant, such as one of this id and another of this name.
+            UnexpectedStateError: There is no such role, or it is that of the Owner. Nothing was written.
+            ConfigurationError: The client is read-only.
+            ConfidentAIError: Reading failed, at the beginning or at the end. At the end, ``partial`` is the report as
+                far as the answers tell, as it is on a cancellation.
+            TypeError: ``emails`` is one string or has something else in it, or another argument is of the wrong type.
+            ValueError: ``role`` is empty.
+        """
+        return self._portal.call(
+            self._core.ensure, emails, role=role, update_members=update_members, resend=resend, replace=replace
+        )
 
 
 class ProjectInvitations:
@@ -167,3 +221,58 @@ class ProjectInvitations:
             NotFoundError: There is no such project or no such invitation.
         """
         return self._portal.call(self._core.revoke, invitation_id)
+
+    def ensure(
+        self,
+        emails: Iterable[str],
+        *,
+        role: str | None = None,
+        update_members: bool = False,
+        resend: bool = False,
+        replace: bool = False,
+    ) -> Onboarding:
+        """See to it that people are members of the project, or invited to it. Doing it again does nothing more.
+
+        All members and invitations are read first, and only who is neither is invited. What is not as asked for is left
+        alone and reported, unless an option says otherwise. What the server did is read back: an outcome says what was
+        seen, and not what was answered.
+
+        An address that is none, or that the server refuses, fails for itself. An error that concerns everybody (the
+        key, the plan, no connection) stops the job: the report says so in ``stopped_by``, and nothing is raised. After
+        an unknown outcome it looks who is invited, and invites the others once more. Only sending an e-mail again is
+        never tried twice.
+
+        Endpoints: ``GET /v1/projects/{projectId}/members``, ``GET /v1/projects/{projectId}/invitations``,
+        ``GET /v1/projects/{projectId}/roles``, ``POST /v1/projects/{projectId}/invitations``,
+        ``PUT /v1/projects/{projectId}/members/{userId}``,
+        ``PUT /v1/projects/{projectId}/invitations/{invitationId}`` and
+        ``DELETE /v1/projects/{projectId}/invitations/{invitationId}``.
+
+        Args:
+            emails: The addresses, any number: with none, there is no request. Blanks around an address are left out,
+                and addresses are compared without case.
+            role: The role that all of them are to have, by id or by its exact name; not that of ``Owner``. Default:
+                whatever role members and the invited have, and ``Member`` for who is invited now.
+            update_members: Whether members with another role get this one. The Owner never does.
+            resend: Whether the e-mails of pending invitations are sent again, each time that this is called.
+            replace: Whether an invitation with another role, or one that was declined, is revoked and made anew. They
+                are replaced one at a time, after all others were invited.
+
+        Returns:
+            An outcome for each address, in order: ``NOTHING``, ``INVITED``, ``UPDATED``, ``RESENT``, ``REINVITED``,
+            ``LEFT_ALONE``, ``DUPLICATE``, ``FAILED`` or ``NOT_TRIED``. Its ``raise_for_failures()`` makes an error of
+            those that failed.
+
+        Raises:
+            AmbiguousMatchError: Several roles are meant, such as one of this id and another of this name.
+            UnexpectedStateError: There is no such role, or it is that of the Owner. Nothing was written.
+            ConfigurationError: The client is read-only.
+            NotFoundError: There is no such project.
+            ConfidentAIError: Reading failed, at the beginning or at the end. At the end, ``partial`` is the report as
+                far as the answers tell, as it is on a cancellation.
+            TypeError: ``emails`` is one string or has something else in it, or another argument is of the wrong type.
+            ValueError: ``role`` is empty.
+        """
+        return self._portal.call(
+            self._core.ensure, emails, role=role, update_members=update_members, resend=resend, replace=replace
+        )

@@ -93,6 +93,24 @@ JOBS: dict[str, set[str]] = {
     "organization.api_keys.retire": {name.format("Organization") for name in _KEY_RETIREMENT},
     "project.api_keys.rotate": {name.format("Project") for name in _KEY_ROTATION},
     "project.api_keys.retire": {name.format("Project") for name in _KEY_RETIREMENT},
+    "organization.invitations.ensure": {
+        "listMembers",
+        "listInvitations",
+        "listRoles",
+        "createInvitations",
+        "updateMemberRole",
+        "resendInvitation",
+        "deleteInvitation",
+    },
+    "project.invitations.ensure": {
+        "listProjectMembers",
+        "listProjectInvitations",
+        "listProjectRoles",
+        "createProjectInvitations",
+        "updateProjectMemberRole",
+        "resendProjectInvitation",
+        "deleteProjectInvitation",
+    },
 }
 
 FULL_CASES = [case for case in CASES if not case.variant]

@@ -23,6 +23,8 @@ from confidentai_admin import (
     GovernancePolicyUnassignmentResult,
     Holding,
     NamedRef,
+    Onboarding,
+    OrganizationInvitation,
     OrganizationMember,
     Page,
     Project,
@@ -57,6 +59,11 @@ async def provision(client: AsyncConfidentAI, tenant: str) -> str:
     assert_type(key, ApiKey)
     assert_type(await project.get(), Project)
     assert_type(await project.invitations.create(["a@example.com"]), list[ProjectInvitation])
+    onboarding = await project.invitations.ensure(["a@example.com"], role="Manager", replace=True)
+    assert_type(onboarding, Onboarding)
+    assert_type(
+        onboarding[0].result, OrganizationInvitation | ProjectInvitation | OrganizationMember | ProjectMember | None
+    )
     assert_type(project.members.iter(), AsyncPageIterator[ProjectMember])
     return key.value
 

@@ -29,6 +29,7 @@ from confidentai_admin import (
     Member,
     NamedRef,
     NotGiven,
+    Onboarding,
     Organization,
     OrganizationClient,
     OrganizationInvitation,
@@ -124,6 +125,14 @@ def main() -> None:
         invitations = organization.invitations.create(("a@example.com",), role_id="id")
         assert_type(invitations, list[OrganizationInvitation])
         assert_type(invitations[0].status, InvitationStatus | str)
+        onboarding = organization.invitations.ensure({"a@example.com"}, update_members=True, resend=True)
+        assert_type(onboarding, Onboarding)
+        assert_type(onboarding.counts, dict[Happened, int])
+        assert_type(onboarding.stopped_by, Exception | None)
+        for outcome in onboarding:
+            assert_type(outcome.item, str)
+            assert_type(outcome.happened, Happened)
+        onboarding.raise_for_failures()
         assert_type(organization.iam.permissions.list(), list[Permission])
         assert_type(organization.iam.policies.list(), list[Policy])
         assert_type(organization.governance.policies.list(), list[GovernancePolicy])
@@ -154,4 +163,5 @@ def main() -> None:
         client.projects.find("name").id  # type: ignore[union-attr]  # noqa: B018
         created.project.name = "x"  # type: ignore[misc]
         created.api_key.value  # type: ignore[union-attr]  # noqa: B018
+        organization.invitations.ensure(["a@example.com"], role=7)  # type: ignore[arg-type]
         project.update(description=NOT_GIVEN)  # type: ignore[arg-type]
