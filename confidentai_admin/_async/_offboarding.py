@@ -23,7 +23,7 @@ from ..models import (
 )
 from ._many import Job
 from ._matching import address_key, only
-from ._ownership import OWNER, role_of
+from ._ownership import is_owner
 from .organization import AsyncOrganizationClient
 from .projects import AsyncProjectClient, AsyncProjects
 
@@ -165,9 +165,7 @@ class _Person:
             if project is None:
                 self._user_id = member.id
             holdings.append(Holding(HoldingKind.MEMBERSHIP, project, member.id))
-            role = role_of(member)
-            # No other role can have this name. Where it is transferred, it is compared by its id.
-            if role is not None and role.name == OWNER:
+            if is_owner(member):
                 holdings.append(Holding(HoldingKind.OWNERSHIP, project, member.id))
         return _Place(project, members, holdings)
 

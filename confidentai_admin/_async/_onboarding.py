@@ -15,15 +15,13 @@ from ..models import (
     Invitation,
     InvitationStatus,
     Member,
-    NamedRef,
     Onboarding,
     OrganizationInvitation,
-    OrganizationMember,
-    OrganizationRole,
     Outcome,
     Role,
 )
 from ._matching import address_key, resolve, text
+from ._ownership import OWNER, is_owner, is_system_role, role_of
 
 _BATCH = 50  # addresses in one request
 _LONGEST_ADDRESS = 254  # characters
@@ -181,15 +179,6 @@ def _is_pending(found: Invitation | Member) -> bool:
     return not isinstance(found, Member) and found.status == InvitationStatus.PENDING
 
 
-def _role_of(member: Member) -> NamedRef | None:
-    return member.organization_role if isinstance(member, OrganizationMember) else member.project_role
-
-
-def _is_system_role(role: Role, name: str) -> bool:
-    own_scope = role.organization_id if isinstance(role, OrganizationRole) else role.project_id
-    return own_scope is None and role.name == name
-
-
 @attrs.frozen
 class _Asked:
     """The role that was asked for, or none, and the others to compare with."""
@@ -207,16 +196,16 @@ class _Asked:
             UnexpectedStateError: There is none, or it is that of the Owner.
         """
         role = resolve(roles, name_or_id, "role")
-        if _is_system_role(role, "Owner"):
+        if is_system_role(role, OWNER):
             raise UnexpectedStateError(
                 "nobody can be invited as Owner: invite with another role, and then see members.transfer_ownership"
             )
-        default_id = next((each.id for each in roles if _is_system_role(each, "Member")), None)
+        default_id = next((each.id for each in roles if is_system_role(each, "Member")), None)
         return cls(role.id, default_id, {each.id: each.name for each in roles})
 
     def _role_id_of(self, found: Invitation | Member) -> str | None:
         if isinstance(found, Member):
-            role = _role_of(found)
+            role = role_of(found)
             return None if role is None else role.id
         named = found.organization_role_id if isinstance(found, OrganizationInvitation) else found.project_role_id
         return named or self.default_id
@@ -284,10 +273,10 @@ class _Job:
 
     def _plan_member(self, row: _Row, member: Member, *, update_members: bool) -> None:
         row.earlier_id = member.id
-        role, role_id = _role_of(member), self._asked.role_id
+        role_id = self._asked.role_id
         if role_id is None or self._asked.fits(member):
             row.end(Happened.NOTHING, member)
-        elif role is not None and role.name == "Owner":  # a name that no other role can have
+        elif is_owner(member):
             why = "this is the Owner, whose role only members.transfer_ownership takes away"
             row.end(Happened.LEFT_ALONE, member, why)
         elif update_members:

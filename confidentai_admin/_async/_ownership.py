@@ -41,6 +41,18 @@ def role_of(member: OrganizationMember | ProjectMember) -> NamedRef | None:
     return member.organization_role if isinstance(member, OrganizationMember) else member.project_role
 
 
+def is_owner(member: OrganizationMember | ProjectMember) -> bool:
+    """Whether a member has the role of that name. Where it is transferred, it is compared by its id."""
+    role = role_of(member)
+    return role is not None and role.name == OWNER
+
+
+def is_system_role(role: OrganizationRole | ProjectRole, name: str) -> bool:
+    """Whether a role is the system's of this name, such as Owner or Member."""
+    own_scope = role.organization_id if isinstance(role, OrganizationRole) else role.project_id
+    return own_scope is None and role.name == name
+
+
 async def transfer_ownership(
     members: Members[MemberT], roles: Roles, scope: str, user_id: str, expect_current: str | None
 ) -> MemberT:
@@ -51,7 +63,7 @@ async def transfer_ownership(
         UnexpectedStateError: Somebody else is the Owner, or the user is no member.
     """
     owner_role = only(
-        [role for role in await roles.list() if role.name == OWNER and _is_of_the_system(role)],
+        [role for role in await roles.list() if is_system_role(role, OWNER)],
         f"the system role {OWNER!r} of the {scope}",
     )
     if owner_role is None:
@@ -97,10 +109,6 @@ async def _settled(
         return owner
     add_note(error, f"Afterwards, {_name(owner)} was listed as the Owner of the {scope}.")
     raise error
-
-
-def _is_of_the_system(role: OrganizationRole | ProjectRole) -> bool:
-    return (role.organization_id if isinstance(role, OrganizationRole) else role.project_id) is None
 
 
 def _has(member: OrganizationMember | ProjectMember, role_id: str) -> bool:

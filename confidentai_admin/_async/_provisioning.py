@@ -20,6 +20,7 @@ from ..models import (
 )
 from ._key_names import is_called
 from ._matching import address_key, find_address, find_named, resolve, text
+from ._ownership import is_owner
 from .governance import AsyncGovernancePolicies
 from .members import AsyncOrganizationMembers
 
@@ -169,7 +170,7 @@ class Provisioning:
         if work.owner is None or work.project is None:
             return None
         members = [member async for member in self._open(work.project.id).members.iter()]
-        current = next((m for m in members if m.project_role is not None and m.project_role.name == "Owner"), None)
+        current = next((member for member in members if is_owner(member)), None)
         key = address_key(work.owner.email)
         if current is not None and address_key(current.email) == key:
             return None
