@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -13,11 +14,13 @@ from typing_extensions import assert_type
 from confidentai_admin import (
     ApiKey,
     AsyncConfidentAI,
+    AsyncKeyRotation,
     AsyncOrganizationClient,
     AsyncPageIterator,
     AsyncProjectClient,
     ConfidentAIError,
     CreatedProject,
+    DeletionResult,
     DesiredProject,
     EnsuredProject,
     GovernancePolicyUnassignmentResult,
@@ -66,6 +69,18 @@ async def provision(client: AsyncConfidentAI, tenant: str) -> str:
     )
     assert_type(project.members.iter(), AsyncPageIterator[ProjectMember])
     return key.value
+
+
+async def rotate(client: AsyncConfidentAI, project_id: str, vault: dict[str, str]) -> list[int]:
+    api_keys = client.project(project_id).api_keys
+    async with api_keys.rotate(7, name="service", retire="keep") as rotation:
+        assert_type(rotation, AsyncKeyRotation)
+        assert_type(rotation.new_key, ApiKey)
+        vault["service"] = rotation.new_key.value
+    await rotation.retire(delete=True)
+    await rotation.discard()
+    assert_type(await api_keys.retire(7, unused_for=datetime.timedelta(hours=24)), ApiKey | DeletionResult)
+    return rotation.unfinished
 
 
 async def members(client: AsyncConfidentAI) -> list[OrganizationMember]:
@@ -121,4 +136,6 @@ async def mistakes(client: AsyncConfidentAI) -> None:
         pass
     await client.project("id").members.transfer_ownership("id")  # type: ignore[call-arg]
     with client:  # type: ignore[attr-defined]
+        pass
+    with client.organization().api_keys.rotate(7):  # type: ignore[attr-defined]
         pass
