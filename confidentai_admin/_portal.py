@@ -24,7 +24,7 @@ import anyio.to_thread
 
 from . import _deprecation
 from ._fork import generation
-from .errors import APIConnectionError, ConfidentAIError, ConfigurationError, attach_partial
+from .errors import APIConnectionError, ConfidentAIError, ConfigurationError, add_note, attach_partial
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -103,6 +103,8 @@ class _Call(Generic[T]):
         """Let what interrupted the wait carry what the call had done by then: it may hold a secret."""
         if not self._is_over:
             return
+        for note in getattr(self._error, "__notes__", ()):
+            add_note(interruption, note)
         done = self._value if self._error is None else getattr(self._error, "partial", None)
         if done is not None:
             attach_partial(interruption, done)

@@ -443,6 +443,30 @@ async def _read_into(body: _Received, response: ClientResponse, longest: int) ->
     return True
 
 
+def _headers(api_key: SecretText) -> dict[str, str]:
+    return {
+        "CONFIDENT_API_KEY": api_key,
+        "X-Confident-SDK-Version": f"confidentai-admin-python/{__version__}",
+        "User-Agent": f"confidentai-admin-python/{__version__} aiohttp/{aiohttp.__version__}",
+        "Accept": "application/json",
+    }
+
+
+def _without_key(content: _Received, key: SecretText) -> bytes:
+    """An answer in which the client's own key is masked, should the server have repeated it in a message."""
+    if len(key) < _SHORTEST_KEY:
+        return bytes(content)
+    masked = content.replace(key.encode(), _MASK.encode())
+    quoted = json.dumps(key)[1:-1]
+    return bytes(masked if quoted == key else masked.replace(quoted.encode(), _MASK.encode()))
+
+
+def _headers_without_key(headers: Mapping[str, str], key: SecretText) -> Mapping[str, str]:
+    if len(key) < _SHORTEST_KEY or not any(key in value for value in headers.values()):
+        return headers
+    return CIMultiDict((name, value.replace(key, _MASK)) for name, value in headers.items())
+
+
 def _is_gone(outcome: Answer | _Failure) -> bool:
     """Whether the API itself, and not a gateway, says that there is nothing (any more)."""
     return isinstance(outcome, Answer) and outcome.status == 404 and outcome.is_enveloped
@@ -535,7 +559,7 @@ class Transport:
         Raises:
             ConfidentAIError: Whatever went wrong; ``outcome_unknown`` counts all attempts.
         """
-        self._refuse(call)
+        self.refuse(call)
         body = None if call.body is NOT_GIVEN else encode(call.body)
         url = URL(f"{self.settings.base_url}{call.path}{call.query}", encoded=True)
         progress = _Progress()
@@ -548,8 +572,8 @@ class Transport:
                 for recording in open_recordings:
                     recording.calls.append(details)
 
-    def _refuse(self, call: Call) -> None:
-        """Raise an error if this call may not be made."""
+    def refuse(self, call: Call) -> None:
+        """Raise a ``ConfigurationError`` if this call may not be made."""
         if self.read_only and call.effect is not Effect.READ:
             raise _read_only(**call.place)
         if _surroundings.current().only_this_machine and not is_loopback(self.settings.base_url):
@@ -573,6 +597,7 @@ class Transport:
         retries = 0
         error: ConfidentAIError | None = None
         while True:
+            api_key = self.settings.api_key
             try:
                 outcome = await self._attempt(call, url, body, progress, deadline)
             except ConfigurationError:
@@ -583,6 +608,9 @@ class Transport:
             if isinstance(outcome, Answer):
                 progress.answer = outcome
                 self._hear_of_deprecation(outcome, call)
+                if outcome.status == 401 and self.settings.api_key != api_key:
+                    _log(logging.INFO, "%s: the API key was replaced meanwhile; sent again", call.operation)
+                    continue
                 if fate is Fate.DONE:
                     self._slowdown.hear(self.clock.monotonic(), None)
                     result = read_success(outcome, call, returns, key)
@@ -686,12 +714,13 @@ class Transport:
             return self._not_sent("it was not this call's turn")
         progress.attempts += 1
         login = self.pool.options.proxy_login
+        api_key = self.settings.api_key  # by the time of the answer, it may be another one
         try:
             async with session.request(
                 call.method,
                 url,
                 # A proxy reads the request itself, or else only the one for a tunnel: through that, nothing is for it.
-                headers={**self._headers(), **(login if url.scheme == "http" else {})},
+                headers={**_headers(api_key), **(login if url.scheme == "http" else {})},
                 proxy_headers=login or None,
                 data=payload,
                 allow_redirects=False,
@@ -712,7 +741,7 @@ class Transport:
                     _stay_here,
                 ),
             ) as response:
-                status, headers = response.status, self._headers_without_key(response.headers)
+                status, headers = response.status, _headers_without_key(response.headers, api_key)
                 # aiohttp's own limit ends with its hold on the connection, which is not always the end of the answer.
                 limit = asyncio.get_running_loop().call_later(
                     deadline - self.clock.monotonic(), response.content.set_exception, asyncio.TimeoutError()
@@ -733,7 +762,7 @@ class Transport:
             outcome: Answer | _Failure = failure
         else:
             if is_whole:
-                outcome = Answer.of(status, headers, self._without_key(content))
+                outcome = Answer.of(status, headers, _without_key(content, api_key))
             else:
                 message = f"the answer is longer than {self.max_response_bytes} bytes (max_response_bytes)"
                 kept = None if call.effect is Effect.READ else ResponseBody(content)
@@ -748,29 +777,6 @@ class Transport:
             self.clock.monotonic() - began,
         )
         return outcome
-
-    def _without_key(self, content: _Received) -> bytes:
-        """An answer in which the client's own key is masked, should the server have repeated it in a message."""
-        key = self.settings.api_key
-        if len(key) < _SHORTEST_KEY:
-            return bytes(content)
-        masked = content.replace(key.encode(), _MASK.encode())
-        quoted = json.dumps(key)[1:-1]
-        return bytes(masked if quoted == key else masked.replace(quoted.encode(), _MASK.encode()))
-
-    def _headers_without_key(self, headers: Mapping[str, str]) -> Mapping[str, str]:
-        key = self.settings.api_key
-        if len(key) < _SHORTEST_KEY or not any(key in value for value in headers.values()):
-            return headers
-        return CIMultiDict((name, value.replace(key, _MASK)) for name, value in headers.items())
-
-    def _headers(self) -> dict[str, str]:
-        return {
-            "CONFIDENT_API_KEY": self.settings.api_key,
-            "X-Confident-SDK-Version": f"confidentai-admin-python/{__version__}",
-            "User-Agent": f"confidentai-admin-python/{__version__} aiohttp/{aiohttp.__version__}",
-            "Accept": "application/json",
-        }
 
     def _hear_of_deprecation(self, answer: Answer, call: Call) -> None:
         message = answer.deprecation

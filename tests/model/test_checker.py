@@ -55,7 +55,7 @@ def repeats_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def shows_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Transport, "_without_key", lambda self, content: bytes(content))
+    monkeypatch.setattr(_transport, "_without_key", lambda content, key: bytes(content))
 
 
 def deletes_what_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
