@@ -123,6 +123,130 @@ def test_a_new_method_needs_no_more_than_a_run(folders: tuple[Path, Path]) -> No
     )
 
 
+def test_a_context_manager_needs_no_more_than_a_run(folders: tuple[Path, Path]) -> None:
+    """What is for `async with` in the core is for `with` in the facade, and the method that gives it wraps it."""
+    core, facade = folders
+    (core / "visits.py").write_text(
+        textwrap.dedent('''\
+        """Visits."""
+
+        from __future__ import annotations
+
+        from types import TracebackType
+
+        from ..models import ApiKey
+
+
+        class AsyncVisit:
+            """A visit: ``async with places.visit() as visit:``."""
+
+            def __init__(self, length: int) -> None:
+                self._length = length
+
+            async def __aenter__(self) -> AsyncVisit:
+                return self
+
+            async def __aexit__(
+                self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+            ) -> None:
+                await self.leave()
+
+            @property
+            def key(self) -> ApiKey:
+                """The key of the house."""
+                raise NotImplementedError
+
+            async def leave(self) -> None:
+                """Leave: ``await visit.leave()``."""
+
+
+        class AsyncPlaces:
+            """Places."""
+
+            def visit(self, length: int = 1) -> AsyncVisit:
+                """Visit one."""
+                return AsyncVisit(length)
+        ''')
+    )
+    assert _run(folders) == 0
+    assert (
+        (facade / "visits.py")
+        .read_text()
+        .endswith(
+            textwrap.dedent('''\
+        from __future__ import annotations
+
+        from types import TracebackType
+
+        from .._async import visits as _core
+        from .._portal import Portal
+        from ..models import ApiKey
+
+
+        class Visit:
+            """A visit: ``with places.visit() as visit:``."""
+
+            def __init__(self, core: _core.AsyncVisit, portal: Portal) -> None:
+                self._core = core
+                self._portal = portal
+
+            def __enter__(self) -> Visit:
+                self._portal.call(self._core.__aenter__)
+                return self
+
+            def __exit__(
+                self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+            ) -> None:
+                self._portal.call(self._core.__aexit__, kind, error, traceback)
+
+            @property
+            def key(self) -> ApiKey:
+                """The key of the house."""
+                return self._core.key
+
+            def leave(self) -> None:
+                """Leave: ``visit.leave()``."""
+                return self._portal.call(self._core.leave)
+
+
+        class Places:
+            """Places."""
+
+            def __init__(self, core: _core.AsyncPlaces, portal: Portal) -> None:
+                self._core = core
+                self._portal = portal
+
+            def visit(self, length: int = 1) -> Visit:
+                """Visit one."""
+                return Visit(self._core.visit(length), self._portal)
+        ''')
+        )
+    )
+
+
+@pytest.mark.parametrize("default", ["", " | None = None"], ids=["required", "optional"])
+def test_a_users_function_is_handed_over(folders: tuple[Path, Path], default: str) -> None:
+    """A function that the user gives is passed as the portal calls it, which is not in the loop's thread."""
+    core, facade = folders
+    source = (core / "permissions.py").read_text()
+    source = source.replace("import builtins\n", "import builtins\nfrom collections.abc import Callable\n", 1)
+    kind = f"Callable[[int], object]{default}"
+    (core / "permissions.py").write_text(
+        source
+        + _things(
+            f"async def walk(self, first: {kind}, *, each: {kind}, size: int = 1) -> int:",
+            "    '''D.'''",
+            "    return 1",
+        )
+    )
+    assert _run(folders) == 0
+    text = (facade / "permissions.py").read_text()
+    assert "from collections.abc import Callable\n" in text
+    call = "".join(text[text.index("def walk(") :].split())
+    passed = "self._portal.callback(first),each=self._portal.callback(each),size=size"
+    assert f"returnself._portal.call(self._core.walk,{passed}" in call
+
+
 def _things(*lines: str) -> str:
     return "\n    ".join(["class AsyncThings:", "'''D.'''", *lines, ""])
 
@@ -144,6 +268,9 @@ REFUSED = {
     "an async method that gives a resource": _things("async def get(self) -> AsyncThings:", "    '''D.'''"),
     "a resource that is none": _things("def get(self) -> AsyncOther:", "    '''D.'''"),
     "attributes in one go": _things("def __init__(self) -> None:", "    self.x, self.y = AsyncX(), AsyncY()"),
+    "a context manager with another magic method": _things(
+        "async def __aenter__(self) -> AsyncThings:", "    return self", "def __len__(self) -> int:", "    return 1"
+    ),
     "another magic method": _things("def __len__(self) -> int:", "    return 1"),
 }
 
