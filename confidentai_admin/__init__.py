@@ -7,6 +7,7 @@ same models and errors.
 from __future__ import annotations
 
 from ._async.client import AsyncConfidentAI
+from ._async.key_rotation import AsyncKeyRotation
 from ._async.organization import AsyncOrganizationClient
 from ._async.page_iterator import AsyncPageIterator
 from ._async.projects import AsyncProjectClient
@@ -14,6 +15,7 @@ from ._call_details import CallDetails, record_calls
 from ._settings import Timeout
 from ._surroundings import Clock
 from ._sync.client import ConfidentAI
+from ._sync.key_rotation import KeyRotation
 from ._sync.organization import OrganizationClient
 from ._sync.page_iterator import PageIterator
 from ._sync.projects import ProjectClient
@@ -89,6 +91,7 @@ __all__ = [
     "AmbiguousMatchError",
     "ApiKey",
     "AsyncConfidentAI",
+    "AsyncKeyRotation",
     "AsyncOrganizationClient",
     "AsyncPageIterator",
     "AsyncProjectClient",
@@ -116,6 +119,7 @@ __all__ = [
     "InternalServerError",
     "Invitation",
     "InvitationStatus",
+    "KeyRotation",
     "Member",
     "NamedRef",
     "NotFoundError",

@@ -106,7 +106,7 @@ def add_note(error: BaseException, note: str) -> None:
 
 
 class ConfigurationError(ConfidentAIError):
-    """The client cannot work as it is set up or used; no request was made. The message says what to change."""
+    """The client cannot work as it is set up or used; nothing was changed. The message says what to change."""
 
 
 class UnexpectedStateError(ConfidentAIError):

@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 import builtins
+import datetime
+from typing import Literal
 
 from .._async import api_keys as _core
 from .._portal import Portal
 from ..models import ApiKey, DeletionResult
+from .key_rotation import KeyRotation
 
 
 class ApiKeys:
@@ -64,41 +67,143 @@ class ApiKeys:
         """
         return self._portal.call(self._core.create, name)
 
-    def update(self, api_key_id: int, *, valid: bool) -> ApiKey:
+    def update(self, api_key_id: int, *, valid: bool, allow_self: bool = False) -> ApiKey:
         """Deactivate an API key, or activate it again.
 
-        A client can deactivate the very key that it uses: its next call raises ``AuthenticationError``.
+        A client that deactivates the key that it uses is locked out. So an organization's key is read before it is
+        deactivated, and refused if it is the client's own, as far as its last 6 characters tell: replace that one with
+        ``rotate``.
 
-        Endpoint: ``PUT /v1/organization/api-keys/{apiKeyId}`` or ``PUT /v1/projects/{projectId}/api-keys/{apiKeyId}``.
+        Endpoint: ``PUT /v1/organization/api-keys/{apiKeyId}`` or ``PUT /v1/projects/{projectId}/api-keys/{apiKeyId}``,
+        after ``GET /v1/organization/api-keys/{apiKeyId}``.
 
         Args:
             api_key_id: The id of the key.
             valid: ``False`` to deactivate it, ``True`` to activate it.
+            allow_self: ``True`` to deactivate a key of the organization without looking whether it is the client's own.
+                For a project's key it makes no difference.
 
         Returns:
             The key as it is now, its ``value`` masked.
 
         Raises:
             NotFoundError: There is no such key.
+            ConfigurationError: It is the key that the client uses. Nothing was changed.
         """
-        return self._portal.call(self._core.update, api_key_id, valid=valid)
+        return self._portal.call(self._core.update, api_key_id, valid=valid, allow_self=allow_self)
 
-    def delete(self, api_key_id: int) -> DeletionResult:
+    def delete(self, api_key_id: int, *, allow_self: bool = False) -> DeletionResult:
         """Delete an API key, at once and for good. What still uses it is refused from now on.
 
+        An organization's key is read first, and refused if it is the one that the client uses, as far as its last 6
+        characters tell: replace that one with ``rotate``.
+
         Endpoint: ``DELETE /v1/organization/api-keys/{apiKeyId}`` or
-        ``DELETE /v1/projects/{projectId}/api-keys/{apiKeyId}``.
+        ``DELETE /v1/projects/{projectId}/api-keys/{apiKeyId}``, after ``GET /v1/organization/api-keys/{apiKeyId}``.
 
         Args:
             api_key_id: The id of the key.
+            allow_self: ``True`` to delete a key of the organization without looking whether it is the client's own. For
+                a project's key it makes no difference.
 
         Returns:
             The id of the key that was deleted.
 
         Raises:
             NotFoundError: There is no such key.
+            ConfigurationError: It is the key that the client uses. Nothing was changed.
         """
-        return self._portal.call(self._core.delete, api_key_id)
+        return self._portal.call(self._core.delete, api_key_id, allow_self=allow_self)
+
+    def rotate(
+        self,
+        api_key_id: int,
+        *,
+        name: str | None = None,
+        retire: Literal["disable", "delete", "keep"] = "disable",
+    ) -> KeyRotation:
+        """Replace an API key: a new one exists inside the block, and the old one is retired if the block succeeded.
+
+        Makes no request itself. At the beginning of the block the old key is read and the new one is made, with a name
+        of its own: the old name, the date and six random digits, in which those of an earlier rotation are replaced. At
+        the end, the new key must be there and valid, and one of the organization must have made a call, before the
+        old one is retired. If the client itself uses the old key, the client and its views use the new one from then
+        on. If the block fails, both keys stay valid, and a note on the exception says so.
+
+        If the answer that has the new key is lost, the key is found by its name and deleted, since nobody has it, and
+        another one is made. At no time is there no valid key that you have.
+
+        Example::
+
+            with project.api_keys.rotate(7) as rotation:
+                vault.write("tenant-42", rotation.new_key.value)
+
+        Endpoints: ``GET /v1/organization/api-keys/{apiKeyId}``, ``GET /v1/organization/api-keys``,
+        ``POST /v1/organization/api-keys``, ``GET /v1/organization``, ``PUT /v1/organization/api-keys/{apiKeyId}`` and
+        ``DELETE /v1/organization/api-keys/{apiKeyId}``, or ``GET /v1/projects/{projectId}/api-keys/{apiKeyId}``,
+        ``GET /v1/projects/{projectId}/api-keys``, ``POST /v1/projects/{projectId}/api-keys``,
+        ``PUT /v1/projects/{projectId}/api-keys/{apiKeyId}`` and
+        ``DELETE /v1/projects/{projectId}/api-keys/{apiKeyId}``.
+
+        Args:
+            api_key_id: The id of the key to replace.
+            name: What the new key's name begins with. Default: what the old key's name begins with.
+            retire: What becomes of the old key at the end of the block: ``disable`` deactivates it, ``delete`` deletes
+                it for good, ``keep`` leaves it valid for a time of grace. Then ``rotation.retire()`` finishes, or
+                ``api_keys.retire`` in a later run.
+
+        Returns:
+            The rotation, for ``with``; its ``new_key`` is the new key.
+
+        Raises:
+            TypeError: An argument is of another type.
+            ValueError: The id or the name is empty, or ``retire`` is another word.
+            ConfigurationError: The client is read-only. Raised at the beginning of the block, as is the next.
+            NotFoundError: There is no such key.
+            UnexpectedStateError: The new key is gone, deactivated or refused. Raised at the end of the block; both keys
+                are left as they are.
+        """
+        return KeyRotation(self._core.rotate(api_key_id, name=name, retire=retire), self._portal)
+
+    def retire(
+        self,
+        api_key_id: int,
+        *,
+        unused_for: datetime.timedelta,
+        delete: bool = False,
+        force: bool = False,
+        allow_self: bool = False,
+    ) -> ApiKey | DeletionResult:
+        """Retire an API key that nobody uses any more, such as one that ``rotate`` left with ``retire="keep"``.
+
+        Endpoints: ``GET /v1/organization/api-keys``, ``GET /v1/organization/api-keys/{apiKeyId}``,
+        ``PUT /v1/organization/api-keys/{apiKeyId}`` and ``DELETE /v1/organization/api-keys/{apiKeyId}``, or
+        ``GET /v1/projects/{projectId}/api-keys``, ``GET /v1/projects/{projectId}/api-keys/{apiKeyId}``,
+        ``PUT /v1/projects/{projectId}/api-keys/{apiKeyId}`` and
+        ``DELETE /v1/projects/{projectId}/api-keys/{apiKeyId}``.
+
+        Args:
+            api_key_id: The id of the key.
+            unused_for: How long it must not have been used, by the client's clock. A key that was never used is unused
+                for any time.
+            delete: Whether to delete it, for good. Otherwise it is deactivated.
+            force: Retire it even if it was used since, or no valid key of the same scope is younger.
+            allow_self: Retire it even if it is the key that the client uses, as far as its last 6 characters tell. For
+                a project's key it makes no difference.
+
+        Returns:
+            The key as it is now, its ``value`` masked; with ``delete``, the id of the key that was deleted.
+
+        Raises:
+            TypeError: An argument is of another type.
+            ValueError: ``unused_for`` is negative.
+            NotFoundError: There is no such key.
+            UnexpectedStateError: It was used since, or there is no younger valid key. Nothing was changed.
+            ConfigurationError: It is the key that the client uses. Nothing was changed.
+        """
+        return self._portal.call(
+            self._core.retire, api_key_id, unused_for=unused_for, delete=delete, force=force, allow_self=allow_self
+        )
 
 
 class OrganizationApiKeys(ApiKeys):

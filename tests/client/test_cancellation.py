@@ -44,7 +44,7 @@ async def _walk(client: AsyncConfidentAI) -> None:
 CALLS: dict[str, Send] = {
     "read": lambda c: c.whoami(),
     "replacement": lambda c: c.organization().update(name="n"),
-    "deletion": lambda c: c.organization().api_keys.delete(1),
+    "deletion": lambda c: c.organization().api_keys.delete(1, allow_self=True),
     "creation": lambda c: c.organization().api_keys.create("n"),
     "walk": _walk,
 }

@@ -127,7 +127,7 @@ async def test_a_read_has_no_unknown_outcome() -> None:
 
 DELETIONS: dict[str, tuple[Send, object]] = {
     "project": (lambda client: client.project("p").delete(), DeletionResult("p", deleted=True)),
-    "key": (lambda client: client.organization().api_keys.delete(7), DeletionResult(7, deleted=True)),
+    "key": (lambda client: client.organization().api_keys.delete(7, allow_self=True), DeletionResult(7, deleted=True)),
     "project key": (lambda client: client.project("p").api_keys.delete(7), DeletionResult(7, deleted=True)),
     "member": (lambda client: client.organization().members.remove("u"), RemovalResult("u", removed=True)),
     "project member": (lambda client: client.project("p").members.remove("u"), RemovalResult("u", removed=True)),
@@ -168,7 +168,7 @@ async def test_an_unknown_outcome_stays_unknown() -> None:
     with scripted_server(close, refuse(401)) as server:
         async with AsyncConfidentAI(KEY, base_url=server.url) as client:
             with pytest.raises(ConfidentAIError) as caught:
-                await client.organization().api_keys.update(1, valid=False)
+                await client.organization().api_keys.update(1, valid=False, allow_self=True)
     assert caught.value.outcome_unknown
     assert len(server.requests) == 2
 

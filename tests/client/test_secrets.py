@@ -60,6 +60,10 @@ PART = KEY[17:29]
 NEW_KEY = "confident_us_proj_" + "Xw5" * 8
 NEW_PART = NEW_KEY[18:30]
 
+#: The key that takes the place of the organization key.
+ROTATED_KEY = "confident_us_org_" + "Vb2" * 8
+ROTATED_PART = ROTATED_KEY[17:29]
+
 API_KEY = {
     "id": 7,
     "name": "Default Key",
@@ -68,6 +72,8 @@ API_KEY = {
     "created_at": "2026-01-01T00:00:00.000Z",
     "lastUsed": None,
 }
+OLD_KEY = {**API_KEY, "value": "*" * 15 + KEY[-6:]}
+MASKED_KEY = {**API_KEY, "id": 8, "value": "*" * 15 + ROTATED_KEY[-6:]}
 CREATED = {"project": {"id": "p", "name": "n"}, "apiKey": API_KEY}
 
 FACES = pytest.mark.parametrize("face", [AsyncConfidentAI, ConfidentAI])
@@ -115,14 +121,15 @@ def _texts(value: object) -> Iterator[str]:
         yield from (repr(vars(value)), pprint.pformat(vars(value)))
 
 
-def _assert_masked(objects: list[object]) -> None:
-    assert any(isinstance(value, str) and value == KEY for value in objects), "the search did not come to the key"
+def _assert_masked(objects: list[object], key: str = KEY) -> None:
+    part = key[17:29]
+    assert any(isinstance(value, str) and value == key for value in objects), "the search did not come to the key"
     for value in objects:
         if type(value) in (str, bytes, bytearray):
-            assert PART not in _plain(value), "a plain text holds the key"
+            assert part not in _plain(value), "a plain text holds the key"
         else:
             for text in _texts(value):
-                assert PART not in text, type(value)
+                assert part not in text, type(value)
 
 
 def _plain(value: object) -> str:
@@ -171,6 +178,74 @@ async def test_nothing_of_a_client_shows_the_key(
             await client.close()
         else:
             client.close()
+
+
+def _rotation() -> list[Action]:
+    """What a server says while a client replaces its own key."""
+    return [
+        answer({"apiKey": OLD_KEY}),
+        answer({"apiKeys": [OLD_KEY]}),
+        answer({"apiKey": {**MASKED_KEY, "value": ROTATED_KEY}}),
+        answer(ORGANIZATION),
+        answer({"apiKey": MASKED_KEY}),
+        answer({"apiKey": {**OLD_KEY, "valid": False}}),
+    ]
+
+
+@FACES
+async def test_nothing_of_a_client_that_moved_shows_a_key(face: Callable[..., Any]) -> None:
+    """After a client has replaced its own key, what it refers to holds neither the old nor the new one to be seen."""
+    with scripted_server(*_rotation()) as server:
+        server.otherwise = answer(ORGANIZATION)
+        client = face(KEY, base_url=server.url)
+        view = client.with_options(timeout=5)
+        rotation = client.organization().api_keys.rotate(7)
+        if isinstance(client, AsyncConfidentAI):
+            async with rotation:
+                pass
+            await view.whoami()
+        else:
+            with rotation:
+                pass
+            view.whoami()
+        assert rotation.new_key.value == ROTATED_KEY
+        for shown in (rotation, vars(rotation), rotation.new_key, vars(getattr(rotation, "_core", rotation))):
+            for text in (repr(shown), str(shown), pprint.pformat(shown)):
+                assert PART not in text
+                assert ROTATED_PART not in text
+        with pytest.raises(TypeError, match="API key"):
+            pickle.dumps(rotation)
+        del rotation
+        objects = _reachable([client, view, client.organization(), client.projects])
+        _assert_masked(objects, ROTATED_KEY)
+        assert not any(isinstance(value, str) and PART in value for value in objects)
+        if isinstance(client, AsyncConfidentAI):
+            await client.close()
+        else:
+            client.close()
+    assert server.requests[-1].headers["confident_api_key"] == ROTATED_KEY
+
+
+async def test_an_answer_that_comes_after_a_rotation_shows_no_old_key() -> None:
+    """A key that was replaced while its call was on the way is masked in what the server says of it."""
+    is_replaced = threading.Event()
+
+    def refuse_late(connection: socket.socket) -> bool:
+        assert is_replaced.wait(10)
+        return refuse(403, f"the key {KEY} may not", X_Request_Id=KEY)(connection)
+
+    with scripted_server(refuse_late) as server:
+        server.script += _rotation()
+        async with AsyncConfidentAI(KEY, base_url=server.url) as client:
+            late = asyncio.create_task(client.projects.create("n"))
+            assert await asyncio.to_thread(server.arrived.acquire, timeout=5)
+            async with client.organization().api_keys.rotate(7):
+                pass
+            is_replaced.set()
+            with pytest.raises(PermissionDeniedError) as caught:
+                await late
+    assert "may not" in caught.value.message
+    assert PART not in shown_by(caught.value, but_for=__file__)
 
 
 @FACES
@@ -718,6 +793,7 @@ logging.basicConfig(level=1)
 logging.root.handlers[0].setFormatter(Telling("%(name)s %(message)s %(exc_text)s"))
 from confidentai_admin import AsyncConfidentAI, ConfidentAI, Timeout
 url, face, timeout = sys.argv[1], sys.argv[2], float(sys.argv[3])
+rotates = len(sys.argv) > 4
 options = dict(base_url=url, timeout=Timeout(read=timeout), max_retries=1)
 contexts = []
 def chain_of(error):
@@ -738,8 +814,40 @@ def tell(error):
 def fail(error):
     raise error
 warnings.simplefilter("default")
+def rotate(client):
+    with client.organization().api_keys.rotate(7) as rotation:
+        print(rotation, vars(rotation), vars(rotation._core), rotation.new_key, rotation.old_key)
+    print(rotation, vars(rotation), vars(rotation._core), rotation.new_key, rotation.old_key)
+    for method in (lambda: rotation.retire(delete=True), rotation.discard):
+        try:
+            method()
+        except BaseException as error:
+            tell(error)
+    for retire in ("delete", "keep"):
+        try:
+            with client.organization().api_keys.rotate(7, retire=retire) as another:
+                raise ValueError("the vault is down")
+        except BaseException as error:
+            tell(error)
+async def rotate_asynchronously(client):
+    async with client.organization().api_keys.rotate(7) as rotation:
+        print(rotation, vars(rotation), rotation.new_key, rotation.old_key)
+    print(rotation, vars(rotation), rotation.new_key, rotation.old_key)
+    for method in (lambda: rotation.retire(delete=True), rotation.discard):
+        try:
+            await method()
+        except BaseException as error:
+            tell(error)
+    for retire in ("delete", "keep"):
+        try:
+            async with client.organization().api_keys.rotate(7, retire=retire) as another:
+                raise ValueError("the vault is down")
+        except BaseException as error:
+            tell(error)
 def blocking():
     with ConfidentAI(**options) as client:
+        if rotates:
+            rotate(client)
         for call in (lambda: client.projects.create("n"), client.project("p").get):
             try:
                 print(call())
@@ -757,6 +865,8 @@ async def asynchronous():
         loop.default_exception_handler(context)
     asyncio.get_running_loop().set_exception_handler(handle)
     async with AsyncConfidentAI(**options) as client:
+        if rotates:
+            await rotate_asynchronously(client)
         for call in (lambda: client.projects.create("n"), client.project("p").get):
             try:
                 print(await call())
@@ -822,6 +932,32 @@ def test_a_program_that_tells_all_tells_no_key(
         assert ("_portal.py" in told) is (face is ConfidentAI), "the errors did not come from another thread"
     assert PART not in told
     assert NEW_PART not in told
+
+
+@FACES
+@pytest.mark.parametrize("name", ["success", "401", "lost connection", "unreadable, with a key"])
+def test_a_program_that_tells_all_tells_no_key_that_was_replaced(
+    name: str, face: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same after the client has replaced its own key, with all that its rotations tell: neither key is told."""
+    action, kind = {**OUTCOMES, **WITH_NEW_KEYS}[name]
+    monkeypatch.setenv("CONFIDENT_ORG_API_KEY", KEY)
+    with scripted_server(*_rotation()) as server:
+        server.otherwise = action
+        timeout = str(_timeout(name).read)
+        done = run(TELLTALE, server.url, face.__name__, timeout, "rotates", options=("-X", "dev", "-X", "faulthandler"))
+    used = [request.headers["confident_api_key"] for request in server.requests]
+    assert used[:6] == [KEY] * 3 + [ROTATED_KEY] * 3
+    assert set(used[6:]) == {ROTATED_KEY}
+    assert done.status == (0 if kind is None else 1)
+    told = done.output + done.errors
+    assert "confidentai_admin createOrganizationApiKey: POST /v1/organization/api-keys" in told, "the logs are not told"
+    assert "confidentai_admin createProject: POST /v1/projects" in told
+    assert f"'***************{ROTATED_KEY[-6:]}'" in told, "the rotation is not told"
+    assert "there is none" in told, "the errors of the rotation are not told"
+    assert "    self = " in told, "locals are not told"
+    for part in (PART, ROTATED_PART, NEW_PART):
+        assert part not in told
 
 
 async def test_a_call_that_is_cancelled_while_it_sends_shows_no_key(caplog: pytest.LogCaptureFixture) -> None:

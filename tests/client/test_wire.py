@@ -54,7 +54,8 @@ def client(server: ScriptedServer) -> Iterator[Any]:
 _SCOPED: dict[str, tuple[Callable[[Any, Any], object], str]] = {
     "api_keys.get": (lambda scope, id_: scope.api_keys.get(id_), "api-keys/{}"),
     "api_keys.update": (lambda scope, id_: scope.api_keys.update(id_, valid=True), "api-keys/{}"),
-    "api_keys.delete": (lambda scope, id_: scope.api_keys.delete(id_), "api-keys/{}"),
+    "api_keys.delete": (lambda scope, id_: scope.api_keys.delete(id_, allow_self=True), "api-keys/{}"),
+    "api_keys.rotate": (lambda scope, id_: scope.api_keys.rotate(id_).__enter__(), "api-keys/{}"),
     "members.update_role": (lambda scope, id_: scope.members.update_role(id_, role_id="r"), "members/{}"),
     "members.remove": (lambda scope, id_: scope.members.remove(id_), "members/{}"),
     "invitations.resend": (lambda scope, id_: scope.invitations.resend(id_), "invitations/{}"),
@@ -795,6 +796,15 @@ TAKES: dict[str, Callable[[Any, Any], object]] = {
     "organization.update": lambda client, x: client.organization().update(name=x),
     "api_keys.create": lambda client, x: client.organization().api_keys.create(x),
     "api_keys.update valid": lambda client, x: client.organization().api_keys.update(1, valid=x),
+    "api_keys.update allow_self": lambda client, x: client.organization().api_keys.update(1, valid=False, allow_self=x),
+    "api_keys.delete allow_self": lambda client, x: client.organization().api_keys.delete(1, allow_self=x),
+    "api_keys.rotate name": lambda client, x: client.project("p").api_keys.rotate(1, name=x).__enter__(),
+    "api_keys.rotate retire": lambda client, x: client.project("p").api_keys.rotate(1, retire=x).__enter__(),
+    "api_keys.retire": lambda client, x: client.project("p").api_keys.retire(x, unused_for=datetime.timedelta(1)),
+    "api_keys.retire unused_for": lambda client, x: client.organization().api_keys.retire(1, unused_for=x),
+    "api_keys.retire delete": lambda client, x: client.organization().api_keys.retire(
+        1, unused_for=datetime.timedelta(1), delete=x, force=x, allow_self=x
+    ),
     "members.list page": lambda client, x: client.organization().members.list(page=x),
     "members.list page_size": lambda client, x: client.project("p").members.list(page_size=x),
     "members.iter": lambda client, x: list(client.organization().members.iter(page_size=x)),

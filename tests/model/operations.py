@@ -506,10 +506,10 @@ def update_key(chooser: Chooser) -> Operation:
         scope.keys[key_id] = attrs.evolve(scope.keys[key_id], valid=valid)
 
     return Operation(
-        f"{_text(where)}.api_keys.update({key_id}, valid={valid})",
+        f"{_text(where)}.api_keys.update({key_id}, valid={valid}, allow_self=True)",
         f"update{_key_kind(where)}ApiKey",
         Effect.REPEATABLE,
-        lambda client: _at(client, where).api_keys.update(key_id, valid=valid),
+        lambda client: _at(client, where).api_keys.update(key_id, valid=valid, allow_self=True),
         lambda _, state: _key(state.scopes[where], key_id),
         _in(where, _no_key(key_id)),
         _changed(where, change),
@@ -519,10 +519,10 @@ def update_key(chooser: Chooser) -> Operation:
 def delete_key(chooser: Chooser) -> Operation:
     where, key_id = _choose_key(chooser)
     return Operation(
-        f"{_text(where)}.api_keys.delete({key_id})",
+        f"{_text(where)}.api_keys.delete({key_id}, allow_self=True)",
         f"delete{_key_kind(where)}ApiKey",
         Effect.REPEATABLE,
-        lambda client: _at(client, where).api_keys.delete(key_id),
+        lambda client: _at(client, where).api_keys.delete(key_id, allow_self=True),
         _deleted("DeletionResult", key_id),
         _in(where, _no_key(key_id)),
         _changed(where, lambda scope: scope.keys.__delitem__(key_id)),

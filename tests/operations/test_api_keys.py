@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable
 
 import pytest
+from aiohttp import web
 
 from confidentai_admin import (
     AuthenticationError,
     BadRequestError,
     ConfidentAI,
+    ConfigurationError,
     NotFoundError,
     PermissionDeniedError,
 )
+from confidentai_admin.emulator import Emulator
 
 from .faces import assert_same, done, opened
 from .lookups import at_each_scope, new_project, place
+from .serving import serving
 
 
 @at_each_scope
@@ -138,13 +143,130 @@ async def test_delete_revokes_for_good(client: ConfidentAI, face: type[Confident
             await done(user.whoami())
 
 
-async def test_a_client_can_lock_itself_out(client: ConfidentAI, face: type[ConfidentAI]) -> None:
-    """A client may delete the very key that it uses: that call succeeds, and the next one is refused."""
+#: What takes a key away.
+AWAY: dict[str, Callable[..., object]] = {
+    "deactivate": lambda keys, key_id, **options: keys.update(key_id, valid=False, **options),
+    "delete": lambda keys, key_id, **options: keys.delete(key_id, **options),
+}
+
+each_way = pytest.mark.parametrize("take_away", AWAY.values(), ids=AWAY.keys())
+
+
+@each_way
+async def test_a_client_does_not_lock_itself_out(
+    client: ConfidentAI, face: type[ConfidentAI], take_away: Callable[..., object]
+) -> None:
+    """Deactivating or deleting the very key that the client uses is refused before anything is written."""
     made = await done(client.organization().api_keys.create("CI"))
     async with opened(face(made.value, base_url=client.base_url)) as user:
-        assert (await done(user.organization().api_keys.delete(made.id))).deleted is True
+        with pytest.raises(ConfigurationError, match="allow_self=True") as caught:
+            await done(take_away(user.organization().api_keys, made.id))
+        assert f"rotate({made.id})" in caught.value.message
+        await done(user.whoami())
+
+
+@each_way
+async def test_a_client_can_lock_itself_out_if_it_must(
+    client: ConfidentAI, face: type[ConfidentAI], take_away: Callable[..., object]
+) -> None:
+    """With allow_self=True a client takes away its own key: that call succeeds, and the next one is refused."""
+    made = await done(client.organization().api_keys.create("CI"))
+    async with opened(face(made.value, base_url=client.base_url)) as user:
+        await done(take_away(user.organization().api_keys, made.id, allow_self=True))
         with pytest.raises(AuthenticationError):
             await done(user.whoami())
+
+
+@at_each_scope
+@each_way
+async def test_only_what_could_be_ones_own_key_is_read_first(
+    client: ConfidentAI, emulator: Emulator, scope: str, take_away: Callable[..., object]
+) -> None:
+    """An organization's key is read before it is taken away, a project's is not, and no key before it is activated."""
+    keys = (await place(client, scope)).api_keys
+    made = await done(keys.create("CI"))
+    before = len(emulator.calls)
+    await done(keys.update(made.id, valid=True))
+    await done(take_away(keys, made.id))
+    methods = [call.method for call in emulator.calls[before:]]
+    assert methods[0] == "PUT"
+    assert methods[1:-1] == (["GET"] if scope == "organization" else [])
+
+
+@at_each_scope
+@each_way
+async def test_an_unknown_key_is_the_errors_own(
+    client: ConfidentAI, scope: str, take_away: Callable[..., object]
+) -> None:
+    """Taking away what is not there is the error of that operation, also where it would be read first."""
+    keys = (await place(client, scope)).api_keys
+    with pytest.raises(NotFoundError) as caught:
+        await done(take_away(keys, 1))
+    assert caught.value.method in ("PUT", "DELETE")
+
+
+@pytest.mark.parametrize(
+    ("shown", "is_own"),
+    [
+        ("*" * 15 + "abc123", True),
+        ("*" * 15 + "abc124", False),
+        ("abc123", True),
+        ("***bc123", True),  # too little to tell
+        ("*****", True),
+        ("", True),
+        ("conf" + "*" * 15, True),  # the other end
+        ("\u2022" * 15, True),
+        ("confident_us_org_abc124", False),
+    ],
+)
+@each_way
+async def test_in_doubt_a_key_is_ones_own(
+    face: type[ConfidentAI], shown: str, is_own: bool, take_away: Callable[..., object]
+) -> None:
+    """Which key is one's own is told by its last six characters; where they are not all shown, it counts as such."""
+    methods = []
+
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        methods.append(request.method)
+        key = {"id": 7, "name": "CI", "valid": True, "value": shown, "created_at": "2026-01-01T00:00:00.000Z"}
+        data: dict[str, object] = {"id": 7, "deleted": True} if request.method == "DELETE" else {"apiKey": key}
+        return web.json_response({"success": True, "data": data})
+
+    with serving(handle) as url:
+        async with opened(face("confident_us_org_abc123", base_url=url)) as client:
+            keys = client.organization().api_keys
+            if is_own:
+                with pytest.raises(ConfigurationError, match="allow_self"):
+                    await done(take_away(keys, 7))
+                assert methods == ["GET"]
+            else:
+                await done(take_away(keys, 7))
+                assert len(methods) == 2
+
+
+@pytest.mark.parametrize("option", [1, "yes", None])
+@each_way
+async def test_allow_self_is_a_truth_value(
+    client: ConfidentAI, emulator: Emulator, take_away: Callable[..., object], option: object
+) -> None:
+    """Anything but True and False is refused before any request."""
+    with pytest.raises(TypeError, match="allow_self must be True or False"):
+        await done(take_away(client.organization().api_keys, 7, allow_self=option))
+    assert emulator.calls == []
+
+
+@pytest.mark.parametrize("is_view", [False, True])
+@each_way
+async def test_a_reader_does_not_even_look(
+    emulator: Emulator, face: type[ConfidentAI], is_view: bool, take_away: Callable[..., object]
+) -> None:
+    """A read-only client refuses to take a key away before it reads which one it is."""
+    async with opened(face(emulator.api_key, base_url=emulator.url, read_only=not is_view)) as client:
+        reader = client.with_options(read_only=True) if is_view else client
+        with pytest.raises(ConfigurationError, match="read-only") as caught:
+            await done(take_away(reader.organization().api_keys, 7))
+    assert caught.value.operation in ("updateOrganizationApiKey", "deleteOrganizationApiKey")
+    assert emulator.calls == []
 
 
 @at_each_scope

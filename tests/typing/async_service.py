@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -13,11 +14,13 @@ from typing_extensions import assert_type
 from confidentai_admin import (
     ApiKey,
     AsyncConfidentAI,
+    AsyncKeyRotation,
     AsyncOrganizationClient,
     AsyncPageIterator,
     AsyncProjectClient,
     ConfidentAIError,
     CreatedProject,
+    DeletionResult,
     GovernancePolicyUnassignmentResult,
     NamedRef,
     OrganizationMember,
@@ -57,6 +60,18 @@ async def provision(client: AsyncConfidentAI, tenant: str) -> str:
     return key.value
 
 
+async def rotate(client: AsyncConfidentAI, project_id: str, vault: dict[str, str]) -> list[int]:
+    api_keys = client.project(project_id).api_keys
+    async with api_keys.rotate(7, name="service", retire="keep") as rotation:
+        assert_type(rotation, AsyncKeyRotation)
+        assert_type(rotation.new_key, ApiKey)
+        vault["service"] = rotation.new_key.value
+    await rotation.retire(delete=True)
+    await rotation.discard()
+    assert_type(await api_keys.retire(7, unused_for=datetime.timedelta(hours=24)), ApiKey | DeletionResult)
+    return rotation.unfinished
+
+
 async def members(client: AsyncConfidentAI) -> list[OrganizationMember]:
     organization = client.organization()
     assert_type(organization, AsyncOrganizationClient)
@@ -84,4 +99,6 @@ async def mistakes(client: AsyncConfidentAI) -> None:
     for _ in client.organization().members.iter():  # type: ignore[attr-defined]
         pass
     with client:  # type: ignore[attr-defined]
+        pass
+    with client.organization().api_keys.rotate(7):  # type: ignore[attr-defined]
         pass

@@ -21,6 +21,7 @@ from confidentai_admin import (
     GovernancePolicy,
     GovernancePolicyAssignmentResult,
     InvitationStatus,
+    KeyRotation,
     Member,
     NamedRef,
     NotGiven,
@@ -73,6 +74,13 @@ def main() -> None:
         assert_type(project.delete(), DeletionResult)
         assert_type(project.api_keys.create("ci").value, str)
         assert_type(project.api_keys.update(7, valid=False).last_used, datetime.datetime | None)
+        with project.api_keys.rotate(7, retire="delete") as rotation:
+            assert_type(rotation, KeyRotation)
+            assert_type(rotation.new_key.value, str)
+            assert_type(rotation.unfinished, list[int])
+        rotation.retire()
+        retired = project.api_keys.retire(7, unused_for=datetime.timedelta(days=1), force=True)
+        assert_type(retired, ApiKey | DeletionResult)
         assert_type(project.iam.roles.list(), list[ProjectRole])
         assert_type(project.members.list(page=2), Page[ProjectMember])
         assert_type(project.members.iter(), PageIterator[ProjectMember])
@@ -115,4 +123,5 @@ def main() -> None:
         client.project(7)  # type: ignore[arg-type]
         created.project.name = "x"  # type: ignore[misc]
         created.api_key.value  # type: ignore[union-attr]  # noqa: B018
+        project.api_keys.rotate(7, retire="later")  # type: ignore[arg-type]
         project.update(description=NOT_GIVEN)  # type: ignore[arg-type]

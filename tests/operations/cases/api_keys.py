@@ -49,7 +49,7 @@ def _cases(scope: str, root: str, of: Callable[[ConfidentAI], OrganizationClient
         ),
         Case(
             operation=f"update{scope}ApiKey",
-            call=lambda client: of(client).api_keys.update(API_KEY_ID, valid=False),
+            call=lambda client: of(client).api_keys.update(API_KEY_ID, valid=False, allow_self=True),
             method="PUT",
             target=f"{root}/api-keys/4711",
             body={"valid": False},
@@ -57,8 +57,18 @@ def _cases(scope: str, root: str, of: Callable[[ConfidentAI], OrganizationClient
             result=USED_KEY,
         ),
         Case(
+            operation=f"update{scope}ApiKey",
+            call=lambda client: of(client).api_keys.update(API_KEY_ID, valid=True),
+            method="PUT",
+            target=f"{root}/api-keys/4711",
+            body={"valid": True},
+            data={"apiKey": BARE_KEY_JSON},
+            result=BARE_KEY,
+            variant="activates",
+        ),
+        Case(
             operation=f"delete{scope}ApiKey",
-            call=lambda client: of(client).api_keys.delete(API_KEY_ID),
+            call=lambda client: of(client).api_keys.delete(API_KEY_ID, allow_self=True),
             method="DELETE",
             target=f"{root}/api-keys/4711",
             data={"id": API_KEY_ID, "deleted": True},
@@ -70,4 +80,23 @@ def _cases(scope: str, root: str, of: Callable[[ConfidentAI], OrganizationClient
 CASES = [
     *_cases("Organization", "/v1/organization", lambda client: client.organization()),
     *_cases("Project", f"/v1/projects/{PROJECT_SEGMENT}", lambda client: client.project(PROJECT_ID)),
+    Case(
+        operation="updateProjectApiKey",
+        call=lambda client: client.project(PROJECT_ID).api_keys.update(API_KEY_ID, valid=False),
+        method="PUT",
+        target=f"/v1/projects/{PROJECT_SEGMENT}/api-keys/4711",
+        body={"valid": False},
+        data={"apiKey": USED_KEY_JSON},
+        result=USED_KEY,
+        variant="without options",
+    ),
+    Case(
+        operation="deleteProjectApiKey",
+        call=lambda client: client.project(PROJECT_ID).api_keys.delete(API_KEY_ID),
+        method="DELETE",
+        target=f"/v1/projects/{PROJECT_SEGMENT}/api-keys/4711",
+        data={"id": API_KEY_ID, "deleted": True},
+        result=DeletionResult(API_KEY_ID, deleted=True),
+        variant="without options",
+    ),
 ]

@@ -1,0 +1,180 @@
+"""The calls about API keys that both the methods and the jobs are made of, and which key is the client's own."""
+
+from __future__ import annotations
+
+import builtins
+
+import attrs
+
+from .._transport import Transport
+from .._wire import Call, Effect, path_segment
+from ..errors import AuthenticationError, ConfigurationError, NotFoundError, UnexpectedStateError
+from ..models import ApiKey, DeletionResult, Organization
+
+_SHOWN = 6  # characters at the end of a key that the API shows
+
+
+def _end_of(value: str) -> str | None:
+    """The characters at the end of a key that the API does not mask, or ``None`` if they cannot be told."""
+    end = value[-_SHOWN:]
+    return end if len(end) == _SHOWN and end.isascii() and "*" not in end else None
+
+
+def is_same(one: str, other: str) -> bool | None:
+    """Whether two keys, masked or not, are the same as far as their ends tell; ``None`` is "who knows"."""
+    ends = _end_of(one), _end_of(other)
+    return None if None in ends else ends[0] == ends[1]
+
+
+def is_later(one: ApiKey, other: ApiKey) -> bool:
+    """Whether a key was made after another one. The API's times have milliseconds, and its ids go up."""
+    return (one.created_at, one.id) > (other.created_at, other.id)
+
+
+@attrs.frozen
+class KeyCalls:
+    """The calls about the API keys of the organization or of a project.
+
+    Attributes:
+        transport: What sends them.
+        path: The path of the keys.
+        scope: ``Organization`` or ``Project``, as in the names of the operations.
+    """
+
+    transport: Transport
+    path: str
+    scope: str
+
+    @property
+    def is_of_organization(self) -> bool:
+        """Whether these are keys of the organization, of which the client uses one."""
+        return self.scope == "Organization"
+
+    def by_key(self, value: str) -> KeyCalls:
+        """The same calls, made with another key than the client's."""
+        return attrs.evolve(self, transport=self.transport.with_key(value))
+
+    def path_of(self, api_key_id: int) -> str:
+        """The path of one key.
+
+        Raises:
+            TypeError: The id is neither a string nor an integer.
+            ValueError: It is no id.
+        """
+        return f"{self.path}/{path_segment('api_key_id', api_key_id)}"
+
+    async def all(self) -> builtins.list[ApiKey]:
+        """List the keys."""
+        call = Call(f"list{self.scope}ApiKeys", "GET", self.path, Effect.READ)
+        return await self.transport.send(call, list[ApiKey], "apiKeys")
+
+    async def get(self, api_key_id: int) -> ApiKey:
+        """Get a key."""
+        call = Call(f"get{self.scope}ApiKey", "GET", self.path_of(api_key_id), Effect.READ)
+        return await self.transport.send(call, ApiKey, "apiKey")
+
+    async def create(self, name: str) -> ApiKey:
+        """Create a key."""
+        call = Call(f"create{self.scope}ApiKey", "POST", self.path, Effect.ONCE, body={"name": name})
+        return await self.transport.send(call, ApiKey, "apiKey")
+
+    async def update(self, api_key_id: int, *, valid: bool, allow_self: bool = True) -> ApiKey:
+        """Deactivate a key or activate it."""
+        path = self.path_of(api_key_id)
+        call = Call(f"update{self.scope}ApiKey", "PUT", path, Effect.REPEATABLE, body={"valid": valid})
+        if not valid and not allow_self:
+            await self._refuse_own(api_key_id, call)
+        return await self.transport.send(call, ApiKey, "apiKey")
+
+    async def delete(self, api_key_id: int, *, allow_self: bool = True) -> DeletionResult:
+        """Delete a key."""
+        call = Call(f"delete{self.scope}ApiKey", "DELETE", self.path_of(api_key_id), Effect.REPEATABLE)
+        if not allow_self:
+            await self._refuse_own(api_key_id, call)
+        return await self.transport.send(call, DeletionResult, if_gone=DeletionResult(api_key_id, deleted=True))
+
+    # The client's own key:
+
+    def is_own(self, api_key: ApiKey) -> bool:
+        """Whether it is the key that the client uses now, as far as its end tells. In doubt, it is."""
+        return self.is_of_organization and is_same(api_key.value, self.transport.settings.api_key) is not False
+
+    def refuse_own(self, api_key: ApiKey, operation: str) -> None:
+        """Raise a ``ConfigurationError`` if it is the key that the client uses."""
+        if not self.is_own(api_key):
+            return
+        raise ConfigurationError(
+            f"API key {api_key.id} is the one that this client uses, as far as its last {_SHOWN} characters tell:"
+            f" without it, the client is locked out. Replace it with api_keys.rotate({api_key.id}), which moves the"
+            " client over, or pass allow_self=True",
+            operation=operation,
+        )
+
+    async def _refuse_own(self, api_key_id: int, call: Call) -> None:
+        """Read a key that ``call`` is about, and raise an error if it is the one that the client uses."""
+        if not self.is_of_organization:
+            return
+        self.transport.refuse(call)
+        try:
+            api_key = await self.get(api_key_id)
+        except NotFoundError:
+            return  # the call itself will say so
+        self.refuse_own(api_key, call.operation)
+
+    # What is believed only when it is seen:
+
+    async def see_that_it_works(self, new: ApiKey, *, old: ApiKey) -> None:
+        """See that the key ``new`` can take the place of ``old``.
+
+        Raises:
+            UnexpectedStateError: It is gone, deactivated, refused, or another one.
+        """
+        by_new = self.by_key(new.value)
+        if self.is_of_organization:
+            await by_new._prove(new)
+        # Another client may have retired the key that this one uses, if that is the old one.
+        reader = by_new if self.is_own(old) else self
+        await reader._see(new)
+
+    async def see_that_it_stays(self, old: ApiKey, *, value: str | None) -> None:
+        """See that there is the key ``old`` without another one; ``value`` is given if the client is to use it again.
+
+        Raises:
+            UnexpectedStateError: It is gone, deactivated, refused, or another one.
+        """
+        reader = self
+        if value is not None:
+            reader = self.by_key(value)
+            await reader._prove(old)
+        await reader._see(old)
+
+    async def _prove(self, api_key: ApiKey) -> None:
+        """Make a call that every organization key may make."""
+        call = Call("getOrganization", "GET", "/v1/organization", Effect.READ)
+        try:
+            await self.transport.send(call, Organization, "organization")
+        except AuthenticationError as error:
+            raise UnexpectedStateError(f"API key {api_key.id} is refused") from error
+
+    async def _see(self, api_key: ApiKey) -> None:
+        """Read a key, which must be as it was."""
+        try:
+            seen = await self.get(api_key.id)
+        except NotFoundError as error:
+            raise UnexpectedStateError(f"API key {api_key.id} is gone") from error
+        if not seen.valid:
+            raise UnexpectedStateError(f"API key {api_key.id} is deactivated")
+        if not is_same(seen.value, api_key.value):
+            raise UnexpectedStateError(f"API key {api_key.id} does not end as it did: it is another one")
+
+    async def retire(self, old: ApiKey, *, delete: bool, witness: ApiKey) -> None:
+        """Deactivate or delete a key; one that is gone is retired. A list without ``witness`` proves nothing."""
+        try:
+            if delete:
+                await self.delete(old.id)
+            else:
+                await self.update(old.id, valid=False)
+        except NotFoundError:
+            listed = {api_key.id for api_key in await self.all()}
+            if old.id in listed or witness.id not in listed:
+                raise

@@ -1,0 +1,246 @@
+"""Replacing an API key by a new one."""
+
+from __future__ import annotations
+
+import datetime
+import re
+import secrets
+from types import TracebackType
+
+from .._settings import SecretText, truth
+from ..errors import ConfidentAIError, ConfigurationError, add_note
+from ..models import ApiKey
+from ._key_calls import KeyCalls, is_later
+
+_SUFFIX = re.compile(r"-[0-9]{8}-[0-9a-f]{6}\Z")
+
+
+class AsyncKeyRotation:
+    """The replacement of an API key by a new one, as ``api_keys.rotate`` gives it.
+
+    The new key is made at the beginning of the block, and is in ``new_key`` before anything else is asked of the
+    server. At the end of the block it must be there and valid, and one of the organization must have made a call;
+    only then is the old one retired. If the client itself uses the old key, the client and its views use the new one
+    from then on.
+
+    If the block is left by an exception, both keys stay valid, since somebody may have the new one by now, and a note
+    on the exception says so. ``retire()`` then finishes the rotation, and ``discard()`` takes it back. If the end of
+    the block fails, the same holds: a note on the error says how far it came.
+    """
+
+    def __init__(self, calls: KeyCalls, api_key_id: int, name: str | None, retire: str) -> None:
+        self._calls = calls
+        self._api_key_id = api_key_id
+        self._name = name
+        self._retire = retire
+        self._is_entered = False
+        self._old: ApiKey | None = None
+        self._new: ApiKey | None = None
+        self._unfinished: list[int] = []
+        self._key_before: SecretText | None = None  # the client's, where it uses the new one
+        self._is_retired = False
+        self._is_deleted = False
+        self._both = ""  # what is known of the two keys, for a note
+        self._is_discarded = False
+
+    @property
+    def new_key(self) -> ApiKey:
+        """The new key. ``new_key.value`` is in full here and never again: store it in the block.
+
+        Raises:
+            ConfigurationError: The block was not entered yet.
+        """
+        return self._entered(self._new)
+
+    @property
+    def old_key(self) -> ApiKey:
+        """The key that is replaced, as it was at the beginning, its ``value`` masked.
+
+        Raises:
+            ConfigurationError: The block was not entered yet.
+        """
+        return self._entered(self._old)
+
+    @property
+    def unfinished(self) -> list[int]:
+        """The ids of valid keys that an earlier rotation of the same key seems to have left, by a crash.
+
+        They have the name of a new key and are younger than the old one. A rotation that is under way elsewhere looks
+        the same. They are left alone: delete those that you know nobody to have.
+
+        Raises:
+            ConfigurationError: The block was not entered yet.
+        """
+        self._entered(self._new)
+        return list(self._unfinished)
+
+    async def __aenter__(self) -> AsyncKeyRotation:
+        if self._is_entered:
+            raise ConfigurationError("a rotation is entered once: call api_keys.rotate again")
+        self._calls.transport.refuse_job("rotate")
+        self._is_entered = True
+        old = self._old = await self._calls.get(self._api_key_id)
+        base = self._base(old)
+        known = await self._calls.all()
+        self._unfinished = [
+            key.id
+            for key in known
+            if key.valid and key.id != old.id and is_later(key, old) and self._has_base(key, base)
+        ]
+        # The last call, so that nothing can go wrong between the only answer with the secret and the caller.
+        self._new = await self._mint(base, {key.id for key in known})
+        self._both = f"Both API keys stay valid, the new one, {self._new.id}, and the old one, {old.id}."
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._is_retired or self._is_discarded:
+            return
+        if error is not None:
+            self._note(error, self._both)
+        elif self._retire == "keep":
+            await self._take_over()
+        else:
+            await self.retire(delete=self._retire == "delete")
+
+    async def retire(self, *, delete: bool = False) -> None:
+        """Retire the old key now: after ``retire="keep"``, after a failure, or in the block, whose end then does not.
+
+        It is checked first that the new key works, as at the end of the block. Retiring twice is fine.
+
+        Args:
+            delete: Whether to delete the old key, for good. Otherwise it is deactivated.
+
+        Raises:
+            ConfigurationError: The block was not entered yet, or the new key was discarded.
+            UnexpectedStateError: The new key is gone, deactivated or refused. Nothing was changed.
+        """
+        truth("delete", delete)
+        old, new = self.old_key, self.new_key
+        if self._is_discarded:
+            raise ConfigurationError(f"the new API key {new.id} was discarded: the old one, {old.id}, stays")
+        if self._is_deleted or (self._is_retired and not delete):
+            return
+        await self._take_over()
+        self._both = f"The new API key, {new.id}, works; the old one, {old.id}, may have been retired or not."
+        try:
+            await self._calls.retire(old, delete=delete, witness=new)
+        except BaseException as error:
+            self._note(error, self._both)
+            raise
+        self._is_retired = True
+        self._is_deleted = delete
+
+    async def discard(self) -> None:
+        """Delete the new key, if you know that nobody has it. The old one must be valid, and stays as it is.
+
+        If the client has moved to the new key, it moves back first. Discarding twice is fine.
+
+        Raises:
+            ConfigurationError: The block was not entered yet, or the old key was retired.
+            UnexpectedStateError: The old key is gone, deactivated or refused, so that there would be none. Nothing was
+                changed.
+        """
+        old, new = self.old_key, self.new_key
+        if self._is_retired:
+            raise ConfigurationError(f"the old API key {old.id} was retired: without the new one, there is none")
+        if self._is_discarded:
+            return
+        await self._calls.see_that_it_stays(old, value=self._key_before)
+        self._move_back()
+        await self._calls.retire(new, delete=True, witness=old)
+        self._is_discarded = True
+
+    def _entered(self, api_key: ApiKey | None) -> ApiKey:
+        if self._new is None or api_key is None:
+            raise ConfigurationError("there is no new API key yet: it is made at the beginning of the `with` block")
+        return api_key
+
+    # The new key's name:
+
+    def _base(self, old: ApiKey) -> str:
+        name = old.name if self._name is None else self._name
+        return _SUFFIX.sub("", name or "") or "key"
+
+    def _has_base(self, key: ApiKey, base: str) -> bool:
+        name = key.name or ""
+        return _SUFFIX.search(name) is not None and _SUFFIX.sub("", name) == base
+
+    def _unique_name(self, base: str) -> str:
+        today = self._calls.transport.clock.now().astimezone(datetime.timezone.utc)
+        return f"{base}-{today:%Y%m%d}-{secrets.token_hex(3)}"
+
+    # Making it:
+
+    async def _mint(self, base: str, known: set[int]) -> ApiKey:
+        """Make the new key; once more, if the answer is lost."""
+        made = await self._try_to_mint(base, known)
+        if isinstance(made, ConfidentAIError):
+            made = await self._try_to_mint(base, known)
+        if isinstance(made, ConfidentAIError):
+            raise made
+        return made
+
+    async def _try_to_mint(self, base: str, known: set[int]) -> ApiKey | ConfidentAIError:
+        """Make the new key, or give the error by which its answer was lost, when nothing is left of it."""
+        name = self._unique_name(base)
+        try:
+            return await self._calls.create(name)
+        except ConfidentAIError as error:
+            if not error.outcome_unknown:
+                raise
+            lost = error
+        except BaseException as error:  # it was cancelled
+            add_note(error, f"There may be a new API key {name!r} now, which nobody has: delete it.")
+            raise
+        await self._clear(name, known, lost)
+        return lost
+
+    async def _clear(self, name: str, known: set[int], lost: ConfidentAIError) -> None:
+        """Delete the key that a lost answer left, since nobody has its secret. If that fails, ``lost`` says so."""
+        found: list[int] | None = None
+        try:
+            found = [key.id for key in await self._calls.all() if key.name == name and key.id not in known]
+            for api_key_id in found:
+                await self._calls.delete(api_key_id)
+        except BaseException as error:
+            note = f"There may be a new API key {name!r} now"
+            if found is not None:
+                note = f"There is a new API key {name!r} now, with the id {', '.join(map(str, found))}"
+            note += f", which nobody has: delete it. This failed to do so: {type(error).__name__}."
+            if not isinstance(error, Exception):
+                add_note(error, note)
+                raise
+            add_note(lost, note)
+            raise lost from error
+
+    # Its taking over:
+
+    async def _take_over(self) -> None:
+        """See that the new key works, and have the client use it in the place of its own, if that is the old one."""
+        transport = self._calls.transport
+        try:
+            await self._calls.see_that_it_works(self.new_key, old=self.old_key)
+        except BaseException as error:
+            old, new = self.old_key.id, self.new_key.id
+            self._note(error, f"The new API key, {new}, was kept, and the old one, {old}, was left as it is.")
+            raise
+        if self._calls.is_own(self.old_key):
+            self._key_before = transport.settings.api_key
+            transport.move_to_key(self.new_key.value)
+
+    def _move_back(self) -> None:
+        transport = self._calls.transport
+        if self._key_before is not None and transport.settings.api_key == self.new_key.value:
+            transport.move_to_key(self._key_before)
+
+    def _note(self, error: BaseException, keys: str) -> None:
+        """Say on an error which keys there are, and what can be done."""
+        note = (
+            f"{keys} If the new one is in use, finish with retire() of this rotation, or later with"
+            f" api_keys.retire({self.old_key.id}, unused_for=...). If nobody has it, call discard()."
+        )
+        # It may come by here twice, from retire() in the block.
+        if note not in getattr(error, "__notes__", ()):
+            add_note(error, note)
