@@ -129,8 +129,9 @@ class AsyncProjects:
                 there already, they must be a member of it. ``None`` leaves the Owner as it is.
             governance_policy: The name or the id of the governance policy that the project is to be on. ``None``
                 leaves that as it is.
-            key: The name of an API key that is to exist, and is made if it does not; one that replaced it by
-                ``api_keys.rotate`` counts. ``None`` asks for none: a new project has its first key.
+            key: The name of an API key that is to exist, and is made if it does not. One that replaced it by
+                ``api_keys.rotate`` counts, and so does one that was deactivated. ``None`` asks for none: a new project
+                has its first key.
 
         Returns:
             The project, and all keys that this call made, in full here and never again: store them now.

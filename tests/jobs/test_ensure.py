@@ -198,6 +198,15 @@ async def test_a_key_that_was_rotated_is_there(client: ConfidentAI) -> None:
     assert (await done(client.projects.ensure(NAME, key="worker"))).api_key is not None
 
 
+async def test_a_key_that_was_deactivated_is_not_made_anew(client: ConfidentAI) -> None:
+    """Who deactivated a tenant's key does not get another one made by the next sign-up."""
+    ensured = await done(client.projects.ensure(NAME, key="service"))
+    assert ensured.api_key is not None
+    keys = client.project(ensured.project.id).api_keys
+    await done(keys.update(ensured.api_key.id, valid=False))
+    assert (await done(client.projects.ensure(NAME, key="service"))).new_keys == []
+
+
 async def test_what_is_not_asked_for_is_left_alone(client: ConfidentAI, emulator: Emulator) -> None:
     """A project that has everything keeps it where the call says only its name."""
     _another_owner_wish = Wish("all", _nothing, _ARGUMENTS)
