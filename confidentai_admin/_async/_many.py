@@ -40,7 +40,8 @@ def failed(item: ItemT, error: BaseException) -> Outcome[ItemT, Any]:
     """The outcome of an item that met an error, with the secrets that the error carries."""
     new_keys = getattr(getattr(error, "partial", None), "new_keys", [])
     if isinstance(error, Exception):
-        return Outcome(item, Happened.FAILED, error=error, reason=str(error), new_keys=new_keys)
+        reason = ". ".join([str(error) or type(error).__name__, *getattr(error, "__notes__", ())])
+        return Outcome(item, Happened.FAILED, error=error, reason=reason, new_keys=new_keys)
     return Outcome(item, Happened.FAILED, reason="it was cancelled on its way", new_keys=new_keys)
 
 

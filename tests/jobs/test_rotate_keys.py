@@ -118,6 +118,9 @@ async def test_a_vault_that_fails_leaves_both_keys(client: ConfidentAI, emulator
     assert [outcome.happened for outcome in report] == ["rotated", "failed", "rotated"]
     assert isinstance(report[1].error, OSError)
     (new,) = report[1].new_keys
+    assert report[1].reason is not None
+    assert report[1].reason.startswith("the vault is sealed. Both API keys stay valid")
+    assert str(new.id) in report[1].reason
     valid = await valid_keys(client, ids[1])
     assert len(valid) == 2
     assert new.value.endswith(valid[1].value[-6:])
