@@ -3,7 +3,7 @@
 from typing import Any
 
 from .clock import timestamp
-from .refusal import BAD_KEY, PROJECT_KEY, UNKNOWN_ID, Refused
+from .refusal import BAD_KEY, PROJECT_KEY, UNKNOWN_ID, VALID_ALREADY, Refused, Unchanged
 from .world import ApiKey, Scope, World
 
 DEFAULT_KEY_NAME = "Default Key"
@@ -53,9 +53,11 @@ def get(scope: Scope, key_id: int) -> dict[str, Any]:
     return {"apiKey": shown(_find(scope, key_id))}
 
 
-def update(scope: Scope, key_id: int, *, valid: bool) -> dict[str, Any]:
+def update(scope: Scope, key_id: int, *, valid: bool) -> dict[str, Any] | Unchanged:
     """Deactivate or reactivate a key."""
     api_key = _find(scope, key_id)
+    if api_key.valid is valid:
+        return Unchanged({"apiKey": shown(api_key)}, VALID_ALREADY)
     api_key.valid = valid
     return {"apiKey": shown(api_key)}
 

@@ -28,6 +28,8 @@ from .refusal import (
     WRONG_METHOD,
     WRONG_SHAPE,
     Refused,
+    Rule,
+    Unchanged,
 )
 from .shapes import Record
 from .validation import read_body, read_query
@@ -94,6 +96,10 @@ class App:
                 self.calls.clear()
                 return organization.get(self._world)
             return _VERBS[verb].work(self._world, checked)
+
+    def status_of(self, rule: Rule) -> int:
+        """Give the status with which a rule refuses here."""
+        return self._statuses.get(rule.name, rule.status)
 
     async def let_go(self) -> None:
         """Give up the calls that a fault holds, and wait until they are gone."""
@@ -179,9 +185,11 @@ class App:
                     return web.Response()
                 query = read_query(parse_qsl(request.rel_url.raw_query_string, keep_blank_values=True), operation.query)
                 body = {} if operation.body is None else read_body(_parse_json(request, raw), operation.body)
-                data = WORK[operation.name](Call(self._world, route.ids, query, body))
+                done = WORK[operation.name](Call(self._world, route.ids, query, body))
+                if isinstance(done, Unchanged) and done.rule is not None and done.rule.name in self._statuses:
+                    raise Refused(done.rule, done.rule.description)
                 entry.note(changed_state=operation.changes_state)
-                return success(data)
+                return success(done.data if isinstance(done, Unchanged) else done)
         except Refused as refusal:
             return self._refuse(refusal)
         except Exception:
@@ -216,15 +224,14 @@ class App:
         return success(self.perform(verb, body))
 
     def _refuse(self, refusal: Refused) -> web.Response:
-        status = self._statuses.get(refusal.rule.name, refusal.status)
-        return failure(status, refusal.message, headers=refusal.headers)
+        return failure(self.status_of(refusal.rule), refusal.message, headers=refusal.headers)
 
     @contextlib.contextmanager
     def _switched_status(self) -> Iterator[None]:
         try:
             yield
         except Refused as refusal:
-            refusal.status = self._statuses.get(refusal.rule.name, refusal.status)
+            refusal.status = self.status_of(refusal.rule)
             raise
 
     @contextlib.contextmanager

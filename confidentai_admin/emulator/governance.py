@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from . import pages
-from .refusal import UNKNOWN_ID, Refused
+from .refusal import NO_RIGHT_ID, PAGE_BEYOND_END, UNKNOWN_ID, Refused, Unchanged
 from .world import GovernanceControl, GovernancePolicy, Project, World
 
 
@@ -13,18 +13,18 @@ def listing(world: World) -> dict[str, Any]:
     return {"governancePolicies": [shown(world, policy) for policy in world.governance_policies.values()]}
 
 
-def list_projects(world: World, policy_id: str, *, page: int, page_size: int) -> dict[str, Any]:
+def list_projects(world: World, policy_id: str, *, page: int, page_size: int) -> dict[str, Any] | Unchanged:
     """List one page of the projects under a policy."""
     projects = _projects_under(world, _find(world, policy_id))
-    return {
-        "projects": [
-            {"id": project.id, "name": project.name} for project in pages.cut(projects, page=page, page_size=page_size)
-        ],
+    of_page = pages.cut(projects, page=page, page_size=page_size)
+    data = {
+        "projects": [{"id": project.id, "name": project.name} for project in of_page],
         "total": len(projects),
     }
+    return data if of_page or page == 1 else Unchanged(data, PAGE_BEYOND_END)
 
 
-def assign(world: World, policy_id: str, project_ids: Sequence[str]) -> dict[str, Any]:
+def assign(world: World, policy_id: str, project_ids: Sequence[str]) -> dict[str, Any] | Unchanged:
     """Put projects under a policy, whatever they were under before; say which ids are no projects."""
     policy = _find(world, policy_id)
     assigned: list[str] = []
@@ -35,15 +35,16 @@ def assign(world: World, policy_id: str, project_ids: Sequence[str]) -> dict[str
             assigned.append(project_id)
         else:
             not_found.append(project_id)
-    return {
+    data = {
         "governancePolicy": {"id": policy.id, "name": policy.name},
         "assignedProjectIds": assigned,
         "notFoundProjectIds": not_found,
         "count": len(assigned),
     }
+    return data if assigned else Unchanged(data, NO_RIGHT_ID)
 
 
-def unassign(world: World, policy_id: str, project_ids: Sequence[str]) -> dict[str, Any]:
+def unassign(world: World, policy_id: str, project_ids: Sequence[str]) -> dict[str, Any] | Unchanged:
     """Take projects from under a policy; say which ids were not under it."""
     policy = _find(world, policy_id)
     unassigned: list[str] = []
@@ -55,12 +56,13 @@ def unassign(world: World, policy_id: str, project_ids: Sequence[str]) -> dict[s
             unassigned.append(project_id)
         else:
             skipped.append(project_id)
-    return {
+    data = {
         "governancePolicy": {"id": policy.id, "name": policy.name},
         "unassignedProjectIds": unassigned,
         "skippedProjectIds": skipped,
         "count": len(unassigned),
     }
+    return data if unassigned else Unchanged(data, NO_RIGHT_ID)
 
 
 def add(world: World, name: str, description: str | None, controls: Sequence[Mapping[str, str]]) -> GovernancePolicy:

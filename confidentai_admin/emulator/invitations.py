@@ -7,10 +7,12 @@ from . import roles
 from .clock import timestamp
 from .refusal import (
     NO_INVITED_OWNER,
+    NOBODY_TO_INVITE,
     NOT_PENDING,
     PLAN_WITHOUT_INVITATIONS,
     UNKNOWN_ID,
     Refused,
+    Unchanged,
 )
 from .world import Invitation, Scope, World
 
@@ -20,7 +22,7 @@ def listing(scope: Scope) -> dict[str, Any]:
     return {"invitations": [shown(scope, invitation) for invitation in scope.invitations.values()]}
 
 
-def create(world: World, scope: Scope, emails: Sequence[str], role_id: str | None) -> dict[str, Any]:
+def create(world: World, scope: Scope, emails: Sequence[str], role_id: str | None) -> dict[str, Any] | Unchanged:
     """Invite people, except those who are members here or invited already; list the invitations made."""
     _refuse_plan(world)
     if role_id is not None:
@@ -34,6 +36,8 @@ def create(world: World, scope: Scope, emails: Sequence[str], role_id: str | Non
         if email.casefold() not in settled:
             settled.add(email.casefold())
             made.append(add(world, scope, email, role_id))
+    if not made:
+        return Unchanged({"invitations": []}, NOBODY_TO_INVITE)
     return {"invitations": [shown(scope, invitation) for invitation in made]}
 
 

@@ -3,18 +3,28 @@
 from typing import Any
 
 from . import pages, roles
-from .refusal import OWNER_KEEPS_ROLE, OWNER_STAYS, OWNS_A_PROJECT, UNKNOWN_ID, Refused
+from .refusal import (
+    OWNER_KEEPS_ROLE,
+    OWNER_STAYS,
+    OWNS_A_PROJECT,
+    PAGE_BEYOND_END,
+    ROLE_ALREADY,
+    UNKNOWN_ID,
+    Refused,
+    Unchanged,
+)
 from .scopes import FORMER_OWNER
 from .world import Scope, World, same_email
 
 
-def listing(world: World, scope: Scope, *, page: int, page_size: int) -> dict[str, Any]:
+def listing(world: World, scope: Scope, *, page: int, page_size: int) -> dict[str, Any] | Unchanged:
     """List one page of a scope's members."""
     of_page = pages.cut(list(scope.members), page=page, page_size=page_size)
-    return {"members": [shown(world, scope, user_id) for user_id in of_page], "total": len(scope.members)}
+    data = {"members": [shown(world, scope, user_id) for user_id in of_page], "total": len(scope.members)}
+    return data if of_page or page == 1 else Unchanged(data, PAGE_BEYOND_END)
 
 
-def update_role(world: World, scope: Scope, user_id: str, role_id: str) -> dict[str, Any]:
+def update_role(world: World, scope: Scope, user_id: str, role_id: str) -> dict[str, Any] | Unchanged:
     """Give a member a role; `Owner` takes it from whoever is Owner now."""
     _refuse_stranger(scope, user_id)
     role = roles.named_in_body(scope, role_id, "roleId")
@@ -22,6 +32,8 @@ def update_role(world: World, scope: Scope, user_id: str, role_id: str) -> dict[
     owner_id = scope.owner_id()
     if user_id == owner_id and role is not owner_role:
         raise Refused(OWNER_KEEPS_ROLE, "The Owner's role changes only by making another member Owner.")
+    if role.id == scope.members[user_id]:
+        return Unchanged({"member": shown(world, scope, user_id)}, ROLE_ALREADY)
     if role is owner_role and owner_id is not None:
         scope.members[owner_id] = scope.system_role(FORMER_OWNER[scope.kind]).id
     scope.members[user_id] = role.id

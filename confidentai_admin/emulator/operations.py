@@ -15,7 +15,7 @@ from . import (
     projects,
     roles,
 )
-from .refusal import ODD_ID, Refused
+from .refusal import ODD_ID, Refused, Unchanged
 from .world import Project, Scope, World
 
 
@@ -49,7 +49,7 @@ class Call:
         return role_id
 
 
-Work: TypeAlias = Callable[[Call], dict[str, Any]]
+Work: TypeAlias = Callable[[Call], dict[str, Any] | Unchanged]
 
 _API_KEYS: Final[dict[str, Work]] = {
     "list{}ApiKeys": lambda call: api_keys.listing(call.scope()),

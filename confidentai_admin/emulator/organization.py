@@ -3,6 +3,7 @@
 from typing import Any
 
 from .clock import timestamp
+from .refusal import NOTHING_TO_UPDATE, Unchanged
 from .world import World
 
 
@@ -18,7 +19,9 @@ def get(world: World) -> dict[str, Any]:
     }
 
 
-def update(world: World, name: str) -> dict[str, Any]:
+def update(world: World, name: str) -> dict[str, Any] | Unchanged:
     """Rename the organization."""
+    if name == world.name:
+        return Unchanged(get(world), NOTHING_TO_UPDATE)
     world.name = name
     return get(world)

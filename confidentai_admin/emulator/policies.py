@@ -5,11 +5,13 @@ from typing import Any
 
 from .refusal import (
     BUILT_IN,
+    NOTHING_TO_UPDATE,
     POLICY_IN_USE,
     POLICY_NAME_TAKEN,
     UNKNOWN_ID,
     UNKNOWN_PERMISSION,
     Refused,
+    Unchanged,
 )
 from .world import Policy, Scope, World
 
@@ -38,15 +40,17 @@ def create(world: World, scope: Scope, body: Mapping[str, Any]) -> dict[str, Any
     return {"policy": _shown(scope, policy)}
 
 
-def update(scope: Scope, policy_id: str, body: Mapping[str, Any]) -> dict[str, Any]:
+def update(scope: Scope, policy_id: str, body: Mapping[str, Any]) -> dict[str, Any] | Unchanged:
     """Give a policy a name and a set of permissions; a description left out stays."""
     policy = _find_own(scope, policy_id)
     permission_ids = _known_permissions(scope, body["permissionIds"])
     _refuse_taken_name(scope, body["name"], policy)
+    description = body.get("description", policy.description)
+    if (body["name"], description, permission_ids) == (policy.name, policy.description, policy.permission_ids):
+        return Unchanged({"policy": _shown(scope, policy)}, NOTHING_TO_UPDATE)
     policy.name = body["name"]
+    policy.description = description
     policy.permission_ids = permission_ids
-    if "description" in body:
-        policy.description = body["description"]
     return {"policy": _shown(scope, policy)}
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from . import api_keys, members
 from .clock import timestamp
-from .refusal import NAME_TAKEN, UNKNOWN_EMAIL, Refused
+from .refusal import NAME_TAKEN, NOTHING_TO_UPDATE, UNKNOWN_EMAIL, Refused, Unchanged
 from .scopes import new_scope
 from .world import Project, World
 
@@ -36,12 +36,15 @@ def get(world: World, project: Project) -> dict[str, Any]:
     return {"project": _shown_with_governance(world, project)}
 
 
-def update(world: World, project: Project, body: Mapping[str, Any]) -> dict[str, Any]:
+def update(world: World, project: Project, body: Mapping[str, Any]) -> dict[str, Any] | Unchanged:
     """Change what was sent and leave the rest."""
     name = body.get("name", project.name)
+    description = body.get("description", project.description)
     _refuse_taken_name(world, name, project)
+    if (name, description) == (project.name, project.description):
+        return Unchanged({"project": _shown(world, project)}, NOTHING_TO_UPDATE)
     project.name = name
-    project.description = body.get("description", project.description)
+    project.description = description
     return {"project": _shown(world, project)}
 
 

@@ -6,19 +6,33 @@ nowhere else, so this page is the list of all of them.
 """
 
 from collections.abc import Mapping
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import attrs
 
 
 @attrs.frozen
 class Rule:
-    """One reason for refusing a request; `description` says when it is met."""
+    """One reason for refusing a request; `description` says when it is met.
+
+    With the status 200 it refuses nothing, unless the emulator is told to use another: see `Unchanged`.
+    """
 
     name: str
     status: int
     standing: Literal["published", "assumed"]
     description: str
+
+
+@attrs.frozen
+class Unchanged:
+    """What an operation answers that left everything as it was.
+
+    Where the API might as well refuse, `rule` says what is met; it has the status 200, and refuses if that is switched.
+    """
+
+    data: Mapping[str, Any]
+    rule: Rule | None = None
 
 
 class Refused(Exception):  # noqa: N818 - an answer like any other, not a failure of the emulator
@@ -35,6 +49,9 @@ class Refused(Exception):  # noqa: N818 - an answer like any other, not a failur
         self.headers = headers
 
 
+NOT_HTTP: Final = Rule(
+    "not-http", 400, "assumed", "What came is not valid HTTP, or its URL or a header has more than 8 KiB or so."
+)
 UNKNOWN_ROUTE: Final = Rule("unknown-route", 404, "published", "The path is none of the API's.")
 WRONG_METHOD: Final = Rule(
     "wrong-method", 405, "assumed", "The path is the API's, but not with this method; `Allow` says which it has."
@@ -113,5 +130,27 @@ GOVERNANCE_POLICY_NAME_TAKEN: Final = Rule(
 )
 ALREADY_MEMBER: Final = Rule("already-member", 409, "assumed", "A verb adds somebody who is a member there already.")
 ALREADY_OWNED: Final = Rule("already-owned", 409, "assumed", "A verb adds an Owner where there is one.")
+
+# What is a success, and changes nothing, unless the status is switched.
+NOTHING_TO_UPDATE: Final = Rule(
+    "nothing-to-update",
+    200,
+    "assumed",
+    "An update of the organization, a project, a policy or a role sends nothing, or only what is so already.",
+)
+ROLE_ALREADY: Final = Rule("role-already", 200, "assumed", "A member is given the role that they have.")
+VALID_ALREADY: Final = Rule("valid-already", 200, "assumed", "An API key's `valid` is set to what it is.")
+NOBODY_TO_INVITE: Final = Rule(
+    "nobody-to-invite", 200, "assumed", "All who are to be invited are skipped: members, or invited already."
+)
+NO_RIGHT_ID: Final = Rule(
+    "no-right-id",
+    200,
+    "assumed",
+    "None of the ids to assign is a project's, or none of those to unassign is under the policy.",
+)
+PAGE_BEYOND_END: Final = Rule(
+    "page-beyond-end", 200, "assumed", "A page is asked for that begins beyond the last item."
+)
 
 RULES: Final[tuple[Rule, ...]] = tuple(value for value in list(globals().values()) if isinstance(value, Rule))

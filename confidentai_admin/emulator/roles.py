@@ -6,12 +6,14 @@ from typing import Any
 from .refusal import (
     BUILT_IN,
     NAME_TAKEN,
+    NOTHING_TO_UPDATE,
     ROLE_IN_USE,
     ROLE_INVITED,
     UNKNOWN_ID,
     UNKNOWN_POLICY,
     UNKNOWN_ROLE,
     Refused,
+    Unchanged,
 )
 from .world import Role, Scope, World
 
@@ -30,15 +32,17 @@ def create(world: World, scope: Scope, body: Mapping[str, Any]) -> dict[str, Any
     return {"role": _shown(scope, role)}
 
 
-def update(scope: Scope, role_id: str, body: Mapping[str, Any]) -> dict[str, Any]:
+def update(scope: Scope, role_id: str, body: Mapping[str, Any]) -> dict[str, Any] | Unchanged:
     """Give a role a name and a set of policies; a description left out stays."""
     role = _find_own(scope, role_id)
     policy_ids = _known_policies(scope, body["policyIds"])
     _refuse_taken_name(scope, body["name"], role)
+    description = body.get("description", role.description)
+    if (body["name"], description, policy_ids) == (role.name, role.description, role.policy_ids):
+        return Unchanged({"role": _shown(scope, role)}, NOTHING_TO_UPDATE)
     role.name = body["name"]
+    role.description = description
     role.policy_ids = policy_ids
-    if "description" in body:
-        role.description = body["description"]
     return {"role": _shown(scope, role)}
 
 

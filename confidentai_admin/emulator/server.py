@@ -21,7 +21,7 @@ from .faults import Faults
 from .key_mask import KeyMask
 from .product import RESET
 from .protocol import EnvelopeServer
-from .refusal import RULES
+from .refusal import NOT_HTTP, RULES
 from .scopes import DEFAULT_ROLE
 from .world import World
 
@@ -49,7 +49,7 @@ class Emulator:
         seed: Another first state: a JSON file's path, or a mapping of the same form
             (see `confidentai_admin.emulator.seed`).
         statuses: By the name of a rule that this project assumes (SUPPORTED.md lists them), another status, 400 to
-            599, with which it refuses: in answers and in `Refused.status`.
+            599, with which it refuses: in answers and in `Refused.status`. A rule of the status 200 refuses only then.
 
     Raises:
         ValueError: An argument is wrong; `SeedError`, a kind of `ValueError`, if it is the seed.
@@ -215,7 +215,8 @@ class Emulator:
             raise RuntimeError("The emulator is running already.")
 
     async def _start(self) -> None:
-        runner = web.ServerRunner(EnvelopeServer(self._app.handle), shutdown_timeout=_GRACE_SECONDS)
+        server = EnvelopeServer(self._app.handle, not_http=self._app.status_of(NOT_HTTP))
+        runner = web.ServerRunner(server, shutdown_timeout=_GRACE_SECONDS)
         await runner.setup()
         try:
             await web.TCPSite(runner, self._host, self._port).start()

@@ -7,7 +7,7 @@ import json
 import re
 import threading
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import anyio
@@ -16,6 +16,7 @@ import pytest
 
 from confidentai_admin.emulator import api_keys, operations
 from confidentai_admin.emulator.app import MAX_BODY
+from confidentai_admin.emulator.refusal import Unchanged
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -292,7 +293,7 @@ async def test_authentication_and_work_are_one(api: Api) -> None:
         seen.append("key")
         authenticate(world, value)
 
-    def worked(call: operations.Call) -> dict[str, object]:
+    def worked(call: operations.Call) -> dict[str, Any] | Unchanged:
         seen.append("work")
         return work(call)
 
@@ -357,7 +358,15 @@ async def test_an_unexpected_failure_is_500_in_the_envelope(api: Api, caplog: py
     assert "ZeroDivisionError" in caplog.text
 
 
-@pytest.mark.parametrize("sent", [b"NOT HTTP\r\n\r\n", b"GET / HTTP/1.1\r\nX: " + b"x" * 20_000 + b"\r\n\r\n"])
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"NOT HTTP\r\n\r\n",
+        b"GET / HTTP/1.1\r\nX: " + b"x" * 20_000 + b"\r\n\r\n",
+        b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+    ],
+    ids=["words", "a long header", "a long URL"],
+)
 async def test_what_is_not_http_is_answered_in_the_envelope(api: Api, sent: bytes) -> None:
     """Even a request that cannot be parsed gets a 400 in JSON, and the connection is closed."""
     port = int(api.emu.url.rpartition(":")[2])

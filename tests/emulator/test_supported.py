@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import re
 import subprocess
 import sys
@@ -29,6 +31,24 @@ INVITEE = "new@x.example"
 
 # A way to meet a rule: a request that is refused by it, or a call of one of the methods.
 Meeting: TypeAlias = Callable[[Api], Awaitable[Answer]] | Callable[[Emulator], object]
+
+
+async def not_http(api: Api) -> Answer:
+    return await _raw(api, b"NOT HTTP\r\n\r\n")
+
+
+async def too_long_for_http(api: Api) -> Answer:
+    return await _raw(api, b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+
+
+async def _raw(api: Api, sent: bytes) -> Answer:
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(api.emu.url.rpartition(":")[2]))
+    writer.write(sent)
+    raw = await asyncio.wait_for(reader.read(), 10)
+    writer.close()
+    await writer.wait_closed()
+    head, _, body = raw.partition(b"\r\n\r\n")
+    return Answer(int(head.split()[1]), json.loads(body), {"Connection": "close"})
 
 
 async def wrong_method(api: Api) -> Answer:
@@ -172,8 +192,79 @@ def already_owned(emu: Emulator) -> object:
     return emu.add_member(INVITEE, role="Owner")
 
 
+async def nothing_to_update(api: Api) -> Answer:
+    name = (await api.ok("getOrganization"))["organization"]["name"]
+    return await api.call("updateOrganization", body={"name": name})
+
+
+async def nothing_to_update_in_a_project(api: Api) -> Answer:
+    return await api.call("updateProject", await api.project("P"), body={"name": "P"})
+
+
+async def no_field_to_update_in_a_project(api: Api) -> Answer:
+    return await api.call("updateProject", await api.project("P"), body={})
+
+
+async def nothing_to_update_in_a_policy(api: Api) -> Answer:
+    body = {"name": "N", "permissionIds": await api.ids_for("Policy")}
+    policy = (await api.ok("createPolicy", body=body))["policy"]["id"]
+    return await api.call("updatePolicy", policy, body=body)
+
+
+async def nothing_to_update_in_a_role(api: Api) -> Answer:
+    body = {"name": "N", "policyIds": await api.ids_for("Role"), "description": None}
+    role = (await api.ok("createRole", body=body))["role"]["id"]
+    return await api.call("updateRole", role, body=body)
+
+
+async def role_already(api: Api) -> Answer:
+    body = {"roleId": await api.role_id("Member")}
+    return await api.call("updateMemberRole", await api.user_id("mia@acme.example"), body=body)
+
+
+async def owner_already(api: Api) -> Answer:
+    body = {"roleId": await api.role_id("Owner")}
+    return await api.call("updateMemberRole", await api.user_id("olivia@acme.example"), body=body)
+
+
+async def valid_already(api: Api) -> Answer:
+    key = (await api.ok("listOrganizationApiKeys"))["apiKeys"][0]["id"]
+    return await api.call("updateOrganizationApiKey", key, body={"valid": True})
+
+
+async def invalid_already(api: Api) -> Answer:
+    key = (await api.ok("createOrganizationApiKey", body={"name": "k"}))["apiKey"]["id"]
+    await api.ok("updateOrganizationApiKey", key, body={"valid": False})
+    return await api.call("updateOrganizationApiKey", key, body={"valid": False})
+
+
+async def nobody_to_invite(api: Api) -> Answer:
+    await api.ok("createInvitations", body={"emails": [INVITEE]})
+    return await api.call("createInvitations", body={"emails": [INVITEE, "mia@acme.example"]})
+
+
+async def no_right_id_to_assign(api: Api) -> Answer:
+    policy = (await api.ok("listGovernancePolicies"))["governancePolicies"][0]["id"]
+    return await api.call("assignProjectsToGovernancePolicy", policy, body={"projectIds": ["none"]})
+
+
+async def no_right_id_to_unassign(api: Api) -> Answer:
+    policy = (await api.ok("listGovernancePolicies"))["governancePolicies"][0]["id"]
+    return await api.call("unassignProjectsFromGovernancePolicy", policy, body={"projectIds": [await api.project()]})
+
+
+async def page_beyond_the_end(api: Api) -> Answer:
+    return await api.call("listMembers", query="?page=2")
+
+
+async def page_beyond_the_end_of_projects(api: Api) -> Answer:
+    policy = (await api.ok("listGovernancePolicies"))["governancePolicies"][0]["id"]
+    return await api.call("listGovernancePolicyProjects", policy, query="?page=2")
+
+
 # The ways to meet each of the assumed rules.
 MEETINGS: dict[str, list[Meeting]] = {
+    "not-http": [not_http, too_long_for_http],
     "wrong-method": [wrong_method, wrong_method_of_a_verb],
     "project-key": [project_key],
     "too-large": [too_large],
@@ -198,6 +289,18 @@ MEETINGS: dict[str, list[Meeting]] = {
     "governance-policy-name-taken": [governance_policy_name_taken],
     "already-member": [already_member, already_member_by_a_verb],
     "already-owned": [already_owned],
+    "nothing-to-update": [
+        nothing_to_update,
+        nothing_to_update_in_a_project,
+        no_field_to_update_in_a_project,
+        nothing_to_update_in_a_policy,
+        nothing_to_update_in_a_role,
+    ],
+    "role-already": [role_already, owner_already],
+    "valid-already": [valid_already, invalid_already],
+    "nobody-to-invite": [nobody_to_invite],
+    "no-right-id": [no_right_id_to_assign, no_right_id_to_unassign],
+    "page-beyond-end": [page_beyond_the_end, page_beyond_the_end_of_projects],
 }
 
 
@@ -253,7 +356,10 @@ async def test_a_status_that_is_switched_is_refused_with(rule: Rule, meeting: Me
 @pytest.mark.parametrize(
     ("statuses", "says"),
     [
-        ({"owner-stay": 409}, "statuses can be given for wrong-method, project-key, .*, and not for 'owner-stay'"),
+        (
+            {"owner-stay": 409},
+            "statuses can be given for not-http, wrong-method, project-key, .*, and not for 'owner-stay'",
+        ),
         ({"unknown-id": 410}, "and not for 'unknown-id'"),
         ({"owner-stays": 399}, "owner-stays must be an int from 400 to 599"),
         ({"owner-stays": 600}, "owner-stays must be an int from 400 to 599"),
@@ -266,6 +372,30 @@ def test_what_cannot_be_switched_is_refused(statuses: Any, says: str) -> None:
     """A published rule, an unknown name and a status that refuses nothing are errors that say what can be given."""
     with pytest.raises(ValueError, match=says):
         Emulator(statuses=statuses)
+
+
+async def test_what_changes_anything_is_not_refused() -> None:
+    """A switched rule of the status 200 lets pass what changes anything, or has anything to show."""
+    unchanged = {rule.name: 409 for rule in ASSUMED if rule.status == 200}
+    async with Emulator(statuses=unchanged) as emu, aiohttp.ClientSession() as session:
+        api = Api(emu, session)
+        project = await api.project("P")
+        await api.ok("updateProject", project, body={"description": "d"})
+        body: dict[str, Any] = {"name": "N", "permissionIds": await api.ids_for("Policy")}
+        policy = (await api.ok("createPolicy", body=body))["policy"]["id"]
+        two = [*body["permissionIds"], await api.permission_id("project:read")]
+        for change in ({"permissionIds": two}, {"permissionIds": two[::-1]}, {"description": "d"}, {"name": "M"}):
+            body |= change
+            await api.ok("updatePolicy", policy, body=body)
+            assert (await api.call("updatePolicy", policy, body=body)).status == 409
+        await api.ok("createInvitations", body={"emails": ["mia@acme.example", INVITEE]})
+        governance = (await api.ok("listGovernancePolicies"))["governancePolicies"][0]["id"]
+        assert (await api.ok("listGovernancePolicyProjects", governance, query="?page=1"))["projects"] == []
+        # It is published that a project that is there already counts.
+        body = {"projectIds": [project, "none"]}
+        for _ in range(2):
+            assert (await api.ok("assignProjectsToGovernancePolicy", governance, body=body))["count"] == 1
+        assert (await api.ok("unassignProjectsFromGovernancePolicy", governance, body=body))["count"] == 1
 
 
 def test_the_mapping_is_not_looked_at_again() -> None:
