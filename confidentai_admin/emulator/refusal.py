@@ -63,7 +63,7 @@ MALFORMED: Final = Rule(
     "malformed",
     400,
     "published",
-    "The body is missing, no JSON, or not encoded as declared.",
+    "The body is missing, no JSON, not encoded as declared, or encoded in a way that is not known.",
 )
 WRONG_CONTENT_TYPE: Final = Rule("wrong-content-type", 400, "assumed", "The body is not declared as JSON.")
 WRONG_SHAPE: Final = Rule(

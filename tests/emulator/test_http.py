@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import re
 import threading
+import zlib
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 from unittest import mock
@@ -19,7 +21,7 @@ from confidentai_admin.emulator.app import MAX_BODY
 from confidentai_admin.emulator.refusal import Unchanged
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from confidentai_admin.emulator.world import World
 
@@ -230,6 +232,37 @@ async def test_the_message_says_that_a_body_is_not_encoded_as_declared(api: Api)
     answer = await api.send("PUT", "/v1/organization", data=b"not gzip at all", headers={"Content-Encoding": "gzip"})
     assert answer.status == 400
     assert "as its headers say" in answer.body["error"]
+
+
+@pytest.mark.parametrize("encoding", ["unknown", "gzip, gzip", "x-gzip", "utf-8"])
+async def test_an_unknown_encoding_of_a_body_is_400(api: Api, encoding: str) -> None:
+    """Nobody can say what a body means that is encoded in an unknown way, though it looks like plain JSON."""
+    before = api.state()
+    answer = await api.send("PUT", "/v1/organization", data=b'{"name": "N"}', headers={"Content-Encoding": encoding})
+    assert answer.status == 400
+    assert "in a way that is not known" in answer.body["error"]
+    assert api.state() == before
+
+
+@pytest.mark.parametrize(
+    ("encoding", "encode"),
+    [("identity", bytes), ("gzip", gzip.compress), ("GZIP", gzip.compress), ("deflate", zlib.compress)],
+)
+async def test_a_known_encoding_of_a_body_is_decoded(api: Api, encoding: str, encode: Callable[[bytes], bytes]) -> None:
+    """A body may be compressed, if its headers say so."""
+    data = encode(b'{"name": "N"}')
+    answer = await api.send("PUT", "/v1/organization", data=data, headers={"Content-Encoding": encoding})
+    assert answer.status == 200
+    assert (await api.ok("getOrganization"))["organization"]["name"] == "N"
+
+
+async def test_of_two_keys_the_first_counts(api: Api) -> None:
+    """A header for the key that is there twice is no mistake, and the second one is not looked at."""
+    for first, second, expected in ((api.emu.api_key, "unknown-key", 200), ("unknown-key", api.emu.api_key, 401)):
+        async with wire(api) as (reader, writer):
+            keys = b"".join(b"CONFIDENT_API_KEY: %s\r\n" % key.encode() for key in (first, second))
+            writer.write(b"GET /v1/organization HTTP/1.1\r\nHost: x\r\n" + keys + b"\r\n")
+            assert await answer_on(reader) == expected
 
 
 async def test_a_client_that_expects_100_is_told_to_continue(api: Api) -> None:
