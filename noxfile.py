@@ -71,7 +71,7 @@ def soak(session: nox.Session) -> None:
     """Play 2,000 random sequences, other ones every time.
 
     With ``-- --hypothesis-seed=N``, those of an earlier run, which printed that option as it began. A sequence that
-    fails names its own seed: ``MODEL_SEED=<hex> pytest tests/model/test_sequences.py`` plays only that one.
+    fails names its own seed: ``MODEL_SEED=<seed> pytest tests/model/test_sequences.py`` plays only that one.
     """
     install(session, "test")
     options = [*session.posargs]

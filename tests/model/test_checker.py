@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, cast, get_origin
 
@@ -12,13 +13,14 @@ from confidentai_admin import AsyncConfidentAI, ConfidentAI, ConfidentAIError, _
 from confidentai_admin._transport import Transport
 from confidentai_admin.emulator import Emulator
 
-from .sequences import Sequence, Tally, Violation, play, uninterrupted
+from .sequences import NO_CHANCE, Sequence, Tally, Violation, all_sequences, play, uninterrupted_sequences
 
 Break = Callable[[pytest.MonkeyPatch], None]
 
 
 def repeats_creations(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_retry, "may_repeat", lambda fate, effect: fate in (_retry.Fate.LOST, _retry.Fate.FAILED))
+    may_repeat = _retry.may_repeat
+    monkeypatch.setattr(_retry, "may_repeat", lambda fate, effect: may_repeat(fate, _wire.Effect.REPEATABLE))
 
 
 def lets_aiohttp_repeat(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,10 +107,43 @@ def test_a_broken_client_is_found(break_it: Break, model_emulator: Emulator, mon
         report_multiple_bugs=False,
         suppress_health_check=[HealthCheck.too_slow],
     )
-    @given(sequence=uninterrupted)
+    @given(sequence=uninterrupted_sequences())
     def run(sequence: Sequence) -> None:
         play(model_emulator, cast(type[ConfidentAI], AsyncConfidentAI), sequence, Tally(), simplify=False)
 
     break_it(monkeypatch)
     with pytest.raises(Violation, match=FOUND[break_it]):
         run()
+
+
+def _played() -> list[Sequence]:
+    """What a run would play."""
+    played: list[Sequence] = []
+
+    @settings(max_examples=2, derandomize=True, database=None, deadline=None, phases=[Phase.generate])
+    @given(sequence=all_sequences())
+    def run(sequence: Sequence) -> None:
+        played.append(sequence)
+
+    run()
+    return played
+
+
+@pytest.mark.parametrize("number", range(len(NO_CHANCE) + 1))
+def test_the_seed_that_a_failure_names_gives_the_sequence_again(
+    number: int, model_emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it was made by chance or not, a run with that seed plays this sequence and no other."""
+    monkeypatch.delenv("MODEL_SEED", raising=False)
+    sequence = [*NO_CHANCE, _played()[-1]][number]
+
+    async def fail(*_: Any, **__: Any) -> Any:
+        raise KeyError("data")
+
+    monkeypatch.setattr(Transport, "send", fail)
+    with pytest.raises(Violation, match="a KeyError came out of a call") as caught:
+        play(model_emulator, ConfidentAI, sequence, Tally(), simplify=False)
+    named = re.search(r"again: MODEL_SEED=(\S+) pytest", str(caught.value))
+    assert named is not None
+    monkeypatch.setenv("MODEL_SEED", named[1])
+    assert _played() == [sequence]
