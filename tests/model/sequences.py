@@ -198,6 +198,13 @@ def _each_alone(picks: Iterable[Pick], *troubles: Trouble) -> tuple[Step, ...]:
     return tuple(Step((pick,), troubles) for pick in picks)
 
 
+_DELETIONS = (
+    *_plainly(names="delete_key revoke_invitation"),
+    *(Pick(name, (where, 2 - where)) for where in (0, 1) for name in ("delete_role", "delete_policy")),
+    *_plainly(names="remove_member"),
+    Pick("delete_project", (0,)),
+    Pick("request_deletion", (0,)),
+)
 _PLAIN = (
     Sequence(
         _each_alone(
@@ -213,15 +220,15 @@ _PLAIN = (
                     for given in (1, 0, 2, 0)
                     for each in _plainly(1, 0, 2, 0, given, names="update_role update_policy")
                 ),
-                *_plainly(names="update_project delete_key revoke_invitation"),
-                *(Pick(name, (where, 2 - where)) for where in (0, 1) for name in ("delete_role", "delete_policy")),
-                *_plainly(names="remove_member"),
-                Pick("delete_project", (0,)),
+                *_plainly(names="update_project"),
+                *_DELETIONS,
             ]
         )
     ),
     Sequence(_each_alone(_plainly(names=" ".join(_CREATIONS)), Trouble(faults.Drop(after_work=True)))),
     Sequence(_each_alone(_plainly(names=" ".join(_CREATIONS)), Trouble(faults.Cut(0.9)))),
+    # What is deleted, and asked for again since nobody said so, is gone.
+    Sequence(_each_alone(_DELETIONS, Trouble(faults.Drop(after_work=True)))),
     Sequence(_each_alone([Pick("create_key", (0,))], Trouble(faults.Hang())) * 2),
     Sequence(_each_alone([Pick("create_key", (0,))], Trouble(faults.Hang(after_work=True))) * 2),
     # The second call of each pair has to wait, and the last one cannot wait so long.
@@ -283,6 +290,7 @@ class Tally:
         answered: Successes, by operation.
         done: Writes that the server did.
         lost: Those of them of which the whole answer was lost with the connection.
+        gone: Deletions that were repeated, and found that they had been done.
     """
 
     sequences: int = 0
@@ -300,6 +308,7 @@ class Tally:
     answered: Counter[str] = attrs.Factory(Counter)
     done: Counter[str] = attrs.Factory(Counter)
     lost: Counter[str] = attrs.Factory(Counter)
+    gone: Counter[str] = attrs.Factory(Counter)
     faults: Counter[str] = attrs.Factory(Counter)
 
     def lines(self) -> Iterator[str]:
@@ -313,7 +322,12 @@ class Tally:
             f"broken answers kept: {self.kept}; Retry-After obeyed: {self.obeyed};"
             f" held up after a 429: {self.held}, and not sent: {self.not_sent}"
         )
-        for what, counts in (("answered", self.answered), ("done", self.done), ("done and not told", self.lost)):
+        for what, counts in (
+            ("answered", self.answered),
+            ("done", self.done),
+            ("done and not told", self.lost),
+            ("gone", self.gone),
+        ):
             yield f"{what}: " + ", ".join(f"{name} {n}" for name, n in sorted(counts.items()))
         yield f"writes doubled: {self.doubled}; secrets shown: {self.secrets}"
 
@@ -811,16 +825,18 @@ class _Game:
             self.require(attempt.verdict in may_repeat, f"sent again after {attempt}")
         doubt = [attempt.verdict.leaves_doubt for attempt in attempts]
         self.check_server(operation, requests, doubt, before, after)
+        # Nobody else deletes anything meanwhile, so that it must have been an attempt of its own.
+        is_gone = (
+            operation.is_deletion
+            and any(doubt[:-1])
+            and attempts[-1].verdict is Verdict.REFUSED
+            and attempts[-1].status == 404
+            and attempts[-1].is_enveloped
+        )
         if outcome.error is None:
             self.require(attempts, "a value, and no request")
             last = attempts[-1]
-            is_gone = (
-                operation.is_deletion
-                and any(doubt[:-1])
-                and last.verdict is Verdict.REFUSED
-                and last.status == 404
-                and last.is_enveloped
-            )
+            self.tally.gone[operation.name] += is_gone
             self.require(last.verdict is Verdict.FINE or is_gone, f"a value after {last}")
             expected = [operation.answer(before, after)]
             if any(doubt[:-1]) and operation.effect is Effect.REPEATABLE:
@@ -832,6 +848,7 @@ class _Game:
             return
         error = outcome.error
         assert isinstance(error, ConfidentAIError)
+        self.require(not is_gone, f"a deletion that an attempt before did is an error: {error}")
         if isinstance(error, APITimeoutError) and details.elapsed > TOTAL - 2:
             # The last request may have been given up before it was sent, or after it came.
             may_forget = operation.effect is Effect.READ or not any(doubt[:-1])

@@ -74,6 +74,10 @@ def deletes_what_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Transport, "send", lenient)
 
 
+def forgets_that_it_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_transport, "_is_gone", lambda outcome: False)
+
+
 def raises_what_is_no_error_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any, **__: Any) -> Any:
         raise KeyError("data")
@@ -90,6 +94,7 @@ FOUND: dict[Break, str] = {
     repeats_without_end: "repetitions in",
     shows_its_key: "shows a key",
     deletes_what_is_not_there: "a value after",
+    forgets_that_it_deleted: "an attempt before did is an error",
     raises_what_is_no_error_of_its_own: "a KeyError came out of a call",
 }
 

@@ -67,4 +67,7 @@ def test_a_run_leaves_nothing_out(tally: Tally) -> None:
     creations = {operation.name for operation in OPERATIONS if operation.name.startswith("create")}
     assert len(creations) == 9
     assert creations <= set(+tally.lost)
+    deletions = {operation.name for operation in OPERATIONS if operation.name.startswith(("delete", "remove"))}
+    assert len(deletions) == 11
+    assert deletions <= set(+tally.gone)
     assert min(tally.kept, tally.obeyed, tally.held, tally.not_sent) > 0
