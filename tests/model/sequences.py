@@ -46,7 +46,7 @@ from .troubles import OWN_KEY, SHORT_READ, Attempt, Trouble, Verdict, judge, out
 
 PATIENCE = 30.0  # seconds for making simpler what goes wrong
 WATCHDOG = 5.0  # seconds that nothing here needs
-TOTAL = 60.0  # seconds by the clock that a call may take
+FIRST_BACKOFF = 0.5
 LONGEST_BACKOFF = 8.0
 LONGEST_RETRY_AFTER = 60.0
 BUDGET = 10  # repetitions that a client may make at once
@@ -106,6 +106,7 @@ class Sequence:
     steps: tuple[Step, ...]
     max_retries: int = 2
     max_connections: int = 20
+    total: float = 60.0  # seconds by the clock that a call may take
     plan: str = "TEAM"
     outage: Outage | None = None
     seed: str = attrs.field(default="", repr=False)
@@ -126,6 +127,7 @@ _in_an_outage = built(Step, _alone, just(()))
 _limits: dict[str, Chance[Any]] = {
     "max_retries": sampled(2, 2, 1, 0, 4),
     "max_connections": sampled(20, 20, 2, 1),
+    "total": sampled(60.0, 60.0, 600.0),
     "plan": sampled(*["TEAM"] * 7, "FREE"),
 }
 # In an outage, so much can be repeated that the budget for it is used up.
@@ -231,18 +233,24 @@ _PLAIN = (
     Sequence(_each_alone(_DELETIONS, Trouble(faults.Drop(after_work=True)))),
     Sequence(_each_alone([Pick("create_key", (0,))], Trouble(faults.Hang())) * 2),
     Sequence(_each_alone([Pick("create_key", (0,))], Trouble(faults.Hang(after_work=True))) * 2),
-    # The second call of each pair has to wait, and the last one cannot wait so long.
-    Sequence(
-        tuple(
-            step
-            for seconds in (5, 30, 3600)
-            for step in (
-                *_each_alone([Pick("get_organization", ())], Trouble(faults.Answer(429, retry_after=seconds))),
-                *_each_alone([Pick("create_key", (0,))]),
-            )
-        ),
-        max_retries=0,
+    # The second call of each pair has to wait: after the longest time that may be, if it has so much time itself.
+    *(
+        Sequence(
+            tuple(
+                step
+                for seconds in (5, 30, 3600)
+                for step in (
+                    *_each_alone([Pick("get_organization", ())], Trouble(faults.Answer(429, retry_after=seconds))),
+                    *_each_alone([Pick("create_key", (0,))]),
+                )
+            ),
+            max_retries=0,
+            total=total,
+        )
+        for total in (60.0, 600.0)
     ),
+    # There is time enough, and it is too long to wait all the same.
+    Sequence(_each_alone([Pick("get_organization", ())], Trouble(faults.Answer(503, retry_after=61))), total=600.0),
 )
 #: Whatever chance chooses, each operation succeeds once in these, and each creation is done once without an answer.
 NO_CHANCE = tuple(attrs.evolve(sequence, seed=f"plain-{number}") for number, sequence in enumerate(_PLAIN, 1))
@@ -265,7 +273,7 @@ def simpler(sequence: Sequence) -> Iterator[Sequence]:
                 without = (*step.troubles[:place], None, *rest) if rest else step.troubles[:place]
                 others.append((attrs.evolve(step, troubles=without),))
         yield from (attrs.evolve(sequence, steps=(*steps[:index], *other, *steps[index + 1 :])) for other in others)
-    usual: dict[str, Any] = {"outage": None, "plan": "TEAM", "max_connections": 20, "max_retries": 2}
+    usual: dict[str, Any] = {"outage": None, "plan": "TEAM", "total": 60.0, "max_connections": 20, "max_retries": 2}
     for name, value in usual.items():
         if getattr(sequence, name) != value:
             yield attrs.evolve(sequence, **{name: value})
@@ -489,6 +497,7 @@ class _Game:
         self.face = face
         self.is_blocking = face is ConfidentAI
         self.sequence = sequence
+        self.total = sequence.total
         self.tally = tally
         self.serials = itertools.count(1)
         self.story: list[str] = []
@@ -545,7 +554,7 @@ class _Game:
                 OWN_KEY,
                 base_url=self.emulator.url,
                 clock=self.emulator.clock,
-                timeout=Timeout(total=TOTAL),
+                timeout=Timeout(total=self.total),
                 max_retries=self.sequence.max_retries,
                 max_connections=self.sequence.max_connections,
             )
@@ -616,7 +625,7 @@ class _Game:
     async def ask(self, step: Step, operations: list[Operation], client: ConfidentAI) -> list[Outcome]:
         view = client
         if step.is_slow:
-            view = client.with_options(timeout=Timeout(connect=5, read=SHORT_READ, total=TOTAL))
+            view = client.with_options(timeout=Timeout(connect=5, read=SHORT_READ, total=self.total))
         tasks = [asyncio.create_task(self.call(operation, view)) for operation in operations]
         if step.interrupted_after is not None:
             await asyncio.wait(tasks, timeout=step.interrupted_after / 2000)
@@ -781,7 +790,7 @@ class _Game:
             if step.interrupted_after is None:
                 self.require(len(details) == 1, f"one call was recorded {len(details)} times")
             for each in details:
-                self.require(each.elapsed < TOTAL + 1, f"the call took {each.elapsed} s by the clock")
+                self.require(each.elapsed < self.total + 1, f"the call took {each.elapsed} s by the clock")
         side.calls += len(details)
         side.repetitions += sum(max(0, each.attempts - 1) for each in details)
         for operation, outcome in zip(operations, outcomes, strict=True):
@@ -822,7 +831,8 @@ class _Game:
         if operation.effect is not Effect.ONCE:
             may_repeat |= {Verdict.FAILED, Verdict.LOST}
         for attempt in attempts[:-1]:
-            self.require(attempt.verdict in may_repeat, f"sent again after {attempt}")
+            is_right = attempt.verdict in may_repeat and attempt.retry_after <= LONGEST_RETRY_AFTER
+            self.require(is_right, f"sent again after {attempt}")
         doubt = [attempt.verdict.leaves_doubt for attempt in attempts]
         self.check_server(operation, requests, doubt, before, after)
         # Nobody else deletes anything meanwhile, so that it must have been an attempt of its own.
@@ -849,7 +859,7 @@ class _Game:
         error = outcome.error
         assert isinstance(error, ConfidentAIError)
         self.require(not is_gone, f"a deletion that an attempt before did is an error: {error}")
-        if isinstance(error, APITimeoutError) and details.elapsed > TOTAL - 2:
+        if isinstance(error, APITimeoutError) and details.elapsed > self.total - 2:
             # The last request may have been given up before it was sent, or after it came.
             may_forget = operation.effect is Effect.READ or not any(doubt[:-1])
             self.require(error.outcome_unknown or may_forget, "an unknown outcome was forgotten")
@@ -880,7 +890,7 @@ class _Game:
             and details.attempts <= self.sequence.max_retries
             and side.repetitions + side.given_up + 1 <= BUDGET
             and last.retry_after <= LONGEST_RETRY_AFTER
-            and details.elapsed + max(LONGEST_BACKOFF, last.retry_after) + 1 < TOTAL
+            and details.elapsed + max(LONGEST_BACKOFF, last.retry_after) + 1 < self.total
         )
         self.require(not could_repeat, f"given up after {last}, although it could be sent again")
 
@@ -954,6 +964,8 @@ class _Game:
         self, step: Step, attempts: list[Attempt], alone: Outcome | None, side: _Side, moment: Moment
     ) -> None:
         """Whether the client waited as long as the server asked it to: this call, and the next one after a 429."""
+        longest = max(moment.pauses, default=0.0)
+        self.require(longest <= LONGEST_RETRY_AFTER + FIRST_BACKOFF, f"a pause of {longest} s")
         left = side.until - moment.began
         pauses = iter(moment.pauses)
         if alone is not None and left > MARGIN:
@@ -965,7 +977,7 @@ class _Game:
                 self.require(isinstance(alone.error, RateLimitError), f"all were to wait {left} s, and {alone}")
         if alone is not None and isinstance(alone.error, RateLimitError) and not attempts:
             most = side.until_at_most - moment.began
-            self.require(most > TOTAL - 2, f"not sent, and at most {most} s were to be waited for: {alone}")
+            self.require(most > self.total - 2, f"not sent, and at most {most} s were to be waited for: {alone}")
             self.tally.not_sent += 1
         if alone is not None and not step.is_slow:
             for attempt in attempts[:-1]:
@@ -994,14 +1006,14 @@ class _Game:
         """
         if len(operations) > 1 or operations[0].is_walk:
             for each in details:
-                allowed = TOTAL + sum(moment.pauses) + MARGIN
+                allowed = self.total + sum(moment.pauses) + MARGIN
                 self.require(each.elapsed < min(allowed, self.longest(operations)), f"a call took {each.elapsed} s")
         if not any(operation.is_walk for operation in operations):
             took = moment.ended - moment.began
             self.require(took < self.longest(operations), f"the calls took {took} s by the clock")
 
     def longest(self, operations: list[Operation]) -> float:
-        return sum(TOTAL * (PAGES if operation.is_walk else 1) for operation in operations) + MARGIN
+        return sum(self.total * (PAGES if operation.is_walk else 1) for operation in operations) + MARGIN
 
     def check_walk(
         self, operation: Operation, outcome: Outcome, attempts: list[Attempt], side: _Side, before: State
