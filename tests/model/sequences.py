@@ -74,7 +74,8 @@ class Step:
         picks: The calls, one or more.
         troubles: For the first request, the second, and so on.
         on_a_new_client: Whether they are made by a client of their own, and so on a new connection.
-        interrupted_after: Half milliseconds after which the calls are cancelled, or the client is closed under them.
+        interrupted_after: Half milliseconds after which the calls are cancelled, or a client of their own is closed
+            under them.
         is_closed: Whether they end by the client's being closed, and not by being cancelled.
     """
 
@@ -182,7 +183,7 @@ def _sequences(chance: Chance[Step]) -> st.SearchStrategy[Sequence]:
 
 def all_sequences() -> st.SearchStrategy[Sequence]:
     """What is to be played: anything, or what `MODEL_SEED` says."""
-    return _sequences(one_of(*[_uninterrupted] * 7, _interrupted))
+    return _sequences(one_of(*[_uninterrupted] * 5, _interrupted))
 
 
 def uninterrupted_sequences() -> st.SearchStrategy[Sequence]:
@@ -248,6 +249,27 @@ _PLAIN = (
             total=total,
         )
         for total in (60.0, 600.0)
+    ),
+    # What is cancelled gives back what it took, wherever it was: under way, or waiting for another.
+    Sequence(
+        tuple(
+            step
+            for names, after in (
+                ("get_project", 12),
+                ("create_key", 12),
+                ("get_project create_key", 8),
+                ("create_key", 1),
+            )
+            for step in (
+                Step(
+                    tuple(Pick(name, (0,)) for name in names.split()),
+                    (Trouble(faults.Hang()),),
+                    interrupted_after=after,
+                ),
+                *_each_alone([Pick("list_keys", (0,)), Pick("create_key", (0,))]),
+            )
+        ),
+        max_connections=1,
     ),
     # There is time enough, and it is too long to wait all the same.
     Sequence(_each_alone([Pick("get_organization", ())], Trouble(faults.Answer(503, retry_after=61))), total=600.0),
@@ -567,7 +589,9 @@ class _Game:
     # Playing:
 
     async def step(self, step: Step, number: int, side: _Side) -> None:
-        if step.on_a_new_client or step.interrupted_after is not None:
+        # Who cancels calls goes on with the same client. A blocking call can only be ended by closing its client.
+        is_last = step.interrupted_after is not None and (step.is_closed or self.is_blocking)
+        if step.on_a_new_client or is_last:
             async with self.client() as client:
                 await self.calls(step, number, _Side(client))
         else:
@@ -794,7 +818,8 @@ class _Game:
         side.calls += len(details)
         side.repetitions += sum(max(0, each.attempts - 1) for each in details)
         for operation, outcome in zip(operations, outcomes, strict=True):
-            if isinstance(outcome.error, (RateLimitError, APITimeoutError)) or (operation.is_walk and outcome.error):
+            may_give_up = (RateLimitError, APITimeoutError, _Interrupted)
+            if isinstance(outcome.error, may_give_up) or (operation.is_walk and outcome.error):
                 side.given_up += PAGES * self.sequence.max_retries if operation.is_walk else 1
         allowed = BUDGET + EARNED * side.calls
         self.require(
