@@ -42,7 +42,7 @@ from ..operations.faces import opened
 from .chance import Chance, built, just, one_of, sampled, several
 from .operations import NAMES, OPERATIONS, Chooser, Effect, Operation, plain
 from .state import State, differences, look
-from .troubles import OWN_KEY, SHORT_READ, Attempt, Trouble, Verdict, judge, outages, scripts
+from .troubles import OWN_KEY, SHORT_READ, Attempt, Mistyped, Trouble, Verdict, judge, mistyped, outages, scripts
 
 PATIENCE = 30.0  # seconds for making simpler what goes wrong
 WATCHDOG = 5.0  # seconds that nothing here needs
@@ -160,15 +160,23 @@ _likely_write = built(
     built(lambda what, numbers: (Pick(what, numbers),), sampled(*_WRITES), _likely),
     one_of(*[just(())] * 3, scripts),
 )
+_misread = built(
+    Step,
+    built(lambda what, numbers: (Pick(what, numbers),), sampled(*OPERATIONS), _likely),
+    built(lambda choice: (Trouble(Mistyped(choice=choice)),), sampled(*range(1000))),
+)
 _listed = just(Step((Pick("list_policies", (0,)),), ()))
 _listed_in_a_project = just(Step((Pick("list_policies", (1,)),), ()))
 _creative = built(Sequence, several(one_of(*[_told_to_nobody] * 5, _listed, _listed_in_a_project), 8, 8))
 _writing = built(Sequence, several(_likely_write, 8, 8))
+_misreading = built(Sequence, several(_misread, 8, 8))
 
 
 def _sequences(chance: Chance[Step]) -> st.SearchStrategy[Sequence]:
     # One draw and no more: of many, hypothesis would make six times out of seven a variant of what it had before.
-    made = one_of(*[built(Sequence, several(chance, 3, 8), **_limits)] * 7, _stormy, _creative, *[_writing] * 2)
+    made = one_of(
+        *[built(Sequence, several(chance, 3, 8), **_limits)] * 7, _stormy, _creative, *[_writing] * 2, _misreading
+    )
 
     def make(seed: bytes) -> Sequence:
         sequence: Sequence = made(Random(seed))
@@ -250,6 +258,8 @@ _PLAIN = (
         )
         for total in (60.0, 600.0)
     ),
+    # Each value of a key with each wrong type.
+    Sequence(tuple(Step((Pick("get_key", (0,)),), (Trouble(Mistyped(choice=choice)),)) for choice in range(12))),
     # What is cancelled gives back what it took, wherever it was: under way, or waiting for another.
     Sequence(
         tuple(
@@ -421,12 +431,16 @@ class _Side:
 
 @attrs.frozen
 class Moment:
-    """When calls began and ended, by the clock, the client's pauses between, and the API's own answers."""
+    """When calls began and ended, by the clock, the client's pauses between, and the API's own answers.
+
+    Of each answer, also whether something in it has a wrong type.
+    """
 
     began: float
     ended: float
     pauses: list[float]
     answers: list[bytes | None]
+    are_mistyped: list[bool]
 
 
 class _Secrets(logging.Handler):
@@ -524,6 +538,7 @@ class _Game:
         self.serials = itertools.count(1)
         self.story: list[str] = []
         self.answers: dict[int, tuple[Entry, bytes]] = {}
+        self.mistyped: set[int] = set()  # the entries of answers in which something has a wrong type
         host, port = emulator.url.removeprefix("http://").split(":")
         self.line = http.client.HTTPConnection(host, int(port), timeout=WATCHDOG)
         emulator.reset()
@@ -559,6 +574,12 @@ class _Game:
 
             def answer() -> Any:
                 response = work()
+                fault = _fault_of(entry.call)
+                if isinstance(fault, Mistyped) and response.status == 200:
+                    own = bytes(response.body)
+                    response.body = mistyped(own, fault.choice)
+                    if response.body != own:
+                        self.mistyped.add(id(entry))
                 self.answers[id(entry)] = (entry, bytes(response.body))
                 return response
 
@@ -620,7 +641,7 @@ class _Game:
         entries = list(log._entries)[known:]
         requests = [entry.call for entry in entries]
         own = [self.answers.get(id(entry), (entry, None))[1] for entry in entries]
-        moment = Moment(began, ended, pauses, own)
+        moment = Moment(began, ended, pauses, own, [id(entry) in self.mistyped for entry in entries])
         for outcome in outcomes:
             self.story.append(f"      {outcome}")
         for request in requests:
@@ -741,7 +762,10 @@ class _Game:
         self.check_errors(outcomes, before, after)
         self.check_numbers(step, operations, outcomes, requests, details, side)
         self.check_doubles(operations, requests)
-        attempts = [judge(request) for request in requests]
+        attempts = [
+            judge(request, is_mistyped=is_mistyped)
+            for request, is_mistyped in zip(requests, moment.are_mistyped, strict=True)
+        ]
         side.has_met_429 |= any(attempt.status == 429 for attempt in attempts)
         is_alone = len(operations) == 1 and step.interrupted_after is None
         self.check_pauses(step, attempts, outcomes[0] if is_alone and not operations[0].is_walk else None, side, moment)
@@ -1047,6 +1071,8 @@ class _Game:
         refusals = self.refusals(operation, before)
         if outcome.error is None:
             self.require(not refusals, f"a list, where the rules refuse by {refusals}")
+            unreadable = [attempt for attempt in attempts if attempt.verdict is Verdict.UNREADABLE]
+            self.require(not unreadable, f"a list after {unreadable}")
             expected = operation.answer(before, before)
             self.require(plain(outcome.value) == expected, f"{plain(outcome.value)!r} is not {expected!r}")
             return

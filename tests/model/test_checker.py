@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable
 from typing import Any, cast, get_origin
@@ -13,6 +14,7 @@ from confidentai_admin import AsyncConfidentAI, ConfidentAI, ConfidentAIError, _
 from confidentai_admin._transport import Transport
 from confidentai_admin.emulator import Emulator
 
+from . import sequences
 from .sequences import NO_CHANCE, Sequence, Tally, Violation, all_sequences, play, uninterrupted_sequences
 
 Break = Callable[[pytest.MonkeyPatch], None]
@@ -78,6 +80,13 @@ def forgets_that_it_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_transport, "_is_gone", lambda outcome: False)
 
 
+def takes_a_value_for_what_it_looks_like(monkeypatch: pytest.MonkeyPatch) -> None:
+    converter = _wire._make_converter()
+    for kind in (str, int, bool):
+        converter.register_structure_hook(kind, lambda value, kind: kind(value))
+    monkeypatch.setattr(_wire, "_converter", converter)
+
+
 def raises_what_is_no_error_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any, **__: Any) -> Any:
         raise KeyError("data")
@@ -95,6 +104,7 @@ FOUND: dict[Break, str] = {
     shows_its_key: "shows a key",
     deletes_what_is_not_there: "a value after",
     forgets_that_it_deleted: "an attempt before did is an error",
+    takes_a_value_for_what_it_looks_like: "a value after",
     raises_what_is_no_error_of_its_own: "a KeyError came out of a call",
 }
 
@@ -119,6 +129,27 @@ def test_a_broken_client_is_found(break_it: Break, model_emulator: Emulator, mon
     break_it(monkeypatch)
     with pytest.raises(Violation, match=FOUND[break_it]):
         run()
+
+
+def test_a_client_that_keeps_what_a_cancelled_call_took_is_found(
+    model_emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its next call never gets a connection, in the sequence that is there for it."""
+    attempt = Transport._attempt
+
+    async def keep(self: Transport, *args: Any) -> Any:
+        try:
+            return await attempt(self, *args)
+        except asyncio.CancelledError:
+            _, free = await self.pool.session()
+            free.acquire_nowait()
+            raise
+
+    monkeypatch.setattr(Transport, "_attempt", keep)
+    monkeypatch.setattr(sequences, "WATCHDOG", 0.5)
+    (sequence,) = (each for each in NO_CHANCE if any(step.interrupted_after is not None for step in each.steps))
+    with pytest.raises(Violation, match="a call hangs"):
+        play(model_emulator, cast(type[ConfidentAI], AsyncConfidentAI), sequence, Tally(), simplify=False)
 
 
 def _played() -> list[Sequence]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import enum
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from random import Random
 from typing import Any
 
 import attrs
@@ -18,6 +19,18 @@ OWN_KEY = "confident_us_org_SequencesKeyThatNobodyMaySee0123456789"
 
 #: How long a client waits for the next piece of an answer, in real seconds, where one may hang.
 SHORT_READ = 0.15
+
+
+@attrs.frozen
+class Mistyped(faults.Drip):
+    """The API's own answer, in which one value that is no list or object has another type.
+
+    The emulator has no such fault: whoever plays this writes the answer anew, by `mistyped`.
+    """
+
+    pause: float = 0.0
+    pieces: int = 1
+    choice: int = 0
 
 
 @attrs.frozen
@@ -40,6 +53,8 @@ class Trouble:
     @property
     def is_misshapen(self) -> bool:
         """Whether it is a success of a wrong shape: who asks for no shape gets what there is."""
+        if isinstance(self.fault, Mistyped):
+            return True
         return isinstance(self.fault, faults.Answer) and any(self.fault.body is body for body in _MISSHAPEN)
 
 
@@ -145,6 +160,7 @@ _unreadable = one_of(
     _answers([302, 308], _bodies, after_work=True),
     built(faults.Redirect, sampled("/v1/projects", "http://127.0.0.1:1/"), sampled(301, 307)),
     *[built(faults.Truncate, _keeps)] * 2,
+    *[built(Mistyped, choice=sampled(*range(1000)))] * 4,
 )
 _harmless = one_of(
     built(Trouble, built(faults.Drip, sampled(0.0, 0.002), sampled(1, 3))),
@@ -220,8 +236,52 @@ class Attempt:
     retry_after: float = 0.0
 
 
-def judge(call: RecordedCall) -> Attempt:
+def mistyped(content: bytes, choice: int) -> bytes:
+    """An answer with one value of a wrong type, which no client may take for what it looks like."""
+    answer = json.loads(content)
+    by_type: dict[str, list[tuple[Any, Any]]] = {}
+    for container, place in _values(answer["data"]):
+        by_type.setdefault(type(container[place]).__name__, []).append((container, place))
+    if not by_type:
+        return content
+    # Each type has its turn, though there are more texts than anything else, and so has each wrong one.
+    turn, kind = divmod(choice, len(by_type))
+    container, place = Random(choice).choice(list(by_type.values())[kind])
+    value = container[place]
+    if place == "id" and "deleted" in container:
+        wrong: list[Any] = [True, None]  # the model has both kinds of ids there
+    elif value is None:
+        wrong = [7, True]
+    elif isinstance(value, bool):
+        wrong = [str(value).lower(), int(value), None]
+    elif isinstance(value, int):
+        wrong = [str(value), True, None]
+    else:
+        wrong = [7, True, *([] if place in _NULLABLE else [None])]
+    container[place] = wrong[turn % len(wrong)]
+    return json.dumps(answer).encode()
+
+
+# What may be null, at least somewhere.
+_NULLABLE = (
+    *("name", "description", "image", "created_at", "lastUsed"),
+    *("organizationId", "projectId", "organizationRoleId", "projectRoleId"),
+)
+
+
+def _values(part: Any) -> Iterator[tuple[Any, Any]]:
+    """Where in a JSON value there are others that are no lists or objects."""
+    for place, value in part.items() if isinstance(part, dict) else enumerate(part):
+        if isinstance(value, (dict, list)):
+            yield from _values(value)
+        else:
+            yield part, place
+
+
+def judge(call: RecordedCall, *, is_mistyped: bool = False) -> Attempt:
     """What the request came to, from the fault that was applied to it and from the API's own answer."""
+    if is_mistyped:
+        return Attempt(Verdict.UNREADABLE, call.status)
     fault = None if call.fault is None else call.fault.fault
     if isinstance(fault, faults.Answer):
         return _judge_answer(fault)
