@@ -189,10 +189,12 @@ class App:
                 query = read_query(parse_qsl(request.rel_url.raw_query_string, keep_blank_values=True), operation.query)
                 body = {} if operation.body is None else read_body(_parse_json(request, raw), operation.body)
                 done = WORK[operation.name](Call(self._world, route.ids, query, body))
-                if isinstance(done, Unchanged) and done.rule is not None and done.rule.name in self._statuses:
-                    raise Refused(done.rule, done.rule.description)
+                if isinstance(done, Unchanged):
+                    if done.rule is not None and done.rule.name in self._statuses:
+                        raise Refused(done.rule, done.rule.description)
+                    return success(done.data)
                 entry.note(changed_state=operation.changes_state)
-                return success(done.data if isinstance(done, Unchanged) else done)
+                return success(done)
         except Refused as refusal:
             return self._refuse(refusal)
         except Exception:

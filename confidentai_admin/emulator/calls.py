@@ -30,9 +30,9 @@ class RecordedCall:
             taken in because the key was bad.
         status: The status of the answer. None until it is sent, and for good if the connection ends before it is
             complete.
-        changed_state: Whether this was a write (anything but a GET) that was not refused: its work is done, and stays
-            done if the answer is lost. A write that leaves everything as it was, such as sending an invitation again,
-            counts too.
+        changed_state: Whether this was a write that changed something, or sent an invitation again: its work is done,
+            and stays done if the answer is lost. A write that found everything as it was to be is none of these, and
+            `lastUsed` does not count.
         fault: What `Faults.add` returned, if a fault or a delay was applied to the call.
     """
 

@@ -29,9 +29,12 @@ def assign(world: World, policy_id: str, project_ids: Sequence[str]) -> dict[str
     policy = _find(world, policy_id)
     assigned: list[str] = []
     not_found: list[str] = []
+    moves = False
     for project_id in dict.fromkeys(project_ids):
         if project_id in world.projects:
-            world.projects[project_id].governance_policy_id = policy.id
+            project = world.projects[project_id]
+            moves |= project.governance_policy_id != policy.id
+            project.governance_policy_id = policy.id
             assigned.append(project_id)
         else:
             not_found.append(project_id)
@@ -41,7 +44,9 @@ def assign(world: World, policy_id: str, project_ids: Sequence[str]) -> dict[str
         "notFoundProjectIds": not_found,
         "count": len(assigned),
     }
-    return data if assigned else Unchanged(data, NO_RIGHT_ID)
+    if not assigned:
+        return Unchanged(data, NO_RIGHT_ID)
+    return data if moves else Unchanged(data)
 
 
 def unassign(world: World, policy_id: str, project_ids: Sequence[str]) -> dict[str, Any] | Unchanged:

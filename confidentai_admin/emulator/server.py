@@ -119,7 +119,7 @@ class Emulator:
 
     @property
     def writes(self) -> list[RecordedCall]:
-        """Those of `calls` by which something was written."""
+        """Those of `calls` that changed something, or sent an invitation again."""
         return [call for call in self.calls if call.changed_state]
 
     def sent(self, operation: str) -> list[RecordedCall]:

@@ -107,14 +107,15 @@ async def test_every_operation_is_recorded_by_its_name(api: Api) -> None:
         call = only_call(api.emu)
         assert (call.operation, call.method, call.status) == (operation.name, operation.method, answer.status)
         assert dict(call.ids) == dict.fromkeys(operation.path_parameters, "none")
-        assert call.changed_state is (answer.status == 200 and operation.method != "GET")
+        assert not call.changed_state  # there is nothing that it could change
 
 
-async def test_a_write_that_is_carried_out_changes_state(api: Api) -> None:
-    """Any write that is not refused counts, also one that leaves everything as it was; a refused one does not."""
+async def test_a_write_that_changes_something_changes_state(api: Api) -> None:
+    """A refused write does not count, nor does one that leaves everything as it was; an invitation sent again does."""
     invited = (await api.ok("createInvitations", body={"emails": ["x@y.example"]}))["invitations"][0]["id"]
     project = await api.project()
     await api.ok("updateProject", project, body={})
+    await api.ok("updateProject", project, body={"description": "d"})
     await api.ok("resendInvitation", invited)
     await api.ok("deleteProject", project)
     await api.call("deleteProject", project)
@@ -295,6 +296,38 @@ def test_a_key_that_is_gone_is_masked_all_the_same(emu: Emulator) -> None:
     ask(emu, "POST", "/v1/projects", {"name": key["value"], "description": made["apiKey"]["value"]})
     assert key["value"] not in repr(emu.calls)
     assert made["apiKey"]["value"] not in repr(emu.calls)
+
+
+async def test_a_write_that_finds_everything_as_it_was_to_be_changes_no_state(api: Api) -> None:
+    """Whatever can be written twice changes something the first time, and nothing the second time."""
+    project = await api.project()
+    user, role = await api.user_id("mia@acme.example"), await api.role_id("Admin")
+    key = (await api.ok("createOrganizationApiKey", body={"name": "k"}))["apiKey"]["id"]
+    policy_ids, permission_ids = await api.ids_for("Role"), await api.ids_for("Policy")
+    made = {"name": "Made", "policyIds": policy_ids}, {"name": "Made", "permissionIds": permission_ids}
+    own_role = (await api.ok("createRole", body=made[0]))["role"]["id"]
+    own_policy = (await api.ok("createPolicy", body=made[1]))["policy"]["id"]
+    governance = (await api.ok("listGovernancePolicies"))["governancePolicies"][0]["id"]
+    writes: list[tuple[str, list[object], dict[str, object]]] = [
+        ("updateOrganization", [], {"name": "N"}),
+        ("updateProject", [project], {"name": "N", "description": "d"}),
+        ("updateOrganizationApiKey", [key], {"valid": False}),
+        ("updateMemberRole", [user], {"roleId": role}),
+        ("updateMemberRole", [user], {"roleId": await api.role_id("Owner")}),
+        ("createInvitations", [], {"emails": ["x@y.example", "mia@acme.example"]}),
+        ("updateRole", [own_role], {**made[0], "description": "d"}),
+        ("updatePolicy", [own_policy], {**made[1], "description": "d"}),
+        ("assignProjectsToGovernancePolicy", [governance], {"projectIds": [project, "none"]}),
+        ("unassignProjectsFromGovernancePolicy", [governance], {"projectIds": [project, "none"]}),
+    ]
+    for operation, ids, body in writes:
+        changed = []
+        for _ in range(2):
+            before = api.state()
+            await api.ok(operation, *ids, body=body)
+            assert api.emu.calls[-1].changed_state is (api.state() != before)
+            changed.append(api.emu.calls[-1].changed_state)
+        assert changed == [True, False], operation
 
 
 def test_a_key_from_before_a_reset_is_masked_all_the_same(emu: Emulator) -> None:

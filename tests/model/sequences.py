@@ -761,7 +761,7 @@ class _Game:
     ) -> None:
         self.check_errors(outcomes, before, after)
         self.check_numbers(step, operations, outcomes, requests, details, side)
-        self.check_doubles(operations, requests)
+        self.check_doubles(operations, requests, moment)
         attempts = [
             judge(request, is_mistyped=is_mistyped)
             for request, is_mistyped in zip(requests, moment.are_mistyped, strict=True)
@@ -850,10 +850,14 @@ class _Game:
             side.repetitions <= allowed, f"{side.repetitions} repetitions in {side.calls} calls, and {allowed} may be"
         )
 
-    def check_doubles(self, operations: list[Operation], requests: list[RecordedCall]) -> None:
+    def check_doubles(self, operations: list[Operation], requests: list[RecordedCall], moment: Moment) -> None:
         asked = Counter(operation.name for operation in operations)
         repeatable = {operation.name for operation in operations if operation.effect is not Effect.ONCE}
-        done = Counter(request.operation for request in requests if request.changed_state)
+        done = Counter(
+            request.operation
+            for request, own in zip(requests, moment.answers, strict=True)
+            if own is not None and json.loads(own)["success"]
+        )
         for name, times in asked.items():
             if name not in repeatable and done[name] > times:
                 self.tally.doubled += done[name] - times
@@ -971,16 +975,16 @@ class _Game:
         for request in requests:
             fault = _fault_of(request)
             is_done = (fault is None or fault.after_work) and not self.refusals(operation, state)
-            is_noted = is_done and operation.effect is not Effect.READ
-            work = "the work is done" if is_done else "the work is not done"
+            done = operation.done(state, after) if is_done else state
+            if done is None:
+                raise Violation(f"what was done before the answer was spoiled by {fault} is not there")
+            # An invitation that is sent again is still the same.
+            is_noted = done != state or (is_done and operation.name.startswith("resend"))
             self.require(
-                request.changed_state is is_noted, f"changed_state is {request.changed_state} after {fault}, and {work}"
+                request.changed_state is is_noted,
+                f"changed_state is {request.changed_state} after {fault}: {differences(state, done)}",
             )
-            if is_done:
-                done = operation.done(state, after)
-                if done is None:
-                    raise Violation(f"what was done before the answer was spoiled by {fault} is not there")
-                state = done
+            state = done
         self.require(state == after, f"the faults leave another state: {differences(state, after)}")
 
     def check_body(self, operation: Operation, error: Any, request: RecordedCall, own: bytes | None) -> None:
