@@ -24,6 +24,13 @@ class RecordingClock(SystemClock):
         self._moved += max(0.0, end - self.monotonic())
 
 
+class SteppingClock(RecordingClock):
+    """Is moved on by pauses alone, so that it counts none of what a busy machine takes."""
+
+    def monotonic(self) -> float:
+        return self._moved
+
+
 class StandingClock(SystemClock):
     """Runs as time does, and no pause ends. ``waits`` tells that one has begun."""
 

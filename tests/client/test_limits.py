@@ -23,7 +23,7 @@ from confidentai_admin import (
     record_calls,
 )
 
-from .recording_clock import RecordingClock, StandingClock
+from .recording_clock import RecordingClock, StandingClock, SteppingClock
 from .scripted_server import Action, ScriptedServer, answer, close, close_on, refuse, reset, scripted_server
 from .wire_data import ORGANIZATION
 
@@ -428,7 +428,7 @@ async def test_an_outage_is_not_multiplied_by_200_callers(outage: str) -> None:
     """Against a server that fails everything, 200 callers make less than 20 % of extra requests, and all have their
     error within the time that they allowed."""
     total = 60.0
-    clock = RecordingClock()
+    clock = SteppingClock()
     with scripted_server() as server:
         server.otherwise = _OUTAGES[outage]
         async with AsyncConfidentAI(KEY, base_url=server.url, timeout=total, max_retries=5, clock=clock) as client:

@@ -46,6 +46,8 @@ def test_times_have_milliseconds_and_a_z() -> None:
 
 
 def test_every_rule_has_one_name() -> None:
-    """The rules by which requests are refused can be told apart by name, and have a status of the 4xx."""
+    """Rules can be told apart by name; those by which requests are refused have a status of the 4xx, the others 200."""
     assert len({rule.name for rule in RULES}) == len(RULES) > 20
-    assert all(400 <= rule.status < 500 for rule in RULES)
+    lenient = {rule.name: (rule.status, rule.standing) for rule in RULES if not 400 <= rule.status < 500}
+    names = ["nothing-to-update", "role-already", "valid-already", "nobody-to-invite", "no-right-id", "page-beyond-end"]
+    assert lenient == dict.fromkeys(names, (200, "assumed"))
