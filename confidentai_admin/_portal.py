@@ -225,8 +225,12 @@ class _LoopThread:
             call.wait()
         except BaseException as interruption:
             # Ctrl-C, mostly. The request is gone before it reaches the user, so that the client can be used again.
-            if _submit(loop, call.cancel):
-                call.wait(_GRACE)
+            try:
+                if _submit(loop, call.cancel):
+                    call.wait(_GRACE)
+            except BaseException as another:
+                call.hand_over(another)
+                raise
             call.hand_over(interruption)
             raise
         finally:
@@ -409,7 +413,11 @@ class Portal:
             raise TypeError(f"a callback must be a function, not {type(function).__name__}")
 
         async def call_back(value: T) -> None:
-            given = await anyio.to_thread.run_sync(function, value)
+            # A thread of its own each time, so that callbacks in callbacks do not wait for one another. Who interrupts
+            # the call does not wait for a callback either: it goes on by itself.
+            given = await anyio.to_thread.run_sync(
+                function, value, abandon_on_cancel=True, limiter=anyio.CapacityLimiter(1)
+            )
             if inspect.isawaitable(given):
                 if inspect.iscoroutine(given):
                     given.close()

@@ -106,10 +106,10 @@ def test_the_service_provisions_on_sign_up(
         assert [status for status, _ in answers] == [200] * 3
         assert answers[0] == answers[2]
         # One that fails in the middle is told to try again, and does not lose what was made.
-        confident_emulator.faults.add("createProjectApiKey", faults.Answer(500))
+        confident_emulator.faults.add("createProject", faults.Answer(500, after_work=True))
         confident_emulator.faults.add("listProjectApiKeys", faults.Answer(500), times=3)
         assert _post(f"{url}/tenants/initech") == (503, {"detail": "Please try again."})
-        assert "initech" in service.vault
+        assert "initech" not in service.vault
         assert _post(f"{url}/tenants/initech")[0] == 200
         # One whose key was lost by a crash gets another.
         del service.vault["acme"]
@@ -118,7 +118,7 @@ def test_the_service_provisions_on_sign_up(
     assert projects.keys() == service.vault.keys() == {"acme", "globex", "initech"}
     for tenant, value in service.vault.items():
         keys = confident_client.project(projects[tenant]).api_keys.list()
-        assert any(key.valid and key.name == "service" and value.endswith(key.value[-6:]) for key in keys)
+        assert any(key.valid and value.endswith(key.value[-6:]) for key in keys)
 
 
 def test_the_joiners_are_invited(folder: Path, confident_emulator: Emulator, confident_client: ConfidentAI) -> None:
@@ -153,7 +153,7 @@ def test_the_keys_are_rotated_every_night(
 ) -> None:
     """Night after night the vault has one valid key of each project, and a project without the key is told."""
     for name in ("acme", "globex"):
-        confident_client.projects.ensure(name, key="service")
+        confident_client.projects.create(name)
     for _ in range(2):
         done = _run(folder, "nightly.py")
         assert (done.returncode, done.stderr) == (0, "")
@@ -161,13 +161,16 @@ def test_the_keys_are_rotated_every_night(
         vault = json.loads((folder / "vault.json").read_text())
         for project in confident_client.projects.list():
             keys = confident_client.project(project.id).api_keys.list()
-            valid = [key for key in keys if key.valid and key.name is not None and key.name.startswith("service")]
+            valid = [key for key in keys if key.valid]
             assert len(valid) == 1
             assert vault[project.id].endswith(valid[0].value[-6:])
-    confident_client.projects.create("initech")
+    bare = confident_client.projects.create("initech")
+    assert bare.api_key is not None
+    confident_client.project(bare.project.id).api_keys.delete(bare.api_key.id)
     done = _run(folder, "nightly.py")
     assert done.returncode == 1
-    assert "service" in done.stderr
+    assert done.stderr.startswith(f"{bare.project.id}: ")
+    assert "Default Key" in done.stderr
 
 
 def test_somebody_leaves(folder: Path, confident_emulator: Emulator, confident_client: ConfidentAI) -> None:

@@ -10,6 +10,7 @@ from .._transport import Transport
 from .._wire import Call, Effect, path_segment
 from ..errors import AuthenticationError, ConfigurationError, NotFoundError, UnexpectedStateError
 from ..models import ApiKey, DeletionResult, Organization
+from ._key_names import age
 
 _SHOWN = 6  # characters at the end of a key that the API shows
 
@@ -33,8 +34,8 @@ def check_retire(retire: object) -> None:
 
 
 def is_later(one: ApiKey, other: ApiKey) -> bool:
-    """Whether a key was made after another one. The API's times have milliseconds, and its ids go up."""
-    return (one.created_at, one.id) > (other.created_at, other.id)
+    """Whether a key was made after another one."""
+    return age(one) > age(other)
 
 
 @attrs.frozen

@@ -26,6 +26,11 @@ def is_called(key: ApiKey, name: str) -> bool:
     return name in (key.name, base_of(key.name))
 
 
+def age(key: ApiKey) -> tuple[datetime.datetime, int]:
+    """What keys are sorted by, the oldest first. The API's times have milliseconds, and its ids go up."""
+    return key.created_at, key.id
+
+
 def new_name(base: str, now: datetime.datetime) -> str:
     """A name for the next key, which no other key has."""
     return f"{base}-{now.astimezone(datetime.timezone.utc):%Y%m%d}-{secrets.token_hex(3)}"

@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 import anyio
 
-from ..errors import AuthenticationError, ConfigurationError, PermissionDeniedError, RateLimitError, attach_partial
-from ..models import Happened, Outcome, Progress, Report
+from ..errors import (
+    AuthenticationError,
+    ConfigurationError,
+    PartialFailureError,
+    PermissionDeniedError,
+    RateLimitError,
+    attach_partial,
+)
+from ..models import ApiKey, Happened, Outcome, Progress, Report
 
 T = TypeVar("T")
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
 
 
-def refuse_doubles(name: str, texts: Sequence[str]) -> None:
+def refuse_doubles(name: str, texts: Sequence[str], *, same: Callable[[str], str] = str) -> None:
     """Raise a ``ValueError`` if a text is there twice: it would be worked on twice at the same moment."""
     seen: set[str] = set()
     for text in texts:
-        if text.casefold() in seen:
+        if same(text) in seen:
             raise ValueError(f"{name} has {text!r} twice")
-        seen.add(text.casefold())
+        seen.add(same(text))
 
 
 def check_callback(name: str, callback: object) -> None:
@@ -36,19 +44,26 @@ def concerns_everybody(error: BaseException | None) -> bool:
     return isinstance(error, (AuthenticationError, PermissionDeniedError, ConfigurationError, RateLimitError))
 
 
-def failed(item: ItemT, error: BaseException) -> Outcome[ItemT, Any]:
-    """The outcome of an item that met an error, with the secrets that the error carries."""
-    new_keys = getattr(getattr(error, "partial", None), "new_keys", [])
+def failed(item: ItemT, error: BaseException, made: ResultT | None = None) -> Outcome[ItemT, Any]:
+    """The outcome of an item that met an error, with what was made before it and the secrets that the error carries."""
+    new_keys: list[ApiKey] = []
+    for source in (made, getattr(error, "partial", None)):
+        new_keys += [key for key in getattr(source, "new_keys", []) if key not in new_keys]
     if isinstance(error, Exception):
-        reason = ". ".join([str(error) or type(error).__name__, *getattr(error, "__notes__", ())])
-        return Outcome(item, Happened.FAILED, error=error, reason=reason, new_keys=new_keys)
-    return Outcome(item, Happened.FAILED, reason="it was cancelled on its way", new_keys=new_keys)
+        said, shown = str(error) or type(error).__name__, error
+    else:
+        said, shown = "it was cancelled on its way", None
+    reason = ". ".join([said, *getattr(error, "__notes__", ())])
+    return Outcome(item, Happened.FAILED, made, shown, reason, new_keys)
 
 
 class Job(Generic[ItemT, ResultT]):
     """One thing done to many items, several at once.
 
     Callbacks are called one at a time. What they give is awaited, if that is possible.
+
+    Attributes:
+        made: By item, what was made for it so far, which its outcome has if something fails afterwards.
     """
 
     def __init__(
@@ -59,6 +74,7 @@ class Job(Generic[ItemT, ResultT]):
         on_progress: Callable[[Progress[ItemT, ResultT]], object] | None = None,
     ) -> None:
         check_callback("on_progress", on_progress)
+        self.made: dict[ItemT, ResultT] = {}
         self._items = items
         self._at_once = at_once
         self._on_progress = on_progress
@@ -85,8 +101,10 @@ class Job(Generic[ItemT, ResultT]):
             for index, item in waiting:
                 try:
                     await self._do(work, index, item)
-                except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001  (raised below, in no group)
-                    self._failures.append(error)
+                except BaseException as error:
+                    if _is_cancelled(error):
+                        raise
+                    self._failures.append(error)  # raised below: in no group, and when the others are finished
                 if self._failures or self._stopped_by is not None:
                     return
 
@@ -97,7 +115,7 @@ class Job(Generic[ItemT, ResultT]):
             if self._failures:
                 raise self._failures[0]
         except BaseException as error:
-            attach_partial(error, self._report())
+            self._hand_report_to(error)
             raise
         return self._report()
 
@@ -105,9 +123,9 @@ class Job(Generic[ItemT, ResultT]):
         try:
             outcome = await work(item)
         except Exception as error:  # noqa: BLE001  (it is the outcome)
-            outcome = failed(item, error)
+            outcome = failed(item, error, self.made.get(item))
         except BaseException as error:
-            self._outcomes[index] = failed(item, error)
+            self._outcomes[index] = failed(item, error, self.made.get(item))
             raise
         self._outcomes[index] = outcome
         if concerns_everybody(outcome.error) and self._stopped_by is None:
@@ -117,8 +135,20 @@ class Job(Generic[ItemT, ResultT]):
             if self._on_progress is not None:
                 await _awaited(self._on_progress(Progress(self._done, len(self._items), outcome)))
 
+    def _hand_report_to(self, error: BaseException) -> None:
+        report = self._report()
+        if getattr(error, "partial", None) is None:
+            attach_partial(error, report)
+            return
+        # A job within a callback failed. What it had done stays where it is.
+        stopped = PartialFailureError(f"a callback ended the job: {error}")
+        attach_partial(stopped, report)
+        raise stopped from error
+
     def _report(self) -> Report[ItemT, ResultT]:
-        reason = None if self._stopped_by is None else f"the job was stopped before by: {self._stopped_by}"
+        reason = "the job ended before it"
+        if self._stopped_by is not None:
+            reason = f"the job was stopped before by: {self._stopped_by}"
         return Report(
             [
                 self._outcomes.get(index) or Outcome(item, Happened.NOT_TRIED, reason=reason)
@@ -126,6 +156,11 @@ class Job(Generic[ItemT, ResultT]):
             ],
             stopped_by=self._stopped_by,
         )
+
+
+def _is_cancelled(error: BaseException) -> bool:
+    """Whether it is the cancellation of the job itself, and not one that came out of a user's function."""
+    return isinstance(error, anyio.get_cancelled_exc_class()) and anyio.current_effective_deadline() == -math.inf
 
 
 async def _awaited(given: object) -> None:

@@ -18,7 +18,7 @@ from ..models import (
     Project,
     ProjectMember,
 )
-from ._key_names import is_called
+from ._key_names import age, is_called
 from ._matching import address_key, find_address, find_named, resolve, text
 from ._ownership import is_owner
 from .governance import AsyncGovernancePolicies
@@ -55,6 +55,7 @@ class _Work:
     recovered: bool = False
     api_key: ApiKey | None = None
     is_first_key_lost: bool = False
+    other_keys: list[ApiKey] = attrs.field(factory=list)
     is_changed: bool = False
     new_keys: list[ApiKey] = attrs.field(factory=list)
     orphaned_key_ids: list[int] = attrs.field(factory=list)
@@ -118,6 +119,7 @@ class Provisioning:
             new_owner = await self._new_owner(work)
             if work.project is None:
                 await self._make(work)
+                await self._find_lost_key(work)
                 # Who else made it may have wanted another Owner; what this call made has the right one.
                 if not work.created or work.recovered:
                     new_owner = await self._new_owner(work)
@@ -201,6 +203,9 @@ class Provisioning:
                 return
             if is_second or not is_unknown:
                 raise
+        except BaseException as error:  # it was cancelled
+            add_note(error, f"There may be a project {wanted.name!r} now, with a key that nobody has.")
+            raise
         else:
             work.project, work.created = created.project, True
             if created.api_key is None:
@@ -241,18 +246,24 @@ class Provisioning:
         work.project = attrs.evolve(before, governance_policy=result.governance_policy)
         work.is_changed = True
 
+    async def _find_lost_key(self, work: _Work) -> None:
+        """Look for the first key of a new project, if its secret was in the answer that was lost, or in none."""
+        if not (work.recovered or work.is_first_key_lost):
+            return
+        try:
+            listed = sorted(await self._open(self._made(work).id).api_keys.list(), key=age)
+        except BaseException as error:
+            add_note(error, f"The first key of the project {work.wanted.name!r} is valid, and nobody has its secret.")
+            raise
+        # What has been used is somebody's.
+        lost = [key.id for key in listed[:1] if key.last_used is None]
+        work.orphaned_key_ids += lost
+        work.other_keys = [key for key in listed if key.id not in lost]
+
     async def _ensure_key(self, work: _Work, keys: AsyncProjectApiKeys) -> None:
         wanted = work.wanted.key
-        if work.recovered or work.is_first_key_lost:
-            # The project's first key is there, and its secret was in the answer that was lost, or in none.
-            listed = await keys.list()
-            unused = [key for key in listed if key.last_used is None]
-            first = min(unused, key=lambda key: (key.created_at, key.id), default=None)
-            if first is not None and first is min(listed, key=lambda key: (key.created_at, key.id)):
-                work.orphaned_key_ids.append(first.id)
-                listed.remove(first)
-        elif work.created:
-            listed = list(work.new_keys)
+        if work.created:
+            listed = [*work.new_keys, *work.other_keys]
         elif wanted is not None:
             listed = await keys.list()
         else:
@@ -276,6 +287,9 @@ class Provisioning:
             work.orphaned_key_ids += await self._lost_keys(keys, name, known, error)
             if is_second:
                 raise
+        except BaseException as error:  # it was cancelled
+            add_note(error, f"There may be a key {name!r} now, in the project {work.wanted.name!r}, that nobody has.")
+            raise
         else:
             work.api_key = key
             work.new_keys.append(key)

@@ -161,8 +161,8 @@ class AsyncApiKeys:
             ValueError: The id or the name is empty, or ``retire`` is another word.
             ConfigurationError: The client is read-only. Raised at the beginning of the block, as is the next.
             NotFoundError: There is no such key.
-            UnexpectedStateError: The new key is gone, deactivated or refused. Raised at the end of the block; both keys
-                are left as they are.
+            UnexpectedStateError: The old key is deactivated. Raised at the beginning of the block; no key was made.
+                Or the new key is gone, deactivated or refused. Raised at the end; both keys are left as they are.
         """
         self._calls.path_of(api_key_id)
         if name is not None:

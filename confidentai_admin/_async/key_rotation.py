@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 
 from .._settings import SecretText, truth
-from ..errors import ConfidentAIError, ConfigurationError, add_note
+from ..errors import ConfidentAIError, ConfigurationError, UnexpectedStateError, add_note
 from ..models import ApiKey
 from ._key_calls import KeyCalls, is_later
 from ._key_names import base_of, is_rotated, new_name
@@ -37,6 +37,7 @@ class AsyncKeyRotation:
         self._is_retired = False
         self._is_deleted = False
         self._both = ""  # what is known of the two keys, for a note
+        self._is_given_up = False
         self._is_discarded = False
 
     @property
@@ -76,12 +77,20 @@ class AsyncKeyRotation:
         self._calls.transport.refuse_job("rotate")
         self._is_entered = True
         old = self._old = await self._calls.get(self._api_key_id)
+        if not old.valid:
+            raise UnexpectedStateError(
+                f"API key {old.id} is deactivated, so that nobody uses what would be replaced: make a new one, or"
+                " activate it first"
+            )
         base = self._base(old)
         known = await self._calls.all()
         self._unfinished = [
             key.id
             for key in known
-            if key.valid and is_later(key, old) and is_rotated(key.name) and base_of(key.name) == base
+            if key.valid
+            and is_later(key, old)
+            and is_rotated(key.name)
+            and base_of(key.name) in (base, base_of(old.name))
         ]
         # The last call, so that nothing can go wrong between the only answer with the secret and the caller.
         self._new = await self._mint(base, {key.id for key in known})
@@ -91,7 +100,7 @@ class AsyncKeyRotation:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._is_retired or self._is_discarded:
+        if self._is_retired or self._is_given_up:
             return
         if error is not None:
             self._note(error, self._both)
@@ -144,6 +153,7 @@ class AsyncKeyRotation:
         if self._is_discarded:
             return
         await self._calls.see_that_it_stays(old, value=self._key_before)
+        self._is_given_up = True  # whether or not it can be deleted, the old one is not retired at the block's end
         self._move_back()
         await self._calls.retire(new, delete=True, witness=old)
         self._is_discarded = True

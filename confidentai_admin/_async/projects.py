@@ -9,7 +9,7 @@ from typing import Literal
 
 from .._transport import Transport
 from .._wire import Call, Effect, path_segment, text_list
-from ..errors import UnexpectedStateError, attach_partial
+from ..errors import UnexpectedStateError
 from ..models import (
     CreatedProject,
     DeletionResult,
@@ -23,7 +23,7 @@ from ..models import (
     RotatedKey,
 )
 from ._key_calls import check_retire
-from ._key_names import is_called
+from ._key_names import age, is_called
 from ._many import Job, check_callback, refuse_doubles
 from ._matching import find_named, text
 from ._provisioning import Provisioning, check
@@ -179,7 +179,7 @@ class AsyncProjects:
             projects: The projects as they are to be, each name once. Up to ``max_connections`` of them are worked on at
                 the same time.
             store: Is given each project for which keys were made, to put ``new_keys`` into a vault. An error in it is
-                the project's outcome.
+                the project's outcome, which has the keys; a later call does not give them again.
             on_progress: Is told each time that a project is over. An error in it ends the job.
 
         Returns:
@@ -198,7 +198,7 @@ class AsyncProjects:
                     f"projects must be a list of DesiredProject, but there is a {type(wish).__name__} in it"
                 )
             check(wish)
-        refuse_doubles("projects", [wish.name for wish in wishes])
+        refuse_doubles("projects", [wish.name for wish in wishes], same=str.casefold)
         check_callback("store", store)
         self._transport.refuse_job("projects.ensure_many")
         provisioning = self._provisioning()
@@ -206,12 +206,9 @@ class AsyncProjects:
 
         async def ensure(wish: DesiredProject) -> Outcome[DesiredProject, EnsuredProject]:
             ensured, happened = await provisioning.ensure(wish)
-            try:
-                if store is not None and ensured.new_keys:
-                    await job.call_back(store, ensured)
-            except BaseException as error:
-                attach_partial(error, ensured)
-                raise
+            job.made[wish] = ensured
+            if store is not None and ensured.new_keys:
+                await job.call_back(store, ensured)
             return Outcome(wish, happened, ensured, new_keys=ensured.new_keys)
 
         await provisioning.read(wishes)
@@ -228,9 +225,9 @@ class AsyncProjects:
     ) -> Report[str, RotatedKey]:
         """Replace a key of many projects, as ``api_keys.rotate`` replaces one, several at once.
 
-        Of each project, the valid key of this name is replaced, or the one that replaced it before. If a crash has left
-        several, it is the oldest, and the outcome's ``result.unfinished`` has the others. The old key is retired when
-        ``store`` has come back.
+        Of each project, the valid key of this name is replaced, or the one that replaced it before. If there are
+        several, as after a crash, it is the oldest; ``result.unfinished`` has the others, which are left alone, and the
+        outcome's ``reason`` says so. The old key is retired when ``store`` has come back.
 
         A failure of one is its outcome, and the others go on. An error that concerns all of them (the key, a
         permission, a 429) stops the job: what is under way is finished, and the rest is not tried.
@@ -269,19 +266,15 @@ class AsyncProjects:
         async def rotate(project_id: str) -> Outcome[str, RotatedKey]:
             keys = places[project_id]
             valid = [each for each in await keys.list() if each.valid and is_called(each, key)]
-            old = min(valid, key=lambda each: (each.created_at, each.id), default=None)
-            if old is None:
+            if not valid:
                 raise UnexpectedStateError(f"the project has no valid key {key!r}")
-            rotated: RotatedKey | None = None
-            try:
-                async with keys.rotate(old.id, name=key, retire=retire) as rotation:
-                    rotated = RotatedKey(project_id, rotation.old_key, rotation.new_key, rotation.unfinished)
-                    await job.call_back(store, rotated)
-            except BaseException as error:
-                if rotated is not None:
-                    attach_partial(error, rotated)
-                raise
-            return Outcome(project_id, Happened.ROTATED, rotated, new_keys=rotated.new_keys)
+            old, *others = (each.id for each in sorted(valid, key=age))
+            async with keys.rotate(old, name=key, retire=retire) as rotation:
+                rotated = RotatedKey(project_id, rotation.old_key, rotation.new_key, others)
+                job.made[project_id] = rotated
+                await job.call_back(store, rotated)
+            reason = f"other valid keys of this name: {', '.join(map(str, others))}" if others else None
+            return Outcome(project_id, Happened.ROTATED, rotated, None, reason, rotated.new_keys)
 
         return await job.run(rotate)
 

@@ -222,6 +222,8 @@ class ConfidentAI:
     ) -> Any:
         """Call an operation that this SDK does not know yet, with the same care as one that it knows.
 
+        It does not know what the operation means: the key that the client itself uses is not guarded here.
+
         Args:
             method: ``GET``, ``PUT``, ``DELETE``, ``POST`` or ``PATCH``.
             path: The path after the base URL, such as ``/v1/projects``. Percent-encode the ids in it.

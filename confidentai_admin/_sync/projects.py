@@ -159,7 +159,7 @@ class Projects:
             projects: The projects as they are to be, each name once. Up to ``max_connections`` of them are worked on at
                 the same time.
             store: Is given each project for which keys were made, to put ``new_keys`` into a vault. An error in it is
-                the project's outcome.
+                the project's outcome, which has the keys; a later call does not give them again.
             on_progress: Is told each time that a project is over. An error in it ends the job.
 
         Returns:
@@ -189,9 +189,9 @@ class Projects:
     ) -> Report[str, RotatedKey]:
         """Replace a key of many projects, as ``api_keys.rotate`` replaces one, several at once.
 
-        Of each project, the valid key of this name is replaced, or the one that replaced it before. If a crash has left
-        several, it is the oldest, and the outcome's ``result.unfinished`` has the others. The old key is retired when
-        ``store`` has come back.
+        Of each project, the valid key of this name is replaced, or the one that replaced it before. If there are
+        several, as after a crash, it is the oldest; ``result.unfinished`` has the others, which are left alone, and the
+        outcome's ``reason`` says so. The old key is retired when ``store`` has come back.
 
         A failure of one is its outcome, and the others go on. An error that concerns all of them (the key, a
         permission, a 429) stops the job: what is under way is finished, and the rest is not tried.

@@ -6,7 +6,9 @@ import asyncio
 import os
 import random
 import signal
+import threading
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import aiohttp
@@ -19,6 +21,7 @@ from confidentai_admin import (
     ApiKey,
     AsyncConfidentAI,
     AuthenticationError,
+    BadRequestError,
     ConfidentAI,
     ConfidentAIError,
     ConfigurationError,
@@ -29,6 +32,7 @@ from confidentai_admin import (
     InternalServerError,
     NotFoundError,
     OrganizationMember,
+    PartialFailureError,
     PermissionDeniedError,
     Progress,
     RateLimitError,
@@ -37,6 +41,7 @@ from confidentai_admin import (
 from confidentai_admin.emulator import Emulator, faults
 
 from ..operations.faces import done, opened
+from .key_watch import notes_of
 from .steps import each_fault, each_persistence, steps_of
 from .turns import Turns
 
@@ -430,6 +435,84 @@ async def test_a_key_that_somebody_used_is_no_orphan(client: ConfidentAI, emulat
     assert ensured.api_key is not None
 
 
+async def test_only_the_oldest_key_is_the_first_one(client: ConfidentAI, emulator: Emulator) -> None:
+    """A younger key that nobody has used yet is somebody's, and not told as orphaned."""
+    keys = [
+        {
+            "id": number,
+            "name": "Default Key",
+            "valid": True,
+            "value": "***************a1b2c3",
+            "created_at": f"2026-01-31T09:00:0{number}.000Z",
+            "lastUsed": None if number == 2 else "2026-01-31T10:00:00.000Z",
+        }
+        for number in (2, 1)
+    ]
+    emulator.faults.add("createProject", faults.Drop(after_work=True))
+    emulator.faults.add("listProjectApiKeys", faults.Answer(200, body={"success": True, "data": {"apiKeys": keys}}))
+    assert (await done(client.projects.ensure(NAME))).orphaned_key_ids == []
+
+
+async def test_a_lost_key_is_told_whatever_comes_next(client: ConfidentAI, emulator: Emulator) -> None:
+    """If a project is adopted and the next step fails, the error has the id of the key that nobody has."""
+    emulator.faults.add("createProject", faults.Drop(after_work=True))
+    emulator.faults.add("assignProjectsToGovernancePolicy", faults.Answer(400))
+    with pytest.raises(BadRequestError) as caught:
+        await done(client.projects.ensure(NAME, governance_policy=_ARGUMENTS["governance_policy"]))
+    (key,) = await _keys(client)
+    assert caught.value.partial.orphaned_key_ids == [key.id]
+    assert caught.value.partial.recovered
+
+
+async def test_a_lost_key_that_cannot_be_looked_for_is_told(client: ConfidentAI, emulator: Emulator) -> None:
+    """If even its id cannot be read, the error says that there is a key that nobody has."""
+    emulator.faults.add("createProject", faults.Drop(after_work=True))
+    emulator.faults.add("listProjectApiKeys", faults.Answer(400))
+    with pytest.raises(BadRequestError) as caught:
+        await done(client.projects.ensure(NAME))
+    assert "nobody has its secret" in notes_of(caught.value)
+
+
+async def test_an_adopted_project_gets_its_owner(client: ConfidentAI, emulator: Emulator) -> None:
+    """A project that somebody else made meanwhile is brought to the Owner that was asked for."""
+    owner, heir, *_ = await done(client.organization().members.list())
+    project = (await done(client.projects.create(NAME, email=owner.email))).project
+    emulator.add_member(heir.email, project_id=project.id)
+    emulator.faults.add("listProjects", faults.Answer(200, body={"success": True, "data": {"projects": []}}))
+    emulator.faults.add("createProject", faults.Drop())
+    ensured = await done(client.projects.ensure(NAME, owner=heir.email))
+    assert ensured.recovered
+    member = await done(client.project(project.id).members.find(heir.email))
+    assert member is not None
+    assert member.project_role is not None
+    assert member.project_role.name == "Owner"
+
+
+async def test_a_policy_that_does_not_find_the_project(client: ConfidentAI, emulator: Emulator) -> None:
+    """An assignment that answers that there is no such project is an error, and not a project on the policy."""
+    (policy, *_) = await done(client.organization().governance.policies.list())
+    data = {
+        "governancePolicy": {"id": policy.id, "name": policy.name},
+        "assignedProjectIds": [],
+        "notFoundProjectIds": ["x"],
+        "count": 0,
+    }
+    emulator.faults.add("assignProjectsToGovernancePolicy", faults.Answer(200, body={"success": True, "data": data}))
+    with pytest.raises(UnexpectedStateError, match="was deleted") as caught:
+        await done(client.projects.ensure(NAME, governance_policy=policy.id))
+    assert caught.value.partial.api_key is not None
+
+
+async def test_a_second_attempt_that_is_refused_leaves_the_first_open(client: ConfidentAI, emulator: Emulator) -> None:
+    """A key whose first attempt was lost and not found may still come: the refusal of the second says so."""
+    await done(client.projects.create(NAME))
+    emulator.faults.add("createProjectApiKey", faults.Drop())
+    emulator.faults.add("createProjectApiKey", faults.Answer(403), nth=2)
+    with pytest.raises(PermissionDeniedError) as caught:
+        await done(client.projects.ensure(NAME, key="service"))
+    assert caught.value.outcome_unknown
+
+
 async def test_an_answer_without_the_key(client: ConfidentAI, emulator: Emulator) -> None:
     """An answer that leaves the first key out costs no project: its key is told as orphaned, and there is another."""
     project_id = (await done(client.projects.create(NAME))).project.id
@@ -603,6 +686,84 @@ async def test_a_vault_that_fails_drops_no_secret(client: ConfidentAI) -> None:
     assert "*" not in key.value
 
 
+@pytest.mark.parametrize("name", ["store", "on_progress"])
+async def test_a_job_within_a_callback_drops_no_secret(
+    name: str, client: ConfidentAI, face: type[ConfidentAI], emulator: Emulator
+) -> None:
+    """If a callback runs a job that fails in its middle, the keys of both are there, each on its own error."""
+    emulator.faults.add("createProjectApiKey", faults.Answer(400))
+
+    async def mirror(told: object) -> None:
+        await done(client.projects.ensure("mirror", key="service"))
+
+    def mirror_blocking(told: object) -> None:
+        client.projects.ensure("mirror", key="service")
+
+    callback: Any = mirror_blocking if issubclass(face, ConfidentAI) else mirror
+    made = [DesiredProject("a")]
+    if name == "store":
+        report = await done(client.projects.ensure_many(made, store=callback))
+        inner: Any = report[0].error
+        assert report[0].happened == "failed"
+        assert report[0].new_keys == [*report.outcomes[0].result.new_keys, *inner.partial.new_keys]  # type: ignore[union-attr]
+    else:
+        with pytest.raises(PartialFailureError) as caught:
+            await done(client.projects.ensure_many(made, on_progress=callback))
+        report, inner = caught.value.partial, caught.value.__cause__
+        assert report[0].happened == "created"
+    assert isinstance(inner, BadRequestError)
+    assert inner.partial.project.name == "mirror"
+    assert len(inner.partial.new_keys) == 1
+    assert report[0].result is not None
+    assert report[0].result.project.name == "a"
+    assert report[0].new_keys[0] == report[0].result.api_key
+
+
+async def test_a_cancellation_out_of_a_callback_is_none_of_the_job(emulator: Emulator) -> None:
+    """A callback that awaits what was cancelled ends the job like another error does, and no key is lost."""
+    async with AsyncConfidentAI(emulator.api_key, base_url=emulator.url) as client:
+
+        async def store(ensured: EnsuredProject) -> None:
+            task = asyncio.ensure_future(asyncio.Event().wait())
+            task.cancel()
+            await task
+
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await client.projects.ensure_many([DesiredProject(f"tenant {n}") for n in range(30)], store=store)
+        report = caught.value.partial  # type: ignore[attr-defined]
+        made = [project.name for project in await client.projects.list()]
+    assert len(report.new_keys) == len(made) > 0
+    assert {outcome.item.name for outcome in report if outcome.new_keys} == set(made)
+    assert all(outcome.reason for outcome in report if outcome.is_failure)
+
+
+async def test_the_end_of_the_program_in_a_vault_drops_no_secret(client: ConfidentAI) -> None:
+    """A SystemExit in `store` is raised with the report, the keys that it was given among the others."""
+
+    def leave(ensured: EnsuredProject) -> None:
+        raise SystemExit
+
+    with pytest.raises(SystemExit) as caught:
+        await done(client.projects.ensure_many([DesiredProject("one")], store=leave))
+    (key,) = caught.value.partial.new_keys  # type: ignore[attr-defined]
+    assert "*" not in key.value
+
+
+def test_callbacks_of_many_jobs_run_side_by_side(emulator: Emulator) -> None:
+    """Each job has a thread for its callbacks: those of 45 jobs can wait for one another."""
+    meeting = threading.Barrier(45)
+    with ConfidentAI(emulator.api_key, base_url=emulator.url) as client, ThreadPoolExecutor(45) as pool:
+        jobs = [
+            pool.submit(
+                client.projects.ensure_many,
+                [DesiredProject(f"tenant {number}")],
+                on_progress=lambda progress: meeting.wait(timeout=30),
+            )
+            for number in range(45)
+        ]
+        assert all(job.result().counts == {Happened.CREATED: 1} for job in jobs)
+
+
 async def test_progress_that_fails_ends_the_job_and_drops_no_secret(client: ConfidentAI, emulator: Emulator) -> None:
     """An error in `on_progress` is raised with the report, all keys in it, and nothing new is begun."""
 
@@ -719,6 +880,49 @@ def test_an_interruption_drops_no_secret(emulator: Emulator) -> None:
             client.projects.ensure_many([DesiredProject(f"tenant {n}") for n in range(60)], on_progress=interrupt)
         assert len(caught.value.partial.new_keys) >= 3  # type: ignore[attr-defined]
         assert client.whoami().plan == "TEAM"
+
+
+def test_an_interruption_does_not_wait_for_a_callback(emulator: Emulator) -> None:
+    """Ctrl-C while a callback is busy carries the report as well, with the keys that the callback was given."""
+    is_over = threading.Event()
+
+    def store(ensured: EnsuredProject) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        is_over.wait(timeout=30)
+
+    try:
+        with ConfidentAI(emulator.api_key, base_url=emulator.url) as client:
+            with pytest.raises(KeyboardInterrupt) as caught:
+                client.projects.ensure_many([DesiredProject(NAME)], store=store)
+            (outcome,) = caught.value.partial  # type: ignore[attr-defined]
+    finally:
+        is_over.set()
+    assert outcome.result.project.name == NAME
+    assert "*" not in outcome.new_keys[0].value
+
+
+async def test_a_cancelled_creation_is_told(emulator: Emulator) -> None:
+    """The cancellation of a request that makes a key says that there may be one, of one project and of many."""
+    for operation, key in (("createProject", None), ("createProjectApiKey", "service")):
+        emulator.reset()
+        has_begun = asyncio.Event()
+
+        async def note(session: object, context: object, params: aiohttp.TraceRequestEndParams) -> None:
+            if params.method == "POST" and len(emulator.sent(operation)) == 1:  # noqa: B023  (of this round)
+                has_begun.set()  # noqa: B023
+
+        emulator.faults.add(operation, faults.Drip(pause=3600), probability=1)
+        hooks = aiohttp.TraceConfig()
+        hooks.on_request_end.append(note)
+        async with AsyncConfidentAI(emulator.api_key, base_url=emulator.url, trace_configs=[hooks]) as client:
+            job = client.projects.ensure_many([DesiredProject(NAME, key=key)])
+            task = asyncio.create_task(partial_when_cancelled(job))
+            await has_begun.wait()
+            task.cancel()
+            (outcome,) = await task
+        assert outcome.happened == "failed"
+        assert "There may be a" in outcome.reason
+        assert repr(NAME) in outcome.reason
 
 
 async def test_a_cancelled_step_drops_no_secret(emulator: Emulator) -> None:

@@ -22,6 +22,7 @@ from confidentai_admin import (
     ConfidentAI,
     ConfidentAIError,
     ConfigurationError,
+    InternalServerError,
     KeyRotation,
     NotFoundError,
     OrganizationClient,
@@ -245,6 +246,39 @@ async def test_discard(where: Place, emulator: Emulator) -> None:
     with pytest.raises(ConfigurationError, match="was discarded"):
         await do(rotation.retire)
     assert len(emulator.calls) == before
+
+
+@at_each_scope
+async def test_a_discard_that_failed_retires_nothing(where: Place, emulator: Emulator) -> None:
+    """Who wanted to discard the new key keeps the old one, though the deletion failed and the block goes on."""
+    emulator.faults.add(f"delete{where.word}ApiKey", faults.Answer(500), times=3)
+
+    async def block(rotation: KeyRotation) -> None:
+        with pytest.raises(InternalServerError):
+            await do(rotation.discard)
+
+    rotation = where.rotate(where.old.id)
+    await in_block(rotation, block)
+    assert {where.old.id, rotation.new_key.id} <= valid_in(emulator, where.project_id).keys()
+
+
+@at_each_scope
+async def test_a_deactivated_key_is_not_replaced(where: Place, emulator: Emulator) -> None:
+    """Nobody uses a key that is deactivated: that is an error, and no key is made."""
+    await done(where.scope.api_keys.update(where.old.id, valid=False))
+    before = keys_in(emulator, where.project_id).keys()
+    with pytest.raises(UnexpectedStateError, match="is deactivated"):
+        async with entered(where.rotate(where.old.id)):
+            raise AssertionError
+    assert keys_in(emulator, where.project_id).keys() == before
+
+
+@at_each_scope
+async def test_what_was_left_is_known_by_either_name(where: Place, emulator: Emulator) -> None:
+    """A key that a crash left is told, also if the next rotation gives the key another name."""
+    left = await done(where.scope.api_keys.create(f"{where.old.name}-20260131-0a1b2c"))
+    async with entered(where.rotate(where.old.id, name="web")) as rotation:
+        assert rotation.unfinished == [left.id]
 
 
 @at_each_scope

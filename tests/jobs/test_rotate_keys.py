@@ -90,7 +90,25 @@ async def test_the_oldest_of_several_is_replaced(client: ConfidentAI, emulator: 
     assert outcome.result is not None
     assert outcome.result.old_key.id == old.id
     assert outcome.result.unfinished == [left.id]
+    assert outcome.reason is not None
+    assert str(left.id) in outcome.reason
     assert {key.id for key in await valid_keys(client, ids[0])} == {left.id, outcome.result.new_key.id}
+
+
+async def test_twins_are_told(client: ConfidentAI, emulator: Emulator) -> None:
+    """Of two keys of the very same name, the other one is told as well, and left alone."""
+    ids, _ = new_projects(emulator, 1)
+    twin = await done(client.project(ids[0]).api_keys.create("service"))
+    (outcome,) = await done(client.projects.rotate_keys(ids, key="service", store=lambda rotated: None))
+    assert outcome.result is not None
+    assert outcome.result.unfinished == [twin.id]
+    assert {key.id for key in await valid_keys(client, ids[0])} == {twin.id, outcome.result.new_key.id}
+
+
+async def test_ids_are_not_words(client: ConfidentAI, emulator: Emulator) -> None:
+    """Two ids that differ only by case are two."""
+    report = await done(client.projects.rotate_keys(["abc", "abC"], key="service", store=print))
+    assert [outcome.happened for outcome in report] == ["failed", "failed"]
 
 
 async def test_a_project_without_the_key_fails_alone(client: ConfidentAI, emulator: Emulator) -> None:
