@@ -18,6 +18,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Awaitable, Callable
+from types import TracebackType
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 import anyio.to_thread
@@ -400,6 +401,25 @@ class Portal:
             if _is_left_behind():  # by now
                 raise SystemExit from None
             raise
+
+    def leave(
+        self,
+        leave: Callable[[type[BaseException] | None, BaseException | None, TracebackType | None], Awaitable[None]],
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Leave a block of the core's. An error by which it is left is not hidden by a client that was closed in it.
+
+        Raises:
+            BaseException: Whatever ``leave`` raises.
+        """
+        try:
+            self.call(leave, kind, error, traceback)
+        except ConfigurationError as closed:
+            if error is None or not self._is_closed:
+                raise
+            add_note(error, f"The end of the block was not carried out: {closed}")
 
     @overload
     def callback(self, function: Callable[[T], object]) -> Callable[[T], Awaitable[None]]: ...

@@ -197,7 +197,7 @@ def test_a_context_manager_needs_no_more_than_a_run(folders: tuple[Path, Path]) 
             def __exit__(
                 self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
             ) -> None:
-                self._portal.call(self._core.__aexit__, kind, error, traceback)
+                self._portal.leave(self._core.__aexit__, kind, error, traceback)
 
             @property
             def key(self) -> ApiKey:

@@ -44,7 +44,7 @@ _CONTEXT = """
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._portal.call(self._core.__aexit__, kind, error, traceback)
+        self._portal.leave(self._core.__aexit__, kind, error, traceback)
 """
 
 _CLIENT = """

@@ -36,7 +36,7 @@ class KeyRotation:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._portal.call(self._core.__aexit__, kind, error, traceback)
+        self._portal.leave(self._core.__aexit__, kind, error, traceback)
 
     @property
     def new_key(self) -> ApiKey:

@@ -248,6 +248,26 @@ async def test_discard(where: Place, emulator: Emulator) -> None:
     assert len(emulator.calls) == before
 
 
+def test_a_client_that_is_closed_in_the_block_hides_no_error(emulator: Emulator) -> None:
+    """The block's own error comes out of it, with a note, and both keys stay valid; else the closing is the error."""
+    for raised in (VaultError, None):
+        with ConfidentAI(emulator.api_key, base_url=emulator.url) as client:
+            created = client.projects.create(f"closed by {raised}")
+            assert created.api_key is not None
+            rotation = client.project(created.project.id).api_keys.rotate(created.api_key.id)
+
+            def work() -> None:
+                with rotation:  # noqa: B023  (called in this round)
+                    client.close()  # noqa: B023
+                    if raised is not None:  # noqa: B023
+                        raise raised  # noqa: B023
+
+            with pytest.raises(raised or ConfigurationError) as caught:
+                work()
+        assert ("not carried out: This client is closed" in notes_of(caught.value)) is (raised is not None)
+        assert len(valid_in(emulator, created.project.id)) == 2
+
+
 @at_each_scope
 async def test_a_discard_that_failed_retires_nothing(where: Place, emulator: Emulator) -> None:
     """Who wanted to discard the new key keeps the old one, though the deletion failed and the block goes on."""
