@@ -258,7 +258,7 @@ def test_a_client_that_is_closed_in_the_block_hides_no_error(emulator: Emulator)
 
             def work() -> None:
                 with rotation:  # noqa: B023  (called in this round)
-                    client.close()  # noqa: B023
+                    client.close()
                     if raised is not None:  # noqa: B023
                         raise raised  # noqa: B023
 
