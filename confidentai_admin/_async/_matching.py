@@ -35,8 +35,11 @@ def text(name: str, value: object) -> str:
 
 
 def address_key(email: str) -> str:
-    """What addresses are compared by: the API does so without case."""
-    return email.strip().casefold()
+    """What addresses are compared by: the API does so without case.
+
+    Not by ``casefold``, for which some different letters are one, as in weiß and weiss: they may be two people.
+    """
+    return email.strip().lower()
 
 
 def only(matches: Sequence[T], what: str) -> T | None:

@@ -193,6 +193,15 @@ async def test_nobody_is_nothing_to_do(
     assert await state(client) == before
 
 
+async def test_nobody_goes_for_another_s_letters(client: ConfidentAI, emulator: Emulator) -> None:
+    """Somebody whose address only Unicode's folding takes for the same stays."""
+    emulator.add_member("weiss@acme.example")
+    before = await state(client)
+    assert len(await done(client.offboard("weiß@acme.example"))) == 0
+    assert emulator.writes == []
+    assert await state(client) == before
+
+
 async def test_again_does_nothing(client: ConfidentAI, emulator: Emulator) -> None:
     """After it is done, the same call finds nothing."""
     await done(client.offboard(MIA, transfer_projects_to=MAX))

@@ -264,6 +264,15 @@ async def test_blanks_and_case_do_not_count(client: ConfidentAI, emulator: Emula
     assert call.body == {"emails": [NEW]}
 
 
+@at_each_scope
+async def test_other_letters_are_another_person(client: ConfidentAI, emulator: Emulator, scope: str) -> None:
+    """Two addresses that only Unicode's folding takes for the same are two people, of whom neither is skipped."""
+    place = await place_of(client, emulator, scope)
+    report = await done(place.invitations.ensure(["weiß@new.example", "weiss@new.example"]))
+    assert told(report) == {"weiß@new.example": "failed", "weiss@new.example": "invited"}  # the emulator's taste
+    assert "weiss@new.example" in await state_of(place)
+
+
 @pytest.mark.parametrize(
     "address",
     [
