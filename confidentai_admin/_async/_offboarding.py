@@ -345,8 +345,8 @@ class _Offboarding:
 
 
 def _is_refusal(error: Exception | None) -> bool:
-    """Whether the API has said no, for certain, and would say so again."""
-    return isinstance(error, APIStatusError) and error.status < 500 and not error.outcome_unknown
+    """Whether the API has said no, and would say so again."""
+    return isinstance(error, APIStatusError) and error.status < 500
 
 
 def _came_up(holding: Holding) -> Outcome[Holding, None]:
