@@ -20,11 +20,10 @@ from ..models import (
     Outcome,
     Role,
 )
-from ._matching import address_key, resolve, text
+from ._matching import address_key, resolve, text, what_is_wrong_with
 from ._ownership import OWNER, is_owner, is_system_role, role_of
 
 _BATCH = 50  # addresses in one request
-_LONGEST_ADDRESS = 254  # characters
 
 # What the server says of the request itself, and not of everybody: another one may fare better.
 _CREATION_REFUSED = {400, 409, 413, 422}
@@ -129,7 +128,7 @@ def _rows_of(emails: Sequence[str]) -> list[_Row]:
     rows = [_Row(email, address_key(email)) for email in emails]
     firsts: dict[str, tuple[int, _Row]] = {}
     for number, row in enumerate(rows, 1):
-        if (wrong := _what_is_wrong(row.address)) is not None:
+        if (wrong := what_is_wrong_with(row.address)) is not None:
             row.fail(ValueError(f"this is no e-mail address: {wrong}"))
         elif row.key in firsts:
             first_number, row.first = firsts[row.key]
@@ -137,22 +136,6 @@ def _rows_of(emails: Sequence[str]) -> list[_Row]:
         else:
             firsts[row.key] = (number, row)
     return rows
-
-
-def _what_is_wrong(address: str) -> str | None:
-    """Why this cannot be an address; the finer points are the server's to say."""
-    name, _, host = address.partition("@")
-    if not address:
-        return "it is empty"
-    if len(address) > _LONGEST_ADDRESS:
-        return f"it is longer than {_LONGEST_ADDRESS} characters"
-    if any(character.isspace() or character in ",;<>" for character in address):
-        return "there is a blank, a comma, a semicolon or an angle bracket in it"
-    if not address.isprintable():
-        return "there is a character in it that cannot be printed"
-    if not name or not host or "@" in host:
-        return "it is not of the form name@host"
-    return None
 
 
 # What is there, and what was asked for --------------------------------------------------------------------------------

@@ -339,6 +339,9 @@ async def test_mistakes_are_refused_at_once(client: ConfidentAI, emulator: Emula
     for email, heir in (("", None), ("  ", None), (MIA, ""), (MIA, f" {MIA.upper()}")):
         with pytest.raises(ValueError, match=r"empty|who is to leave"):
             await done(client.offboard(email, transfer_projects_to=heir))
+    for email, heir in (("mia", None), ("Mia <mia@acme.example>", None), (f"{MIA},{MAX}", None), (MIA, "max@")):
+        with pytest.raises(ValueError, match=r"(email|transfer_projects_to) is no e-mail address: "):
+            await done(client.offboard(email, transfer_projects_to=heir, dry_run=True))
     for strange in (None, 7, [MIA]):
         with pytest.raises(TypeError, match="email must be a string"):
             await done(client.offboard(strange))  # type: ignore[arg-type]
