@@ -7,6 +7,8 @@ from typing import Protocol, TypeVar
 
 from ..errors import AmbiguousMatchError, UnexpectedStateError
 
+_LONGEST_ADDRESS = 254  # characters
+
 
 class _Named(Protocol):
     @property
@@ -35,8 +37,35 @@ def text(name: str, value: object) -> str:
 
 
 def address_key(email: str) -> str:
-    """What addresses are compared by: the API does so without case."""
-    return email.strip().casefold()
+    """What addresses are compared by: the API does so without case.
+
+    Not by ``casefold``, for which some different letters are one, as in weiß and weiss: they may be two people.
+    """
+    return email.strip().lower()
+
+
+def address(name: str, value: object) -> str:
+    """``value`` without the white space around it if it looks like an address, else an error as of ``text``."""
+    given = text(name, value).strip()
+    if (wrong := what_is_wrong_with(given)) is not None:
+        raise ValueError(f"{name} is no e-mail address: {wrong}")
+    return given
+
+
+def what_is_wrong_with(address: str) -> str | None:
+    """Why this cannot be an address; the finer points are the server's to say."""
+    name, _, host = address.partition("@")
+    if not address:
+        return "it is empty"
+    if len(address) > _LONGEST_ADDRESS:
+        return f"it is longer than {_LONGEST_ADDRESS} characters"
+    if any(character.isspace() or character in ",;<>" for character in address):
+        return "there is a blank, a comma, a semicolon or an angle bracket in it"
+    if not address.isprintable():
+        return "there is a character in it that cannot be printed"
+    if not name or not host or "@" in host:
+        return "it is not of the form name@host"
+    return None
 
 
 def only(matches: Sequence[T], what: str) -> T | None:

@@ -9,7 +9,7 @@ import anyio
 import attrs
 
 from .._transport import Transport
-from ..errors import NotFoundError, UnexpectedStateError, attach_partial
+from ..errors import APIStatusError, NotFoundError, UnexpectedStateError, attach_partial
 from ..models import (
     Happened,
     Holding,
@@ -228,13 +228,21 @@ class _Offboarding:
             await self._each(_of(HoldingKind.INVITATION, left), self._remove_one)
             memberships = _of(HoldingKind.MEMBERSHIP, left)
             # Who leaves the organization leaves all projects.
-            await self._each([holding for holding in memberships if holding.project is None], self._remove_one)
+            in_organization = [holding for holding in memberships if holding.project is None]
+            await self._each(in_organization, self._remove_one)
+            self._end_if_refused(in_organization, is_second=is_second)
             if is_second or not is_member:
                 await self._each([holding for holding in memberships if holding.project is not None], self._remove_one)
-            if self._stopped_by is None:
-                left = await self._still_there(left)
-            if self._stopped_by is not None or not left:
+            left = await self._still_there(left)
+            if self._is_over or not left:
                 return
+
+    def _end_if_refused(self, in_organization: list[Holding], *, is_second: bool) -> None:
+        """Take nobody out of the projects whom the organization keeps: they may own something that has come up."""
+        for holding in in_organization:
+            known = self._outcomes[holding]
+            if known.is_failure and (is_second or _is_refusal(known.error)):
+                self._end("the person is still in the organization, and is taken out of no project before")
 
     async def _remove_one(self, holding: Holding) -> Outcome[Holding, None]:
         try:
@@ -246,7 +254,7 @@ class _Offboarding:
     async def _each(
         self, holdings: list[Holding], work: Callable[[Holding], Awaitable[Outcome[Holding, None]]]
     ) -> None:
-        if self._stopped_by is not None:
+        if self._is_over:
             return
         job = Job[Holding, None](holdings, at_once=self._person.at_once)
         try:
@@ -261,10 +269,18 @@ class _Offboarding:
         self._outcomes.update({outcome.item: outcome for outcome in tried})
         self._stop(report.stopped_by)
 
+    @property
+    def _is_over(self) -> bool:
+        return self._why_not_tried is not None
+
+    def _end(self, why_not_tried: str) -> None:
+        if not self._is_over:
+            self._why_not_tried = why_not_tried
+
     def _stop(self, error: Exception | None) -> None:
         if error is not None:
-            self._stopped_by = error
-            self._why_not_tried = f"the job was stopped before by: {error}"
+            self._stopped_by = self._stopped_by or error
+            self._end(f"the job was stopped before by: {error}")
 
     async def _still_there(self, left: list[Holding]) -> list[Holding]:
         """What is left of all that was to be removed, by what the API lists now, and what has come up there since."""
@@ -274,22 +290,27 @@ class _Offboarding:
 
         # In the organization in any case: an invitation to a project may have been accepted before it was revoked.
         projects = list(dict.fromkeys([None, *(holding.project for holding in left)]))
+        was_over = self._is_over
         report = await Job[NamedRef | None, _Place](projects, at_once=self._person.at_once).run(look)
         self._stop(report.stopped_by)
         looks = {outcome.item: outcome for outcome in report}
         return [
-            *(holding for holding in left if self._is_left(holding, looks[holding.project])),
+            *(holding for holding in left if self._is_left(holding, looks[holding.project], was_over=was_over)),
             *(holding for outcome in report if outcome.result for holding in self._new_in(outcome.result)),
         ]
 
-    def _is_left(self, holding: Holding, look: Outcome[NamedRef | None, _Place]) -> bool:
+    def _is_left(self, holding: Holding, look: Outcome[NamedRef | None, _Place], *, was_over: bool) -> bool:
         """Whether something is left, as far as is known; and note what is known of it."""
         known = self._outcomes[holding]
         if look.result is None:
-            if known.happened is Happened.NOT_TRIED and look.error is not None:
-                unseen = f"it was not seen whether it is gone: {look.error}"
-                self._outcomes[holding] = Outcome(holding, Happened.FAILED, error=look.error, reason=unseen)
-            return self._outcomes[holding].is_failure
+            error = look.error or self._stopped_by
+            unseen = f"it was not seen whether it is gone: {error}"
+            if not known.is_failure:
+                unseen = f"the API answered that it is {known.happened}, and {unseen}"
+            elif known.happened is Happened.FAILED or was_over:
+                return True  # else it may have gone with the membership in the organization
+            self._outcomes[holding] = Outcome(holding, Happened.FAILED, error=error, reason=unseen)
+            return True
         if holding not in look.result.holdings:
             if known.is_failure:
                 reason = None if known.error is None else f"it was seen to be gone, after: {known.error}"
@@ -301,13 +322,16 @@ class _Offboarding:
         return True
 
     def _new_in(self, place: _Place) -> list[Holding]:
-        new = [
-            holding
-            for holding in place.holdings
-            if holding not in self._outcomes and holding.kind is not HoldingKind.OWNERSHIP
-        ]
-        for holding in new:
-            self._outcomes[holding] = Outcome(holding, Happened.NOT_TRIED, reason="it came up meanwhile")
+        for holding in _of(HoldingKind.OWNERSHIP, place.holdings):
+            # Of what somebody owns, they are not to be taken out.
+            if holding in self._outcomes:
+                again = "it was transferred, and the API lists the person as the Owner"
+                self._outcomes[holding] = Outcome(holding, Happened.FAILED, reason=again)
+            else:
+                self._outcomes[holding] = _came_up(holding)
+            self._end("an ownership came up meanwhile, and nothing is removed before it is transferred")
+        new = [holding for holding in place.holdings if holding not in self._outcomes]
+        self._outcomes.update({holding: _came_up(holding) for holding in new})
         return new
 
     def _report(self) -> Report[Holding, None]:
@@ -318,6 +342,15 @@ class _Offboarding:
             for outcome in self._outcomes.values()
         ]
         return Report(outcomes, stopped_by=self._stopped_by)
+
+
+def _is_refusal(error: Exception | None) -> bool:
+    """Whether the API has said no, and would say so again."""
+    return isinstance(error, APIStatusError) and error.status < 500
+
+
+def _came_up(holding: Holding) -> Outcome[Holding, None]:
+    return Outcome(holding, Happened.NOT_TRIED, reason="it came up meanwhile")
 
 
 def _done(holding: Holding, reason: str | None = None) -> Outcome[Holding, None]:

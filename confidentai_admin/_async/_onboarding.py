@@ -20,11 +20,10 @@ from ..models import (
     Outcome,
     Role,
 )
-from ._matching import address_key, resolve, text
+from ._matching import address_key, resolve, text, what_is_wrong_with
 from ._ownership import OWNER, is_owner, is_system_role, role_of
 
 _BATCH = 50  # addresses in one request
-_LONGEST_ADDRESS = 254  # characters
 
 # What the server says of the request itself, and not of everybody: another one may fare better.
 _CREATION_REFUSED = {400, 409, 413, 422}
@@ -91,7 +90,8 @@ class _Row:
     earlier_id: int | str | None = None  # of what the address had before
     made_id: int | None = None  # of the invitation that the server answered to have made
     is_revoked: bool = False  # what it had before
-    was_unknown: bool = False
+    is_changed: bool = False  # the role, by what the server answered
+    unknown: ConfidentAIError | None = None  # of a request that may have done what is aimed at
     is_open: bool = False  # only another look tells what became of it
 
     @property
@@ -105,6 +105,9 @@ class _Row:
 
     def put_back(self) -> None:
         self.happened, self.error, self.reason = Happened.NOT_TRIED, None, None
+        if self.unknown is not None:
+            self.fail(self.unknown)
+            self.reason = self._told(f"not tried again, and a request before may have done it: {self.unknown}")
 
     def end(self, happened: Happened, result: Invitation | Member | None, reason: str | None = None) -> None:
         self.happened, self.result, self.error, self.reason = happened, result, None, reason
@@ -125,7 +128,7 @@ def _rows_of(emails: Sequence[str]) -> list[_Row]:
     rows = [_Row(email, address_key(email)) for email in emails]
     firsts: dict[str, tuple[int, _Row]] = {}
     for number, row in enumerate(rows, 1):
-        if (wrong := _what_is_wrong(row.address)) is not None:
+        if (wrong := what_is_wrong_with(row.address)) is not None:
             row.fail(ValueError(f"this is no e-mail address: {wrong}"))
         elif row.key in firsts:
             first_number, row.first = firsts[row.key]
@@ -133,22 +136,6 @@ def _rows_of(emails: Sequence[str]) -> list[_Row]:
         else:
             firsts[row.key] = (number, row)
     return rows
-
-
-def _what_is_wrong(address: str) -> str | None:
-    """Why this cannot be an address; the finer points are the server's to say."""
-    name, _, host = address.partition("@")
-    if not address:
-        return "it is empty"
-    if len(address) > _LONGEST_ADDRESS:
-        return f"it is longer than {_LONGEST_ADDRESS} characters"
-    if any(character.isspace() or character in ",;<>" for character in address):
-        return "there is a blank, a comma, a semicolon or an angle bracket in it"
-    if not address.isprintable():
-        return "there is a character in it that cannot be printed"
-    if not name or not host or "@" in host:
-        return "it is not of the form name@host"
-    return None
 
 
 # What is there, and what was asked for --------------------------------------------------------------------------------
@@ -384,7 +371,7 @@ class _Job:
         """Look at these again, whose last request had an unknown outcome. If that fails, nothing more is written."""
         for row in rows:
             row.fail(error)
-            row.was_unknown = row.is_open = True
+            row.unknown, row.is_open = error, True
         try:
             return await self._look(rows)
         except ConfidentAIError as caught:
@@ -398,6 +385,7 @@ class _Job:
             self._note_refusal(row, error)
         else:
             row.end(Happened.UPDATED, member)
+            row.is_changed = row.is_open = True
             if not self._asked.fits(member):
                 row.fail(UnexpectedStateError(f"the server answers that {self._asked.difference(member)}"))
 
@@ -417,10 +405,11 @@ class _Job:
         """Note that a change of what one person has failed, and stop if it would fail for others as well."""
         row.fail(error)
         if error.outcome_unknown:
-            # Another look shows a role, and nothing shows whether an e-mail was sent.
-            row.was_unknown = row.is_open = row.aim is not Happened.RESENT
+            row.unknown, row.is_open = error, True
         elif getattr(error, "status", None) not in _CHANGE_REFUSED:
             self._stop(error)
+        else:
+            row.is_open = row.aim is Happened.RESENT  # there may be nothing any more to send
 
     async def _replace(self, row: _Row, invitation_id: int) -> None:
         row.begin()
@@ -436,19 +425,22 @@ class _Job:
             if not error.outcome_unknown:
                 self._note_refusal(row, error)
                 return
-            seen = await self._look_after(error, [row])
-            row.was_unknown = False  # it was no invitation that was unknown
+            try:
+                seen = await self._look_after(error, [row])
+            finally:
+                row.unknown = None  # it was no invitation that was unknown
             if (found := seen.find(row)) is not None:
                 self._settle(row, found)
                 return
             row.is_revoked = True
-        row.result = None
+        row.result, row.is_open = None, True
         await self._invite([row])
 
     async def _look(self, rows: Iterable[_Row]) -> _Seen:
         """Read what these have now; the members only if an invitation does not tell."""
         seen = _Seen.of(await self._invitations.list(), [])
-        if all(row.key in seen.invitations and _is_pending(seen.invitations[row.key]) for row in rows):
+        pending = {key for key, invitation in seen.invitations.items() if _is_pending(invitation)}
+        if all(row.key in pending and row.aim is not Happened.UPDATED for row in rows):
             return seen
         return _Seen.of(seen.invitations.values(), [member async for member in self._members.iter()])
 
@@ -472,23 +464,40 @@ class _Job:
 
     def _settle(self, row: _Row, found: Invitation | Member | None) -> None:
         """Have a row say what is seen."""
-        if found is None:
-            if row.error is None:
-                row.result = None
-                row.fail(UnexpectedStateError("the server lists neither an invitation nor a member of this address"))
+        if row.aim is Happened.RESENT:
+            # It has failed: nothing shows whether an e-mail was sent.
+            row.result = found
+            if isinstance(found, Member) and self._asked.fits(found):
+                row.end(Happened.NOTHING, found, "the invitation was accepted in the meantime")
+        elif found is None:
+            self._settle_gone(row)
         elif self._asked.fits(found):
-            if row.made_id is not None or row.was_unknown:
+            if row.made_id is not None or row.unknown is not None or row.is_changed:
                 row.end(row.aim, found)
             else:
                 row.end(Happened.NOTHING, found, "somebody else saw to it in the meantime")
         elif found.id == row.earlier_id:
-            if row.error is None or row.is_revoked:
-                row.is_revoked, row.result = False, found
+            row.result = found
+            if row.is_changed and row.error is None:
+                row.fail(UnexpectedStateError(f"the server answered otherwise, but {self._asked.difference(found)}"))
+            elif not row.is_changed and (row.error is None or row.is_revoked):
+                row.is_revoked = False
                 row.fail(UnexpectedStateError("the server answered that the earlier invitation is gone, and lists it"))
         elif found.id == row.made_id and _is_pending(found):
             row.fail(UnexpectedStateError(f"the server made the invitation, but {self._asked.difference(found)}"))
+        elif row.unknown is not None and _is_pending(found):
+            difference = self._asked.difference(found)
+            row.result = found
+            row.fail(UnexpectedStateError(f"the answer was lost, and now {difference}"))
         else:
             row.end(Happened.LEFT_ALONE, found, f"{self._asked.difference(found)}, which came about in the meantime")
+
+    def _settle_gone(self, row: _Row) -> None:
+        row.result = None
+        if row.error is None:
+            row.fail(UnexpectedStateError("the server lists neither an invitation nor a member of this address"))
+        elif row.aim is Happened.REINVITED and not row.is_revoked:
+            row.reason = f"the earlier invitation is gone, and no other was made: {row.error}"
 
     def _report(self) -> Onboarding:
         stopped_by = self._stopped_by

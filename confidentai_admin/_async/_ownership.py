@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol, TypeVar
 
-from ..errors import ConfidentAIError, UnexpectedStateError, add_note
+from .. import _retry
+from .._transport import Transport
+from ..errors import (
+    APIConnectionError,
+    ConfidentAIError,
+    InternalServerError,
+    RateLimitError,
+    UnexpectedStateError,
+    add_note,
+)
 from ..models import NamedRef, OrganizationMember, OrganizationRole, ProjectMember, ProjectRole
 from ._matching import only
 
@@ -54,9 +64,18 @@ def is_system_role(role: OrganizationRole | ProjectRole, name: str) -> bool:
 
 
 async def transfer_ownership(
-    members: Members[MemberT], roles: Roles, scope: str, user_id: str, expect_current: str | None
+    transport: Transport,
+    members: Members[MemberT],
+    members_once: Members[MemberT],
+    roles: Roles,
+    scope: str,
+    user_id: str,
+    expect_current: str | None,
 ) -> MemberT:
     """Make ``user_id`` the Owner of a scope whose Owner is ``expect_current``; ``None`` is nobody.
+
+    ``members_once`` are the members by a transport that repeats nothing: the change is sent once after each look, since
+    somebody else may have become the Owner before it is sent again.
 
     Raises:
         AmbiguousMatchError: There are several Owners, or several roles of that name.
@@ -73,42 +92,68 @@ async def transfer_ownership(
     owner = _owner(everybody, owner_role.id, scope)
     if owner is not None and owner.id == user_id:
         return owner
-    if (None if owner is None else owner.id) != expect_current:
-        expected = "nobody" if expect_current is None else expect_current
-        raise UnexpectedStateError(
-            f"the Owner of the {scope} is {_name(owner)}, and {expected} was expected: nothing was changed"
-        )
+    if not _is(owner, expect_current):
+        raise _another(owner, expect_current, scope)
     if all(member.id != user_id for member in everybody):
         raise UnexpectedStateError(f"{user_id} is no member of the {scope}, and so cannot be its Owner")
-    error: ConfidentAIError
-    try:
-        changed = await members.update_role(user_id, role_id=owner_role.id)
-    except ConfidentAIError as refusal:
-        if not refusal.outcome_unknown:
-            raise
-        error = refusal
-    else:
-        if changed.id == user_id and _has(changed, owner_role.id):
-            return changed
-        error = UnexpectedStateError(
-            f"the API took the change, and its answer does not show {user_id} as the Owner of the {scope}",
-            outcome_unknown=True,
-        )
-    return await _settled(members, owner_role.id, scope, user_id, error)
+
+    deadline = transport.clock.monotonic() + transport.timeout.total  # to begin once more
+    is_unknown = False
+    retries = 0
+    while True:
+        error: ConfidentAIError
+        try:
+            changed = await members_once.update_role(user_id, role_id=owner_role.id)
+        except ConfidentAIError as failure:
+            error = failure
+        else:
+            if changed.id == user_id and _has(changed, owner_role.id):
+                return changed
+            error = UnexpectedStateError(
+                f"the API took the change, and its answer does not show {user_id} as the Owner of the {scope}",
+                outcome_unknown=True,
+            )
+        is_unknown = error.outcome_unknown = is_unknown or error.outcome_unknown
+        pause = _pause_after(error, retries)
+        may_repeat = retries < transport.max_retries and transport.clock.monotonic() + pause < deadline
+        if not may_repeat and not is_unknown:
+            raise error
+        if may_repeat:
+            await transport.pool.pause(transport.clock, pause)
+        try:
+            owner = _owner([member async for member in members.iter()], owner_role.id, scope)
+        except ConfidentAIError:
+            raise error from error.__cause__
+        if owner is not None and owner.id == user_id:
+            return owner
+        if may_repeat and _is(owner, expect_current):
+            retries += 1
+            continue
+        if not is_unknown:
+            raise _another(owner, expect_current, scope) from error
+        add_note(error, f"Afterwards, {_name(owner)} was listed as the Owner of the {scope}.")
+        raise error
 
 
-async def _settled(
-    members: Members[MemberT], role_id: str, scope: str, user_id: str, error: ConfidentAIError
-) -> MemberT:
-    """The new Owner, if that is who is listed; else raise the error that leaves it open."""
-    try:
-        owner = _owner([member async for member in members.iter()], role_id, scope)
-    except ConfidentAIError:
-        raise error from error.__cause__
-    if owner is not None and owner.id == user_id:
-        return owner
-    add_note(error, f"Afterwards, {_name(owner)} was listed as the Owner of the {scope}.")
-    raise error
+def _pause_after(error: ConfidentAIError, retries: int) -> float:
+    """The seconds to wait before the change is tried again; without an end if that would not help."""
+    if not isinstance(error, (APIConnectionError, InternalServerError, RateLimitError)):
+        return math.inf
+    asked: float = getattr(error, "retry_after", None) or 0.0
+    return max(asked, _retry.backoff(retries)) if asked <= _retry.LONGEST_RETRY_AFTER else math.inf
+
+
+def _is(owner: OrganizationMember | ProjectMember | None, user_id: str | None) -> bool:
+    return (None if owner is None else owner.id) == user_id
+
+
+def _another(
+    owner: OrganizationMember | ProjectMember | None, expect_current: str | None, scope: str
+) -> UnexpectedStateError:
+    expected = "nobody" if expect_current is None else expect_current
+    return UnexpectedStateError(
+        f"the Owner of the {scope} is {_name(owner)}, and {expected} was expected: nothing was changed"
+    )
 
 
 def _has(member: OrganizationMember | ProjectMember, role_id: str) -> bool:

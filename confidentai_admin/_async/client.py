@@ -16,7 +16,7 @@ from .._transport import ConnectionOptions, ConnectionPool, SessionFactory, Trac
 from .._wire import NOT_GIVEN, Call, Effect, query, request_path
 from ..errors import ConfigurationError
 from ..models import Holding, Organization, Report
-from ._matching import address_key, text
+from ._matching import address, address_key
 from ._offboarding import offboard
 from .organization import AsyncOrganizationClient
 from .projects import AsyncProjectClient, AsyncProjects
@@ -185,8 +185,10 @@ class AsyncConfidentAI:
 
         First, everything is read; if the person owns something that has nobody to go to, that is an error, and nothing
         was changed. Then the projects that the person owns are transferred; if one cannot be, nothing is removed. Then
-        the invitations and the memberships are removed, and looked for again. From the first change on, nothing but a
-        cancellation is raised: what failed is in the report. Make the same call again, and it does what is left.
+        the invitations and the memberships are removed, and looked for again: what was not seen to be gone has failed.
+        Whom the organization refuses to remove is taken out of no project, and who comes to own something meanwhile is
+        taken out of nothing more. From the first change on, nothing but a cancellation is raised: what failed is in the
+        report. Make the same call again, and it does what is left.
 
         Who is invited again, or gets a project, while this runs may not be noticed: run it again to see.
 
@@ -212,11 +214,13 @@ class AsyncConfidentAI:
             UnexpectedStateError: The person owns the organization, or projects that cannot be transferred as asked; the
                 message says what to do. Nothing was changed.
             AmbiguousMatchError: Several members have the address. Nothing was changed.
+            ConfigurationError: The client is read-only, and it is no dry run.
+            ConfidentAIError: What the person has could not be read. Nothing was changed.
             TypeError: An argument is of another type.
-            ValueError: An address is empty, or both are the same.
+            ValueError: An address is empty or none, or both are the same.
         """
-        email = text("email", email).strip()
-        successor = None if transfer_projects_to is None else text("transfer_projects_to", transfer_projects_to).strip()
+        email = address("email", email)
+        successor = None if transfer_projects_to is None else address("transfer_projects_to", transfer_projects_to)
         if successor is not None and address_key(successor) == address_key(email):
             raise ValueError("transfer_projects_to is the person who is to leave")
         if not truth("dry_run", dry_run):

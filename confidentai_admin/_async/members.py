@@ -121,7 +121,8 @@ class AsyncOrganizationMembers:
 
         The Owner of before becomes an ``Admin``. If the user is the Owner already, nothing is changed, whoever is
         expected: so the same call can be made again after a crash or a lost answer. The API takes no condition with the
-        change: whoever is made Owner in the moment between the look and the change is replaced too.
+        change: whoever is made Owner in the moment between the look and the change is replaced too. The change is never
+        sent again without another look: it is repeated only while the Owner is still the one whom you expect.
 
         Endpoints: ``GET /v1/organization/roles``, ``GET /v1/organization/members`` and
         ``PUT /v1/organization/members/{userId}``.
@@ -137,6 +138,8 @@ class AsyncOrganizationMembers:
             UnexpectedStateError: The Owner is somebody else, whom the message names, or the user is no member of the
                 organization; nothing was changed. With ``outcome_unknown``, the API took the change, and does not
                 show the user as the Owner.
+            AmbiguousMatchError: Several Owners are listed, or several roles of that name; nothing was changed.
+            ConfigurationError: The client is read-only.
             APIResponseValidationError: The list did not keep still while it was read.
             TypeError: An id is not a string.
             ValueError: An id is empty.
@@ -145,7 +148,10 @@ class AsyncOrganizationMembers:
         if expect_current is not None:
             text("expect_current", expect_current)
         self._transport.refuse_job("members.transfer_ownership")
-        return await transfer_ownership(self, self._roles, "organization", user_id, expect_current)
+        once = AsyncOrganizationMembers(attrs.evolve(self._transport, max_retries=0))
+        return await transfer_ownership(
+            self._transport, self, once, self._roles, "organization", user_id, expect_current
+        )
 
     async def remove(self, user_id: str) -> RemovalResult:
         """Remove a member from the organization, from all its projects, and from its pending invitations.
@@ -173,6 +179,7 @@ class AsyncProjectMembers:
 
     def __init__(self, transport: Transport, project_path: str) -> None:
         self._transport = transport
+        self._project_path = project_path
         self._path = f"{project_path}/members"
         self._roles = AsyncProjectRoles(transport, project_path)
 
@@ -265,7 +272,8 @@ class AsyncProjectMembers:
 
         The Owner of before becomes a ``Manager``. If the user is the Owner already, nothing is changed, whoever is
         expected: so the same call can be made again after a crash or a lost answer. The API takes no condition with the
-        change: whoever is made Owner in the moment between the look and the change is replaced too.
+        change: whoever is made Owner in the moment between the look and the change is replaced too. The change is never
+        sent again without another look: it is repeated only while the Owner is still the one whom you expect.
 
         Endpoints: ``GET /v1/projects/{projectId}/roles``, ``GET /v1/projects/{projectId}/members`` and
         ``PUT /v1/projects/{projectId}/members/{userId}``.
@@ -281,6 +289,8 @@ class AsyncProjectMembers:
             UnexpectedStateError: The Owner is somebody else, whom the message names, or the user is no member of the
                 project; nothing was changed. With ``outcome_unknown``, the API took the change, and does not
                 show the user as the Owner.
+            AmbiguousMatchError: Several Owners are listed, or several roles of that name; nothing was changed.
+            ConfigurationError: The client is read-only.
             NotFoundError: There is no such project.
             APIResponseValidationError: The list did not keep still while it was read.
             TypeError: An id is not a string.
@@ -290,7 +300,8 @@ class AsyncProjectMembers:
         if expect_current is not None:
             text("expect_current", expect_current)
         self._transport.refuse_job("members.transfer_ownership")
-        return await transfer_ownership(self, self._roles, "project", user_id, expect_current)
+        once = AsyncProjectMembers(attrs.evolve(self._transport, max_retries=0), self._project_path)
+        return await transfer_ownership(self._transport, self, once, self._roles, "project", user_id, expect_current)
 
     async def remove(self, user_id: str) -> RemovalResult:
         """Remove a member from the project, and its pending invitations. The member stays in the organization.

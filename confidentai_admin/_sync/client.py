@@ -179,8 +179,10 @@ class ConfidentAI:
 
         First, everything is read; if the person owns something that has nobody to go to, that is an error, and nothing
         was changed. Then the projects that the person owns are transferred; if one cannot be, nothing is removed. Then
-        the invitations and the memberships are removed, and looked for again. From the first change on, nothing but a
-        cancellation is raised: what failed is in the report. Make the same call again, and it does what is left.
+        the invitations and the memberships are removed, and looked for again: what was not seen to be gone has failed.
+        Whom the organization refuses to remove is taken out of no project, and who comes to own something meanwhile is
+        taken out of nothing more. From the first change on, nothing but a cancellation is raised: what failed is in the
+        report. Make the same call again, and it does what is left.
 
         Who is invited again, or gets a project, while this runs may not be noticed: run it again to see.
 
@@ -206,8 +208,10 @@ class ConfidentAI:
             UnexpectedStateError: The person owns the organization, or projects that cannot be transferred as asked; the
                 message says what to do. Nothing was changed.
             AmbiguousMatchError: Several members have the address. Nothing was changed.
+            ConfigurationError: The client is read-only, and it is no dry run.
+            ConfidentAIError: What the person has could not be read. Nothing was changed.
             TypeError: An argument is of another type.
-            ValueError: An address is empty, or both are the same.
+            ValueError: An address is empty or none, or both are the same.
         """
         return self._portal.call(self._core.offboard, email, transfer_projects_to=transfer_projects_to, dry_run=dry_run)
 

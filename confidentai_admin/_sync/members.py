@@ -99,7 +99,8 @@ class OrganizationMembers:
 
         The Owner of before becomes an ``Admin``. If the user is the Owner already, nothing is changed, whoever is
         expected: so the same call can be made again after a crash or a lost answer. The API takes no condition with the
-        change: whoever is made Owner in the moment between the look and the change is replaced too.
+        change: whoever is made Owner in the moment between the look and the change is replaced too. The change is never
+        sent again without another look: it is repeated only while the Owner is still the one whom you expect.
 
         Endpoints: ``GET /v1/organization/roles``, ``GET /v1/organization/members`` and
         ``PUT /v1/organization/members/{userId}``.
@@ -115,6 +116,8 @@ class OrganizationMembers:
             UnexpectedStateError: The Owner is somebody else, whom the message names, or the user is no member of the
                 organization; nothing was changed. With ``outcome_unknown``, the API took the change, and does not
                 show the user as the Owner.
+            AmbiguousMatchError: Several Owners are listed, or several roles of that name; nothing was changed.
+            ConfigurationError: The client is read-only.
             APIResponseValidationError: The list did not keep still while it was read.
             TypeError: An id is not a string.
             ValueError: An id is empty.
@@ -231,7 +234,8 @@ class ProjectMembers:
 
         The Owner of before becomes a ``Manager``. If the user is the Owner already, nothing is changed, whoever is
         expected: so the same call can be made again after a crash or a lost answer. The API takes no condition with the
-        change: whoever is made Owner in the moment between the look and the change is replaced too.
+        change: whoever is made Owner in the moment between the look and the change is replaced too. The change is never
+        sent again without another look: it is repeated only while the Owner is still the one whom you expect.
 
         Endpoints: ``GET /v1/projects/{projectId}/roles``, ``GET /v1/projects/{projectId}/members`` and
         ``PUT /v1/projects/{projectId}/members/{userId}``.
@@ -247,6 +251,8 @@ class ProjectMembers:
             UnexpectedStateError: The Owner is somebody else, whom the message names, or the user is no member of the
                 project; nothing was changed. With ``outcome_unknown``, the API took the change, and does not
                 show the user as the Owner.
+            AmbiguousMatchError: Several Owners are listed, or several roles of that name; nothing was changed.
+            ConfigurationError: The client is read-only.
             NotFoundError: There is no such project.
             APIResponseValidationError: The list did not keep still while it was read.
             TypeError: An id is not a string.

@@ -117,6 +117,22 @@ async def test_addresses_are_compared_without_case(client: ConfidentAI, scope: s
     assert await done(members.find("mia@acme.exampl")) is None
 
 
+#: Addresses that Unicode's folding takes for those of WEISS and FISCHER.
+LOOKALIKES = ["weiß@acme.example", "ﬁscher@acme.example", "fi\u017fcher@acme.example"]
+
+
+@at_each_scope
+async def test_other_letters_are_another_address(client: ConfidentAI, emulator: Emulator, scope: str) -> None:
+    """What only Unicode's folding takes for the same letters is the address of somebody else."""
+    members = await _members(client, scope)
+    project_id = None if scope == "organization" else next(iter(await done(client.projects.list()))).id
+    for email in ("weiss@acme.example", "fischer@acme.example"):
+        emulator.add_member(email, project_id=project_id)
+    for other in LOOKALIKES:
+        assert await done(members.find(other)) is None, other
+    assert (await done(members.find("WEISS@acme.example"))).email == "weiss@acme.example"
+
+
 @each_lookup
 async def test_several_are_an_error(client: ConfidentAI, emulator: Emulator, lookup: Lookup, scope: str) -> None:
     """If the API lists two of one name, neither is taken."""

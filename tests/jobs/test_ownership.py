@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import aiohttp
 import attrs
 import pytest
 
 from confidentai_admin import (
     AmbiguousMatchError,
+    APIConnectionError,
+    APIStatusError,
     ConfidentAI,
     ConfidentAIError,
     ConfigurationError,
     NotFoundError,
+    PermissionDeniedError,
+    RateLimitError,
     UnexpectedStateError,
 )
 from confidentai_admin.emulator import Emulator, faults
@@ -250,20 +256,182 @@ async def test_an_answer_that_shows_no_owner_is_looked_into(
 
 @at_each_scope
 async def test_a_lost_answer_is_looked_into(client: ConfidentAI, emulator: Emulator, scope: str) -> None:
-    """If all answers to the change are lost, the list says whether it was made; if that is lost too, it stays open."""
+    """If the answer to the change is lost, the list says whether it was made; if that is lost too, it stays open."""
     where = await scope_of(client, scope)
     ids = await where.ids()
     change = where.steps[2].operation
-    emulator.faults.add(change, faults.Drop(after_work=True), times=3)
+    emulator.faults.add(change, faults.Drop(after_work=True))
     assert role_of(await done(where.members.transfer_ownership(ids[MAX], expect_current=ids[OLIVIA]))).name == "Owner"
 
-    emulator.faults.add(change, faults.Drop(), times=3)
+    assert len(emulator.sent(change)) == 1
+    emulator.faults.add(change, faults.Drop())
     emulator.faults.add(where.steps[1].operation, faults.Answer(500), nth=2, times=3)
     with pytest.raises(ConfidentAIError) as caught:
         await done(where.members.transfer_ownership(ids[MIA], expect_current=ids[MAX]))
     assert caught.value.outcome_unknown
     assert caught.value.operation == change
     assert await where.owner() == MAX
+
+
+@at_each_scope
+async def test_an_answer_about_somebody_else_is_looked_into(
+    client: ConfidentAI, emulator: Emulator, scope: str
+) -> None:
+    """If the answer to the change shows another member as the Owner, that is no success."""
+    where = await scope_of(client, scope)
+    ids = await where.ids()
+    olivia = next(member for member in await done(where.members.list()) if member.email == OLIVIA)
+    shown = {"id": olivia.id, "email": OLIVIA, f"{scope}Role": attrs.asdict(role_of(olivia))}
+    body = {"success": True, "data": {"member": shown}}
+    emulator.faults.add(where.steps[2].operation, faults.Answer(200, body=body))
+    with pytest.raises(UnexpectedStateError, match=f"does not show {ids[MAX]} as the Owner") as caught:
+        await done(where.members.transfer_ownership(ids[MAX], expect_current=ids[OLIVIA]))
+    assert caught.value.outcome_unknown
+    assert await where.owner() == OLIVIA
+
+
+@at_each_scope
+@pytest.mark.parametrize("status", [400, 403, 404, 409])
+async def test_a_refusal_is_raised_as_it_is(client: ConfidentAI, emulator: Emulator, scope: str, status: int) -> None:
+    """What was refused was not done: there is no second look, and no second attempt."""
+    where = await scope_of(client, scope)
+    ids = await where.ids()
+    emulator.faults.add(where.steps[2].operation, faults.Answer(status))
+    before = len(emulator.calls)
+    with pytest.raises(APIStatusError) as caught:
+        await done(where.members.transfer_ownership(ids[MAX], expect_current=ids[OLIVIA]))
+    assert (caught.value.status, caught.value.outcome_unknown) == (status, False)
+    assert not hasattr(caught.value, "__notes__")
+    assert steps_of(emulator.calls[before:]) == where.steps
+
+
+# The change is not sent again without a look --------------------------------------------------------------------------
+
+PASSING = [
+    faults.Drop(),
+    faults.Drop(after_work=True),
+    faults.Answer(500),
+    faults.Answer(502, body="<h1>Bad Gateway</h1>", after_work=True),
+    faults.Answer(429, retry_after=2),
+    faults.Answer(503),
+]
+
+
+def after_the_first_change(then: Callable[[], object]) -> aiohttp.TraceConfig:
+    """Hooks that do something before the request that follows the first change."""
+    trace = aiohttp.TraceConfig()
+    seen: list[str] = []
+
+    async def on_request_start(session: Any, context: Any, params: aiohttp.TraceRequestStartParams) -> None:
+        if "PUT" in seen and "then" not in seen:
+            seen.append("then")
+            then()
+        seen.append(params.method)
+
+    trace.on_request_start.append(on_request_start)
+    return trace
+
+
+@at_each_scope
+@pytest.mark.parametrize("fault", PASSING, ids=repr)
+async def test_somebody_who_became_the_owner_meanwhile_stays(
+    face: type[ConfidentAI], emulator: Emulator, scope: str, fault: faults.Fault
+) -> None:
+    """Whoever was made the Owner after a change that failed is not replaced by a repeat, and the error names them."""
+    with ConfidentAI(emulator.api_key, base_url=emulator.url) as beside:
+        place = beside.organization() if scope == "organization" else beside.project(beside.projects.list()[0].id)
+        ids = {member.email: member.id for member in place.members.list()}
+        role = next(role for role in place.iam.roles.list() if role.name == "Owner")
+
+        def interfere() -> None:
+            thread = threading.Thread(target=place.members.update_role, args=(ids[MIA],), kwargs={"role_id": role.id})
+            thread.start()
+            thread.join()
+
+        trace = after_the_first_change(interfere)
+        arguments: dict[str, Any] = {"base_url": emulator.url, "clock": emulator.clock, "trace_configs": [trace]}
+        async with opened(face(emulator.api_key, **arguments)) as client:
+            where = await scope_of(client, scope)
+            emulator.faults.add(where.steps[2].operation, fault)
+            with pytest.raises(ConfidentAIError) as caught:
+                await done(where.members.transfer_ownership(ids[MAX], expect_current=ids[OLIVIA]))
+            is_certain = fault in PASSING[-2:]
+            assert caught.value.outcome_unknown is not is_certain
+            told = str(caught.value) if is_certain else "".join(caught.value.__notes__)  # type: ignore[attr-defined]
+            assert ids[MIA] in told
+            assert isinstance(caught.value, UnexpectedStateError) is is_certain
+            assert await where.owner() == MIA
+
+
+@at_each_scope
+@pytest.mark.parametrize("fault", PASSING, ids=repr)
+async def test_each_repeat_comes_after_a_look(
+    client: ConfidentAI, emulator: Emulator, scope: str, fault: faults.Fault
+) -> None:
+    """A change that failed for now is made after another look; one that was seen to be made is not made again."""
+    where = await scope_of(client, scope)
+    ids = await where.ids()
+    before = len(emulator.calls)
+    roles, members, change = (step.operation for step in where.steps)
+    emulator.faults.add(change, fault)
+    owner = await done(where.members.transfer_ownership(ids[MAX], expect_current=ids[OLIVIA]))
+    assert (owner.email, role_of(owner).name) == (MAX, "Owner")
+    sent = [roles, members, change, members]
+    assert [call.operation for call in emulator.calls[before:]] == (sent if fault.after_work else [*sent, change])
+    assert await where.owner() == MAX
+
+
+@at_each_scope
+@pytest.mark.parametrize("max_retries", [0, 1, 2])
+async def test_it_is_repeated_as_often_as_any_call(
+    client: ConfidentAI, emulator: Emulator, scope: str, max_retries: int
+) -> None:
+    """There are no more repeats than the client makes of a call, and the last error is raised, with what was seen."""
+    where = await scope_of(client.with_options(max_retries=max_retries), scope)
+    ids = await where.ids()
+    emulator.faults.add(where.steps[2].operation, faults.Drop(), times=None)
+    with pytest.raises(APIConnectionError) as caught:
+        await done(where.members.transfer_ownership(ids[MAX], expect_current=ids[OLIVIA]))
+    assert caught.value.outcome_unknown
+    assert len(emulator.sent(where.steps[2].operation)) == max_retries + 1
+    (note,) = caught.value.__notes__  # type: ignore[attr-defined]
+    assert OLIVIA in note
+
+
+@at_each_scope
+@pytest.mark.parametrize(("seconds", "attempts"), [(20, 2), (31, 1), (61, 1), (3600, 1)])
+async def test_it_waits_as_it_was_asked_to(
+    client: ConfidentAI, emulator: Emulator, scope: str, seconds: int, attempts: int
+) -> None:
+    """A pause that is asked for is kept, if it ends within the time that a call may take; else the error is raised."""
+    where = await scope_of(client.with_options(timeout=30), scope)
+    ids = await where.ids()
+    emulator.faults.add(where.steps[2].operation, faults.Answer(429, retry_after=seconds))
+    began = emulator.clock.monotonic()
+    if attempts == 1:
+        with pytest.raises(RateLimitError):
+            await done(where.members.transfer_ownership(ids[MAX], expect_current=ids[OLIVIA]))
+        assert emulator.clock.monotonic() - began < seconds
+    else:
+        await done(where.members.transfer_ownership(ids[MAX], expect_current=ids[OLIVIA]))
+        assert emulator.clock.monotonic() - began >= seconds
+    assert len(emulator.sent(where.steps[2].operation)) == attempts
+
+
+@at_each_scope
+async def test_a_refusal_after_a_lost_answer_leaves_it_open(
+    client: ConfidentAI, emulator: Emulator, scope: str
+) -> None:
+    """The first attempt may still be carried out, whatever is said to the second, so the error says so."""
+    where = await scope_of(client, scope)
+    ids = await where.ids()
+    change = where.steps[2].operation
+    emulator.faults.add(change, faults.Drop())
+    emulator.faults.add(change, faults.Answer(403))
+    with pytest.raises(PermissionDeniedError) as caught:
+        await done(where.members.transfer_ownership(ids[MAX], expect_current=ids[OLIVIA]))
+    assert caught.value.outcome_unknown
+    assert len(emulator.sent(change)) == 2
 
 
 @at_each_scope
