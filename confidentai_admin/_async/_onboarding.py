@@ -480,7 +480,7 @@ class _Job:
             row.result = found
             if row.is_changed and row.error is None:
                 row.fail(UnexpectedStateError(f"the server answered otherwise, but {self._asked.difference(found)}"))
-            elif not row.is_changed and (row.error is None or row.is_revoked):
+            elif row.error is None or row.is_revoked:
                 row.is_revoked = False
                 row.fail(UnexpectedStateError("the server answered that the earlier invitation is gone, and lists it"))
         elif found.id == row.made_id and _is_pending(found):
