@@ -942,6 +942,7 @@ async def test_what_was_sent_and_then_not_tried_may_have_been_done(
     assert [outcome.happened for outcome in report] == ["failed"] * 50 + ["not tried"] * 4
     assert isinstance(report.stopped_by, AuthenticationError)
     assert all(outcome.error is report.stopped_by for outcome in report[:25])
+    assert all("; and a request before may have done it: " in str(outcome.reason) for outcome in report[:25])
     for outcome in report[25:50]:
         assert isinstance(outcome.error, APIConnectionError)
         assert outcome.error.outcome_unknown
