@@ -115,6 +115,12 @@ class _Row:
     def fail(self, error: Exception) -> None:
         self.happened, self.error, self.reason = Happened.FAILED, error, self._told(str(error))
 
+    def refuse(self, error: ConfidentAIError) -> None:
+        """Note that a request was refused, and that one before may be carried out yet."""
+        self.fail(error)
+        if self.unknown is not None:
+            self.reason = f"{self.reason}; and a request before may have done it: {self.unknown}"
+
     def _told(self, what: str) -> str:
         return f"the earlier invitation was revoked, and then: {what}" if self.is_revoked else what
 
@@ -331,10 +337,10 @@ class _Job:
             await self._invite_missing(rows, error, may_repeat=may_repeat)
         elif getattr(error, "status", None) not in _CREATION_REFUSED:
             for row in rows:
-                row.fail(error)
+                row.refuse(error)
             self._stop(error)
         elif len(rows) == 1:
-            rows[0].fail(error)
+            rows[0].refuse(error)
             rows[0].is_open = True  # a conflict may be with what somebody else did
         else:
             for row in rows:
@@ -480,7 +486,7 @@ class _Job:
             row.result = found
             if row.is_changed and row.error is None:
                 row.fail(UnexpectedStateError(f"the server answered otherwise, but {self._asked.difference(found)}"))
-            elif not row.is_changed and (row.error is None or row.is_revoked):
+            elif row.error is None or row.is_revoked:
                 row.is_revoked = False
                 row.fail(UnexpectedStateError("the server answered that the earlier invitation is gone, and lists it"))
         elif found.id == row.made_id and _is_pending(found):

@@ -881,6 +881,20 @@ async def test_a_role_that_nothing_shows_is_not_changed(
 
 
 @at_each_scope
+async def test_a_changed_role_is_looked_for_among_the_members(
+    client: ConfidentAI, emulator: Emulator, scope: str
+) -> None:
+    """A pending invitation to the same address says nothing of the role that a member has."""
+    place = await place_of(client, emulator, scope)
+    shown = {"id": 7, "email": MEMBER, "status": "PENDING", "created_at": "2026-01-01T00:00:00.000Z"}
+    listed = {"success": True, "data": {"invitations": [shown]}}
+    emulator.faults.add(named(scope, "listInvitations"), faults.Answer(200, body=listed), nth=2)
+    report = await done(place.invitations.ensure([MEMBER], role="Guide", update_members=True))
+    assert told(report) == {MEMBER: "updated"}
+    assert report[0].result in await done(place.members.list())
+
+
+@at_each_scope
 async def test_a_role_that_is_shown_is_changed_whatever_was_answered(
     client: ConfidentAI, emulator: Emulator, scope: str
 ) -> None:
@@ -928,6 +942,7 @@ async def test_what_was_sent_and_then_not_tried_may_have_been_done(
     assert [outcome.happened for outcome in report] == ["failed"] * 50 + ["not tried"] * 4
     assert isinstance(report.stopped_by, AuthenticationError)
     assert all(outcome.error is report.stopped_by for outcome in report[:25])
+    assert all("; and a request before may have done it: " in str(outcome.reason) for outcome in report[:25])
     for outcome in report[25:50]:
         assert isinstance(outcome.error, APIConnectionError)
         assert outcome.error.outcome_unknown
