@@ -44,7 +44,7 @@ def concerns_everybody(error: BaseException | None) -> bool:
     return isinstance(error, (AuthenticationError, PermissionDeniedError, ConfigurationError, RateLimitError))
 
 
-def failed(item: ItemT, error: BaseException, made: ResultT | None = None) -> Outcome[ItemT, Any]:
+def failed(item: ItemT, error: BaseException, made: Any = None) -> Outcome[ItemT, Any]:
     """The outcome of an item that met an error, with what was made before it and the secrets that the error carries."""
     new_keys: list[ApiKey] = []
     for source in (made, getattr(error, "partial", None)):
