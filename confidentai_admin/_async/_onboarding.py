@@ -8,7 +8,14 @@ from typing import NoReturn, Protocol
 import attrs
 
 from .._wire import text_list
-from ..errors import ConfidentAIError, NotFoundError, UnexpectedStateError, attach_partial
+from ..errors import (
+    APIStatusError,
+    ConfidentAIError,
+    ConflictError,
+    NotFoundError,
+    UnexpectedStateError,
+    attach_partial,
+)
 from ..models import (
     DeletionResult,
     Happened,
@@ -441,6 +448,9 @@ class _Job:
             row.is_revoked = True
         row.result, row.is_open = None, True
         await self._invite([row])
+        # The server has taken the address before, so it is not the address that it refuses: the next would fare alike.
+        if isinstance(row.error, APIStatusError) and not isinstance(row.error, ConflictError):
+            self._stop(row.error)
 
     async def _look(self, rows: Iterable[_Row]) -> _Seen:
         """Read what these have now; the members only if an invitation does not tell."""

@@ -1435,3 +1435,22 @@ def test_any_list_in_any_world(
                 assert len(emulator.writes) == carried_out
 
     asyncio.run(check())
+
+
+@at_each_scope
+@pytest.mark.parametrize("status", [400, 413, 422])
+async def test_a_refusal_of_everybody_revokes_one_invitation(
+    status: int, client: ConfidentAI, emulator: Emulator, scope: str
+) -> None:
+    """If the server invites nobody anew whom it had invited before, the others keep the invitation that they have."""
+    place = await place_of(client, emulator, scope)
+    people = [f"person{number}@example.com" for number in range(5)]
+    await done(place.invitations.ensure(people, role="Member"))
+    emulator.faults.add(named(scope, "createInvitations"), faults.Answer(status), times=None)
+    report = await done(place.invitations.ensure(people, role="Guide", replace=True))
+    assert [outcome.happened for outcome in report] == ["failed"] + ["not tried"] * 4
+    assert report.stopped_by is report[0].error
+    assert report[0].reason is not None
+    assert "was revoked" in report[0].reason
+    left = {invitation.email for invitation in await done(place.invitations.list())}
+    assert left & {*people} == {*people[1:]}
