@@ -144,7 +144,7 @@ class Provisioning:
     def _plan(self, wanted: DesiredProject) -> _Work:
         found = find_named(self._known, wanted.name, "project")
         if found is None:
-            alike = [project.name for project in self._known if project.name.casefold() == wanted.name.casefold()]
+            alike = [project.name for project in self._known if project.name.lower() == wanted.name.lower()]
             if alike:
                 raise UnexpectedStateError(
                     f"there is no project {wanted.name!r}, but {alike[0]!r}, which differs only by case: give its name"

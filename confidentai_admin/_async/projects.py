@@ -198,7 +198,7 @@ class AsyncProjects:
                     f"projects must be a list of DesiredProject, but there is a {type(wish).__name__} in it"
                 )
             check(wish)
-        refuse_doubles("projects", [wish.name for wish in wishes], same=str.casefold)
+        refuse_doubles("projects", [wish.name for wish in wishes], same=str.lower)
         check_callback("store", store)
         self._transport.refuse_job("projects.ensure_many")
         provisioning = self._provisioning()

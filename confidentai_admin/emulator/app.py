@@ -44,7 +44,7 @@ MAX_BODY: Final = 4 * 1024 * 1024
 """How many bytes a request's body may have."""
 
 # How a body may be encoded: what aiohttp decodes. Without their libraries, it takes the last two for no HTTP.
-_ENCODINGS: Final = ("identity", "gzip", "deflate", "br", "zstd")
+_ENCODINGS: Final = ("identity", "gzip", "deflate", "br", "zstd")  # of other spellings, aiohttp's versions differ
 
 # How much of a body is read at a time, in bytes.
 _CHUNK: Final = 64 * 1024
@@ -283,7 +283,7 @@ def _parse_json(request: web.BaseRequest, raw: bytes) -> object:
 
 async def _read(request: web.BaseRequest) -> bytes:
     encoding = request.headers.get("Content-Encoding", "")
-    if encoding and encoding.lower() not in _ENCODINGS:
+    if encoding and encoding not in _ENCODINGS:
         raise Refused(MALFORMED, "The request's body is encoded in a way that is not known.")
     body = bytearray()
     try:

@@ -234,11 +234,12 @@ async def test_the_message_says_that_a_body_is_not_encoded_as_declared(api: Api)
     assert "as its headers say" in answer.body["error"]
 
 
-@pytest.mark.parametrize("encoding", ["unknown", "gzip, gzip", "x-gzip", "utf-8"])
+@pytest.mark.parametrize("encoding", ["unknown", "gzip, gzip", "x-gzip", "utf-8", "GZIP"])
 async def test_an_unknown_encoding_of_a_body_is_400(api: Api, encoding: str) -> None:
-    """Nobody can say what a body means that is encoded in an unknown way, though it looks like plain JSON."""
+    """Nobody can say what a body means that is encoded in an unknown way, though it looks like what it should be."""
     before = api.state()
-    answer = await api.send("PUT", "/v1/organization", data=b'{"name": "N"}', headers={"Content-Encoding": encoding})
+    data = gzip.compress(b'{"name": "N"}') if encoding == "GZIP" else b'{"name": "N"}'
+    answer = await api.send("PUT", "/v1/organization", data=data, headers={"Content-Encoding": encoding})
     assert answer.status == 400
     assert "in a way that is not known" in answer.body["error"]
     assert api.state() == before
@@ -246,7 +247,7 @@ async def test_an_unknown_encoding_of_a_body_is_400(api: Api, encoding: str) -> 
 
 @pytest.mark.parametrize(
     ("encoding", "encode"),
-    [("identity", bytes), ("gzip", gzip.compress), ("GZIP", gzip.compress), ("deflate", zlib.compress)],
+    [("identity", bytes), ("gzip", gzip.compress), ("deflate", zlib.compress)],
 )
 async def test_a_known_encoding_of_a_body_is_decoded(api: Api, encoding: str, encode: Callable[[bytes], bytes]) -> None:
     """A body may be compressed, if its headers say so."""
