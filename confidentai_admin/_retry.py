@@ -9,7 +9,8 @@ import math
 import random
 import re
 
-from ._wire import Answer, Effect
+from ._answers import Answer
+from ._wire import Effect
 
 #: The longest ``Retry-After``, in seconds, that a call waits for by itself.
 LONGEST_RETRY_AFTER = 60.0

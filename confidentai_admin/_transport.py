@@ -12,11 +12,10 @@ import contextlib
 import errno
 import functools
 import io
-import json
 import logging
 import math
 import os
-import re
+import select
 import socket
 import ssl
 import threading
@@ -33,17 +32,18 @@ import anyio
 import attrs
 from aiohttp import ClientSession, TraceConfig
 from aiohttp.abc import AbstractResolver, AbstractStreamWriter, ResolveResult
-from multidict import CIMultiDict  # aiohttp's own type, as the next
 from yarl import URL  # aiohttp's own type, the only one that it takes as already encoded
 
 from . import _deprecation, _retry, _surroundings
+from ._answers import Answer, Received, read_refusal, read_success
 from ._call_details import CallDetails, recordings
 from ._fork import generation
+from ._key_mask import headers_without_key, without_key
 from ._retry import Fate
 from ._settings import Credential, SecretText, Settings, Timeout, is_http_url, is_loopback
 from ._surroundings import Clock
 from ._version import __version__
-from ._wire import NOT_GIVEN, Answer, Call, Effect, NotGiven, encode, read_refusal, read_success
+from ._wire import NOT_GIVEN, Call, Effect, NotGiven, encode
 from .errors import (
     APIConnectionError,
     APIResponseValidationError,
@@ -67,10 +67,6 @@ SessionFactory = Callable[[], ClientSession]
 
 _CLOSED = "This client is closed: make a new one."
 
-# A shorter one may be a word of the answer itself.
-_SHORTEST_KEY = 16
-_MASK = "*" * 15
-
 logger = logging.getLogger("confidentai_admin")
 
 
@@ -79,14 +75,48 @@ _ATTEMPT = "%s: %s %s: %s in %.3f s"
 
 def _log(level: int, message: str, *arguments: object) -> None:
     """Write a line. A handler or filter of the program that fails may not cost the answer, and a key that is in it."""
-    with contextlib.suppress(Exception):
-        logger.log(level, message, *arguments, stacklevel=2)
+    if logger.isEnabledFor(level):
+        with contextlib.suppress(Exception):
+            logger.log(level, message, *arguments, stacklevel=2)
 
 
 # The session ----------------------------------------------------------------------------------------------------------
 
 # Whether the attempt that runs in this context has had a connection, as the connector notes.
 _has_connection: ContextVar[list[bool]] = ContextVar("has_connection")
+
+
+def _has_come(protocol: ResponseHandler) -> bool | None:
+    """Whether something has come that the loop has not read yet; ``None`` if this system does not tell."""
+    if not hasattr(select, "poll"):  # Windows, where the loop has its reading done by the system
+        return None  # pragma: no cover
+    number = -1 if protocol.transport is None else protocol.transport.get_extra_info("socket").fileno()
+    if number < 0:
+        return True
+    poll = select.poll()
+    poll.register(number, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+async def _pass(times: int) -> None:
+    """Let the loop go on so many times."""
+    for _ in range(times):
+        await asyncio.sleep(0)
+
+
+async def _is_quiet(connection: aiohttp.connector.Connection, protocol: ResponseHandler, *, is_tls: bool) -> bool:
+    """Whether a kept connection is open, and nothing has come on it that nobody asked for."""
+    try:
+        # Its close may have been received and not been looked at. What TLS has read takes a pass to be told.
+        if is_tls:
+            await _pass(1)
+        if _has_come(protocol) is not False:
+            # The first pass reads it; through TLS, the word takes two more to come to aiohttp.
+            await _pass(4 if is_tls else 2)
+    except BaseException:
+        connection.close()
+        raise
+    return not (protocol.should_close or connection.closed)
 
 
 def _end_if_unsent(protocol: ResponseHandler) -> None:
@@ -166,15 +196,16 @@ class _Connector(aiohttp.TCPConnector):
         while True:
             connection = await super().connect(req, traces, timeout)
             protocol = connection.protocol
-            # A new one on which the server spoke first is no better the next time: the call fails with it.
-            is_kept = protocol is not None and protocol in self._used
-            if protocol is None or not is_kept or not (protocol.should_close or connection.closed):
-                if protocol is not None:
+            if protocol is not None:
+                if protocol not in self._used:
+                    # One on which the server spoke first is no better the next time: the call fails with it.
                     self._used.add(protocol)
-                    connection.add_callback(functools.partial(_end_if_unsent, protocol))
-                _has_connection.get().append(True)
-                return connection
-            connection.close()
+                elif not await _is_quiet(connection, protocol, is_tls=req.connection_key.is_ssl):
+                    connection.close()
+                    continue
+                connection.add_callback(functools.partial(_end_if_unsent, protocol))
+            _has_connection.get().append(True)
+            return connection
 
     async def _create_connection(
         self,
@@ -422,13 +453,12 @@ async def _never_repeat(
 async def _stay_here(
     request: ClientRequest, handler: Callable[[ClientRequest], Awaitable[ClientResponse]]
 ) -> ClientResponse:
-    """The innermost client middleware: in a test that may reach no other machine, no proxy or middleware may either."""
-    if _surroundings.current().only_this_machine:
-        proxy = request.proxy
-        if proxy is not None and not is_loopback(str(proxy)):
-            raise ConfigurationError("this test may reach no other machine, and the client's proxy is one: use none")
-        if not is_loopback(str(request.url)):
-            raise ConfigurationError("this test may reach no other machine, and a middleware leads to one")
+    """The innermost client middleware of a test that may reach no other machine: no proxy or middleware may either."""
+    proxy = request.proxy
+    if proxy is not None and not is_loopback(str(proxy)):
+        raise ConfigurationError("this test may reach no other machine, and the client's proxy is one: use none")
+    if not is_loopback(str(request.url)):
+        raise ConfigurationError("this test may reach no other machine, and a middleware leads to one")
     return await handler(request)
 
 
@@ -514,14 +544,7 @@ def _failure(error: Exception, *, was_sent: bool, timeout: Timeout) -> _Failure:
     return _Failure(fate, APIConnectionError, f"no answer could be read ({_reason(error)})")
 
 
-class _Received(bytearray):
-    """What has come of an answer. It may hold a key, so its ``repr`` shows nothing of it."""
-
-    def __repr__(self) -> str:
-        return f"<{len(self)} bytes received>"
-
-
-async def _read_into(body: _Received, response: ClientResponse, longest: int) -> bool:
+async def _read_into(body: Received, response: ClientResponse, longest: int) -> bool:
     """Read the body of a response; ``False`` if it is longer than ``longest`` bytes."""
     while not response.content.at_eof():
         try:
@@ -534,58 +557,11 @@ async def _read_into(body: _Received, response: ClientResponse, longest: int) ->
     return True
 
 
-def _headers(api_key: SecretText) -> dict[str, str]:
-    return {
-        "CONFIDENT_API_KEY": api_key,
-        "X-Confident-SDK-Version": f"confidentai-admin-python/{__version__}",
-        "User-Agent": f"confidentai-admin-python/{__version__} aiohttp/{aiohttp.__version__}",
-        "Accept": "application/json",
-    }
-
-
-def _mask(content: _Received | ResponseBody, key: SecretText) -> ResponseBody:
-    mask = _MASK.encode()
-    # Not into names, which a traceback would show.
-    return ResponseBody(content.replace(key.encode(), mask).replace(json.dumps(key)[1:-1].encode(), mask))
-
-
-# What JSON has if it escapes a character that need not be, or is not in UTF-8.
-_OTHER_FORM = re.compile(rb"\\u00[2-7]|\\/|\0")
-# An escaped character, the printable ones of ASCII apart.
-_ESCAPED = re.compile(r"\\(?:u00([2-7][0-9A-Fa-f])|.)", re.DOTALL)
-
-
-def _unescape(match: re.Match[str]) -> str:
-    if match[1]:
-        return json.dumps(chr(int(match[1], 16)))[1:-1]
-    return "/" if match[0] == "\\/" else match[0]
-
-
-def _canonical(content: ResponseBody) -> ResponseBody:
-    """JSON, whole or not, as UTF-8 in which no printable character of ASCII is escaped that need not be."""
-    encoding = json.detect_encoding(content)
-    errors = "surrogateescape" if encoding.startswith("utf-8") else "replace"  # so that no byte of UTF-8 is lost
-    return ResponseBody(_ESCAPED.sub(_unescape, content.decode(encoding, errors)).encode("utf-8", "surrogateescape"))
-
-
-def _without_key(content: _Received, key: SecretText) -> ResponseBody:
-    """What came of an answer; the client's own key is masked in it, should the server have repeated it."""
-    if len(key) < _SHORTEST_KEY:
-        return ResponseBody(content)
-    masked = _mask(content, key)
-    # JSON has more ways than one to write a character, and a message would show it as what it is.
-    if _OTHER_FORM.search(masked):
-        canonical = _canonical(masked)
-        masked_canonical = _mask(canonical, key)
-        if masked_canonical != canonical:
-            return masked_canonical
-    return masked
-
-
-def _headers_without_key(headers: Mapping[str, str], key: SecretText) -> Mapping[str, str]:
-    if len(key) < _SHORTEST_KEY or not any(key in value for value in headers.values()):
-        return headers
-    return CIMultiDict((name, value.replace(key, _MASK)) for name, value in headers.items())
+_HEADERS = {
+    "X-Confident-SDK-Version": f"confidentai-admin-python/{__version__}",
+    "User-Agent": f"confidentai-admin-python/{__version__} aiohttp/{aiohttp.__version__}",
+    "Accept": "application/json",
+}
 
 
 def _is_gone(outcome: Answer | _Failure) -> bool:
@@ -822,22 +798,23 @@ class Transport:
         deadline: float,
     ) -> Answer | _Failure:
         """Send a request and read the answer."""
-        # The close of a kept connection may have been received and not been looked at. The first pass of the loop reads
-        # it, and the last is for us: only now will aiohttp not choose that connection. Through TLS, the word takes two
-        # more to come from the socket to aiohttp.
-        for _ in range(4 if url.scheme == "https" else 2):
-            await asyncio.sleep(0)
+        is_ours = isinstance(session.connector, _Connector)
+        if not is_ours:
+            # The close of a kept connection may have been received and not been looked at. The first pass of the loop
+            # reads it, and the last is for us: only now will aiohttp not choose that connection.
+            await _pass(4 if url.scheme == "https" else 2)
         if session.closed:
             raise ConfigurationError("This client, or the session it was given, is closed: make a new one.")
         payload = None if body is None else _Body(body)
-        content = _Received()
-        connections = [] if isinstance(session.connector, _Connector) else [True]
+        content = Received()
+        connections = [] if is_ours else [True]
         _has_connection.set(connections)
         began = self.clock.monotonic()
         left = deadline - began
         if left <= 0:
             return self._not_sent("it was not this call's turn")
         progress.attempts += 1
+        only_this_machine = _surroundings.current().only_this_machine
         login = self.pool.options.proxy_login
         api_key = self.settings.api_key  # by the time of the answer, it may be another one
         place = (call.operation, call.method, call.path)
@@ -846,13 +823,13 @@ class Transport:
                 call.method,
                 url,
                 # A proxy reads the request itself, or else only the one for a tunnel: through that, nothing is for it.
-                headers={**_headers(api_key), **(login if url.scheme == "http" else {})},
+                headers={"CONFIDENT_API_KEY": api_key, **_HEADERS, **(login if url.scheme == "http" else {})},
                 proxy_headers=login or None,
                 data=payload,
                 allow_redirects=False,
                 raise_for_status=False,
                 # aiohttp gives a PUT without a body the type of one.
-                skip_auto_headers=("Content-Type",) if payload is None else None,
+                skip_auto_headers=("Content-Type",) if payload is None and call.method != "GET" else None,
                 timeout=aiohttp.ClientTimeout(
                     total=left,
                     connect=self.timeout.connect,
@@ -864,20 +841,11 @@ class Transport:
                     _never_repeat,
                     *session._middlewares,
                     *(() if payload is None else (payload.watch,)),
-                    _stay_here,
+                    *((_stay_here,) if only_this_machine else ()),
                 ),
             ) as response:
-                status, headers = response.status, _headers_without_key(response.headers, api_key)
-                # aiohttp's own limit ends with its hold on the connection, which is not always the end of the answer.
-                limit = asyncio.get_running_loop().call_later(
-                    deadline - self.clock.monotonic(), response.content.set_exception, asyncio.TimeoutError()
-                )
-                self.pool.being_read.add(response.content)
-                try:
-                    is_whole = await _read_into(content, response, self.max_response_bytes)
-                finally:
-                    limit.cancel()
-                    self.pool.being_read.discard(response.content)
+                status, headers = response.status, headers_without_key(response.headers, api_key)
+                is_whole = await self._read_into(content, response, deadline)
         except asyncio.CancelledError:
             _log(logging.DEBUG, _ATTEMPT, *place, "cancelled", self.clock.monotonic() - began)
             raise
@@ -887,18 +855,33 @@ class Transport:
             if self.pool.is_closed:
                 failure = attrs.evolve(failure, message="the client was closed while the call was under way")
             if content and call.effect is not Effect.READ:
-                failure = attrs.evolve(failure, details={"body": _without_key(content, api_key)})
+                failure = attrs.evolve(failure, details={"body": ResponseBody(without_key(content, api_key))})
             outcome: Answer | _Failure = failure
         else:
             if is_whole:
-                outcome = Answer.of(status, headers, _without_key(content, api_key))
+                outcome = Answer.of(status, headers, without_key(content, api_key))
             else:
                 message = f"the answer is longer than {self.max_response_bytes} bytes (max_response_bytes)"
-                kept = None if call.effect is Effect.READ else _without_key(content, api_key)
+                kept = None if call.effect is Effect.READ else ResponseBody(without_key(content, api_key))
                 outcome = _Failure(Fate.UNREADABLE, APIConnectionError, message, {"body": kept})
         became = outcome.status if isinstance(outcome, Answer) else outcome.message
         _log(logging.DEBUG, _ATTEMPT, *place, became, self.clock.monotonic() - began)
         return outcome
+
+    async def _read_into(self, body: Received, response: ClientResponse, deadline: float) -> bool:
+        """Read the body of a response; ``False`` if it is too long."""
+        if response.content.is_eof():  # it came with the headers, and nothing is waited for
+            return await _read_into(body, response, self.max_response_bytes)
+        # aiohttp's own limit ends with its hold on the connection, which is not always the end of the answer.
+        limit = asyncio.get_running_loop().call_later(
+            deadline - self.clock.monotonic(), response.content.set_exception, asyncio.TimeoutError()
+        )
+        self.pool.being_read.add(response.content)
+        try:
+            return await _read_into(body, response, self.max_response_bytes)
+        finally:
+            limit.cancel()
+            self.pool.being_read.discard(response.content)
 
     def _hear_of_deprecation(self, answer: Answer, call: Call) -> None:
         message = answer.deprecation

@@ -122,6 +122,7 @@ class AsyncConfidentAI:
     def _bind(self, transport: Transport, *, is_view: bool) -> None:
         self._transport = transport
         self._is_view = is_view
+        self._organization = AsyncOrganizationClient(transport)
         self.projects = AsyncProjects(transport)
 
     def __repr__(self) -> str:
@@ -151,7 +152,7 @@ class AsyncConfidentAI:
 
     def organization(self) -> AsyncOrganizationClient:
         """The organization of the API key, its members, roles, keys and so on. Makes no request."""
-        return AsyncOrganizationClient(self._transport)
+        return self._organization
 
     def project(self, project_id: str) -> AsyncProjectClient:
         """One project, its members, roles, keys and so on. Makes no request: the project need not exist.
@@ -176,7 +177,7 @@ class AsyncConfidentAI:
         Raises:
             AuthenticationError: The key is unknown, deactivated or deleted.
         """
-        return await self.organization().get()
+        return await self._organization.get()
 
     async def offboard(
         self, email: str, *, transfer_projects_to: str | None = None, dry_run: bool = False

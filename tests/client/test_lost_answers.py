@@ -286,13 +286,17 @@ async def test_a_close_between_two_attempts_ends_the_call_with_what_it_met(monke
     assert len(server.requests) == 1
 
 
-async def test_a_close_just_before_a_request_is_a_clear_error() -> None:
+@pytest.mark.parametrize("is_own_session", [True, False])
+async def test_a_close_just_before_a_request_is_a_clear_error(is_own_session: bool) -> None:
     """A call that is about to send when the client is closed says so, and sends nothing."""
     with scripted_server(answer(ORGANIZATION)) as server:
-        client = AsyncConfidentAI(KEY, base_url=server.url)
+        client = AsyncConfidentAI(
+            KEY, base_url=server.url, session_factory=aiohttp.ClientSession if is_own_session else None
+        )
         await client.whoami()
         call = asyncio.create_task(client.projects.create("n"))
-        await asyncio.sleep(0)
+        if is_own_session:  # on one of the client's, it would have sent by then
+            await asyncio.sleep(0)
         await client.close()
         with pytest.raises(ConfigurationError, match="closed"):
             await call

@@ -10,7 +10,16 @@ from typing import Any, cast, get_origin
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from confidentai_admin import AsyncConfidentAI, ConfidentAI, ConfidentAIError, _retry, _transport, _wire
+from confidentai_admin import (
+    AsyncConfidentAI,
+    ConfidentAI,
+    ConfidentAIError,
+    _answers,
+    _retry,
+    _structuring,
+    _transport,
+    _wire,
+)
 from confidentai_admin._transport import Transport
 from confidentai_admin.emulator import Emulator
 
@@ -81,17 +90,17 @@ def forgets_that_it_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def takes_a_value_for_what_it_looks_like(monkeypatch: pytest.MonkeyPatch) -> None:
-    converter = _wire._make_converter()
+    converter = _structuring._make_converter(quick=False)
     for kind in (str, int, bool):
         converter.register_structure_hook(kind, lambda value, kind: kind(value))
-    monkeypatch.setattr(_wire, "_converter", converter)
+    monkeypatch.setattr(_structuring, "_quick", converter)
 
 
 def raises_what_is_no_error_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any, **__: Any) -> Any:
         raise KeyError("data")
 
-    monkeypatch.setattr(_wire, "_unreadable", fail)
+    monkeypatch.setattr(_answers, "_unreadable", fail)
 
 
 FOUND: dict[Break, str] = {

@@ -1,0 +1,178 @@
+"""Answers: the envelope, and what it means, a model or an error. No I/O.
+
+Reading an answer never raises: the caller gets the value or the error to raise, so that no frame of a traceback holds
+the answer, in which there may be a key.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import attrs
+
+from ._structuring import Misfit, is_not, structure
+from ._wire import Call, Effect
+from .errors import (
+    APIResponseValidationError,
+    APIStatusError,
+    AuthenticationError,
+    BadRequestError,
+    ConflictError,
+    InternalServerError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitError,
+    ResponseBody,
+    UnprocessableEntityError,
+)
+
+T = TypeVar("T")
+
+
+class Received(bytearray):
+    """What has come of an answer. It may hold a key, so its ``repr`` shows nothing of it."""
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} bytes received>"
+
+
+@attrs.frozen
+class Answer:
+    """An HTTP response, read to its end.
+
+    Attributes:
+        status: The HTTP status.
+        headers: The headers, looked up without regard to case.
+        body: The body.
+        envelope: The body as JSON if it is an object, else ``None``. It may hold a secret.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: Received
+    envelope: Mapping[str, Any] | None = attrs.field(repr=False)
+
+    @classmethod
+    def of(cls, status: int, headers: Mapping[str, str], body: Received) -> Answer:
+        """Read a response, whatever is in it."""
+        return cls(status, headers, body, _json_object(body))
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the status is of the 2xx."""
+        return 200 <= self.status < 300
+
+    @property
+    def is_enveloped(self) -> bool:
+        """Whether the API itself wrote it, and not a gateway in front."""
+        return self.envelope is not None and type(self.envelope.get("success")) is bool
+
+    @property
+    def request_id(self) -> str | None:
+        """The server's id of the request."""
+        return self.headers.get("X-Request-Id")
+
+    @property
+    def deprecation(self) -> str | None:
+        """What to tell the caller if the operation will go away, else ``None``."""
+        if self.envelope is None or self.envelope.get("deprecated") is not True:
+            return None
+        link = _text_or_none(self.envelope.get("link")) or ""
+        # It becomes part of a line of the log, which it may not end to begin another one.
+        shown = "".join(character if character.isprintable() else "?" for character in link)
+        return "the API says that this operation is deprecated" + (f": see {shown}" if shown else "")
+
+
+def _json_object(body: Received) -> dict[str, Any] | None:
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _text_or_none(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def read_success(
+    answer: Answer, call: Call, returns: type[T], key: str | None = None
+) -> T | APIResponseValidationError:
+    """The data of a successful answer as ``returns``, or the error to raise.
+
+    ``key`` names the field of the data to read; without it, all of the data is read. ``object`` as the type leaves the
+    data as it is.
+    """
+    envelope = answer.envelope
+    if envelope is None or envelope.get("success") is not True:
+        return _unreadable(answer, call, None, "the answer is not the API's envelope")
+    if "data" not in envelope:
+        return _unreadable(answer, call, "data", "data is missing in the answer")
+    data = envelope["data"]
+    if returns is object:
+        return data  # type: ignore[no-any-return]
+    place = "data"
+    if key is not None:
+        if type(data) is not dict:
+            return _unreadable(answer, call, "data", f"in the answer, data {is_not('an object', data)}")
+        if key not in data:
+            return _unreadable(answer, call, key, f"in the answer, {key} is missing")
+        data, place = data[key], key
+    result = structure(data, returns)
+    if isinstance(result, Misfit):
+        field = (place + result.place).removeprefix("data.")
+        return _unreadable(answer, call, field, f"in the answer, {field} {result.what}")
+    return result
+
+
+def _unreadable(answer: Answer, call: Call, field: str | None, message: str) -> APIResponseValidationError:
+    return APIResponseValidationError(
+        message,
+        status=answer.status,
+        field=field,
+        body=ResponseBody(answer.body),
+        request_id=answer.request_id,
+        **call.place,
+        outcome_unknown=call.effect is not Effect.READ,
+    )
+
+
+_STATUS_ERRORS: dict[int, type[APIStatusError]] = {
+    400: BadRequestError,
+    401: AuthenticationError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    409: ConflictError,
+    422: UnprocessableEntityError,
+    429: RateLimitError,
+}
+
+
+def read_refusal(answer: Answer, call: Call, *, retry_after: float | None, outcome_unknown: bool) -> APIStatusError:
+    """The error that an answer without success means."""
+    kind = _STATUS_ERRORS.get(answer.status, InternalServerError if answer.status >= 500 else APIStatusError)
+    envelope = answer.envelope or {}
+    return kind(
+        _refusal_message(answer, envelope),
+        status=answer.status,
+        link=_text_or_none(envelope.get("link")),
+        request_id=answer.request_id,
+        retry_after=retry_after,
+        body=ResponseBody(answer.body),
+        **call.place,
+        outcome_unknown=outcome_unknown,
+    )
+
+
+def _refusal_message(answer: Answer, envelope: Mapping[str, Any]) -> str:
+    if message := _text_or_none(envelope.get("error")):
+        return message
+    if 300 <= answer.status < 400:
+        return (
+            "the server redirects to another address, which is not followed, so that the API key stays with the server"
+            " it was given for: check the base URL"
+        )
+    who = "the server" if answer.is_enveloped else "the server, or a gateway in front of it,"
+    return f"{who} answered with status {answer.status} and without a message"

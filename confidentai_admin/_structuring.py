@@ -1,0 +1,237 @@
+"""Data of an answer, as JSON has it, to models. No I/O.
+
+Data is structured the quick way first. It is the thorough way that says which field is wrong: there is something to be
+said only when the quick one has failed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import enum
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar, get_args, get_origin
+
+import attrs
+import cattrs
+from cattrs.cols import list_structure_factory
+from cattrs.gen import make_dict_structure_fn, override
+
+T = TypeVar("T")
+
+_TIME = re.compile(
+    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,6})\d*)?(?:([Zz])|([+-]\d\d:?\d\d))",
+    re.ASCII,
+)
+
+
+def read_time(text: str) -> datetime.datetime:
+    """An ISO 8601 time with an offset, as an aware ``datetime``."""
+    if len(text) == 24 and text[4] == text[7] == "-" and text[10] == "T" and text[19] == "." and text[23] == "Z":
+        # The API's own form. Python's function refuses what is no time in the rest of it.
+        return datetime.datetime.fromisoformat(f"{text[:23]}+00:00")
+    match = _TIME.fullmatch(text)
+    if match is None:
+        raise ValueError("not an ISO 8601 time with an offset")
+    day, clock, fraction, _, offset = match.groups()
+    if offset is None:
+        offset = "+00:00"
+    elif ":" not in offset:
+        offset = f"{offset[:3]}:{offset[3:]}"
+    # Python 3.10 reads no other form than this.
+    return datetime.datetime.fromisoformat(f"{day}T{clock}.{(fraction or '0').ljust(6, '0')}{offset}")
+
+
+def _camel_case(name: str) -> str:
+    # The one name that the API does not write in camelCase.
+    if name == "created_at":
+        return name
+    first, *rest = name.split("_")
+    return first + "".join(map(str.capitalize, rest))
+
+
+def is_not(wanted: str, value: object) -> str:
+    """What to say of a value that is not what it should be, without saying what it is."""
+    return f"must be {wanted}, not {_JSON_NAMES.get(type(value), type(value).__name__)}"
+
+
+class _WrongTypeError(TypeError):
+    def __init__(self, wanted: str, value: object) -> None:
+        super().__init__(is_not(wanted, value))
+
+
+_JSON_NAMES: dict[type, str] = {
+    type(None): "null",
+    bool: "a boolean",
+    int: "an integer",
+    float: "a number",
+    str: "a string",
+    list: "a list",
+    dict: "an object",
+}
+
+
+def _exactly(kind: type[T]) -> Callable[[Any, Any], T]:
+    def structure(value: Any, _: Any) -> T:
+        # Not `isinstance`: a boolean is an integer to Python.
+        if type(value) is not kind:
+            raise _WrongTypeError(_JSON_NAMES[kind], value)
+        return value
+
+    return structure
+
+
+def _structure_time(value: Any, _: Any) -> datetime.datetime:
+    if type(value) is not str:
+        raise _WrongTypeError("a time", value)
+    return read_time(value)
+
+
+def _structure_id(value: Any, _: Any) -> int | str:
+    if type(value) is not int and type(value) is not str:
+        raise _WrongTypeError("an integer or a string", value)
+    return value
+
+
+def _enums_in(kind: Any) -> list[Any]:
+    return [part for part in get_args(kind) if isinstance(part, enum.EnumMeta)]
+
+
+def _open_enum(kind: Any) -> Callable[[Any, Any], Any]:
+    (known,) = _enums_in(kind)
+
+    def structure(value: Any, _: Any) -> Any:
+        if type(value) is not str:
+            raise _WrongTypeError("a string", value)
+        try:
+            return known(value)
+        except ValueError:
+            return value  # it came to the API after this version
+
+    return structure
+
+
+def _is_list(kind: Any) -> bool:
+    return bool(get_origin(kind) is list)
+
+
+def _list(kind: Any, converter: Any) -> Callable[[Any, Any], Any]:
+    # cattrs itself would take any iterable, a string too.
+    structure_items = list_structure_factory(kind, converter)
+
+    def structure(value: Any, kind: Any) -> Any:
+        if type(value) is not list:
+            raise _WrongTypeError("a list", value)
+        return structure_items(value, kind)
+
+    return structure
+
+
+def _model(kind: Any, converter: Any) -> Callable[[Any, Any], Any]:
+    attrs.resolve_types(kind)
+    renamed: dict[str, Any] = {field.name: override(rename=_camel_case(field.name)) for field in attrs.fields(kind)}
+    structure_fields = make_dict_structure_fn(kind, converter, _cattrs_forbid_extra_keys=False, **renamed)
+
+    def structure(value: Any, kind: Any) -> Any:
+        if type(value) is not dict:
+            raise _WrongTypeError("an object", value)
+        return structure_fields(value, kind)
+
+    return structure
+
+
+def _without_none(kind: Any) -> tuple[Any, bool]:
+    """``X`` for ``X | None``, and whether it was that."""
+    parts = [part for part in get_args(kind) if part is not type(None)]
+    is_optional = len(parts) == 1 and type(None) in get_args(kind)
+    return (parts[0] if is_optional else kind), is_optional
+
+
+def _quick_model(kind: Any, converter: Any) -> Callable[[Any, Any], Any]:
+    """What ``_model`` gives, in less than half of the time.
+
+    Texts are looked at in line, and not by a call for each; and what is frozen is filled by way of its slots, since the
+    ``__init__`` of a frozen class takes three times as long as that of another.
+    """
+    attrs.resolve_types(kind)
+    if hasattr(kind, "__attrs_post_init__"):
+        raise TypeError(f"{kind.__name__} has an __attrs_post_init__, which would not be called")
+    names: dict[str, Any] = {"new": object.__new__, "kind": kind}
+    lines = ["def structure(value, _):", " if type(value) is not dict: raise TypeError", " model = new(kind)"]
+    for field in attrs.fields(kind):
+        name, key = field.name, _camel_case(field.name)
+        if field.default not in (attrs.NOTHING, None) or field.converter or field.validator:
+            raise TypeError(f"{kind.__name__}.{name} has more than its type and the default None")
+        names[f"set_{name}"] = vars(kind)[name].__set__
+        get = f"value[{key!r}]" if field.default is attrs.NOTHING else f"value.get({key!r})"
+        inner, is_optional = _without_none(field.type)
+        lines += [f" field = {get}", " if field is not None:" if is_optional else " if True:"]
+        if inner in (str, int, bool):
+            lines.append(f"  if type(field) is not {inner.__name__}: raise TypeError")
+        else:
+            names[f"hook_{name}"], names[f"kind_{name}"] = converter.get_structure_hook(inner), inner
+            lines.append(f"  field = hook_{name}(field, kind_{name})")
+        lines.append(f" set_{name}(model, field)")
+    lines.append(" return model")
+    exec("\n".join(lines), names)  # noqa: S102  (as attrs and cattrs do it)
+    structure: Callable[[Any, Any], Any] = names["structure"]
+    return structure
+
+
+def _make_converter(*, quick: bool) -> cattrs.Converter:
+    converter = cattrs.Converter(detailed_validation=not quick)
+    for kind in (str, int, bool):
+        converter.register_structure_hook(kind, _exactly(kind))
+    converter.register_structure_hook(datetime.datetime, _structure_time)
+    converter.register_structure_hook_func(lambda kind: kind == int | str, _structure_id)
+    converter.register_structure_hook_factory(_is_list, _list)
+    converter.register_structure_hook_factory(attrs.has, _quick_model if quick else _model)
+    converter.register_structure_hook_factory(lambda kind: bool(_enums_in(kind)), _open_enum)
+    return converter
+
+
+_quick = _make_converter(quick=True)
+_thorough = _make_converter(quick=False)
+
+
+@attrs.frozen
+class Misfit:
+    """Why data is not what it should be.
+
+    Attributes:
+        place: Where in the data, such as ``[3].createdAt``; empty for all of it.
+        what: What is wrong there, in words that hold no value of the data.
+    """
+
+    place: str
+    what: str
+
+
+def structure(data: Any, kind: type[T]) -> T | Misfit:
+    """The data as ``kind``, or why it is not that."""
+    with contextlib.suppress(Exception):
+        return _quick.structure(data, kind)
+    try:
+        return _thorough.structure(data, kind)
+    except Exception as error:  # noqa: BLE001  (whatever cattrs raises, the data is to blame)
+        return Misfit(*_what_is_wrong(error))
+
+
+def _what_is_wrong(error: BaseException) -> tuple[str, str]:
+    """Where in the data, and what, in words that hold no value of it."""
+    if isinstance(error, cattrs.BaseValidationError):
+        error = error.exceptions[0]
+        place = ""
+        for note in getattr(error, "__notes__", ()):
+            if isinstance(note, cattrs.AttributeValidationNote):
+                place = f".{_camel_case(note.name)}"
+            elif isinstance(note, cattrs.IterableValidationNote):
+                place = f"[{note.index}]"
+        inner, what = _what_is_wrong(error)
+        return place + inner, what
+    if isinstance(error, _WrongTypeError):
+        return "", str(error)
+    if isinstance(error, KeyError):
+        return "", "is missing"
+    return "", "is not valid"
