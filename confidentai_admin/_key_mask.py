@@ -15,10 +15,14 @@ from ._settings import SecretText
 _SHORTEST_KEY = 16
 _MASK = "*" * 15
 
+_PLAIN = re.compile(r"[\w-]+", re.ASCII)  # what JSON has as it is
+
 
 def _mask(content: Received, key: SecretText) -> Received:
-    # The bytes of the key are put into no names, which a traceback would show.
-    for form in {key, SecretText(json.dumps(key)[1:-1])}:
+    # In JSON, it may have another form.
+    forms = [key] if _PLAIN.fullmatch(key) else [key, SecretText(json.dumps(key)[1:-1])]
+    for form in forms:
+        # Its bytes are put into no name, which a traceback would show.
         if content.find(form.encode()) >= 0:
             content = Received(content.replace(form.encode(), _MASK.encode()))
     return content
@@ -60,6 +64,8 @@ def without_key(content: Received, key: SecretText) -> Received:
 
 def headers_without_key(headers: Mapping[str, str], key: SecretText) -> Mapping[str, str]:
     """The headers of an answer, with the client's own key masked."""
-    if len(key) < _SHORTEST_KEY or not any(key in value for value in headers.values()):
-        return headers
-    return CIMultiDict((name, value.replace(key, _MASK)) for name, value in headers.items())
+    if len(key) >= _SHORTEST_KEY:
+        for value in headers.values():
+            if key in value:
+                return CIMultiDict((name, value.replace(key, _MASK)) for name, value in headers.items())
+    return headers

@@ -55,7 +55,11 @@ class _Call(Generic[T]):
     # In the loop's thread:
 
     def start(self) -> None:
-        self._task = asyncio.get_running_loop().create_task(self._run())
+        loop = asyncio.get_running_loop()
+        if sys.version_info >= (3, 12):  # which can begin at once, and not in the loop's next pass
+            self._task = asyncio.Task(self._run(), loop=loop, eager_start=True)
+        else:
+            self._task = loop.create_task(self._run())
 
     def cancel(self) -> None:
         if self._task is not None:

@@ -75,9 +75,8 @@ _ATTEMPT = "%s: %s %s: %s in %.3f s"
 
 def _log(level: int, message: str, *arguments: object) -> None:
     """Write a line. A handler or filter of the program that fails may not cost the answer, and a key that is in it."""
-    if logger.isEnabledFor(level):
-        with contextlib.suppress(Exception):
-            logger.log(level, message, *arguments, stacklevel=2)
+    with contextlib.suppress(Exception):
+        logger.log(level, message, *arguments, stacklevel=2)
 
 
 # The session ----------------------------------------------------------------------------------------------------------
@@ -86,10 +85,21 @@ def _log(level: int, message: str, *arguments: object) -> None:
 _has_connection: ContextVar[list[bool]] = ContextVar("has_connection")
 
 
-def _has_come(protocol: ResponseHandler) -> bool | None:
-    """Whether something has come that the loop has not read yet; ``None`` if this system does not tell."""
+# Bytes that are read at a time. asyncio makes room for 256 KiB each time, which the system has to find and take back:
+# that takes longer than to read a small answer.
+_PIECE = 64 * 1024
+
+
+def _read_in_pieces(protocol: ResponseHandler) -> None:
+    transport = protocol.transport
+    if transport is not None and hasattr(transport, "max_size"):  # TLS and other loops have their own ways
+        transport.max_size = _PIECE
+
+
+def _has_come(protocol: ResponseHandler) -> bool:
+    """Whether something may have come that the loop has not read yet."""
     if not hasattr(select, "poll"):  # Windows, where the loop has its reading done by the system
-        return None  # pragma: no cover
+        return True  # pragma: no cover
     number = -1 if protocol.transport is None else protocol.transport.get_extra_info("socket").fileno()
     if number < 0:
         return True
@@ -104,19 +114,17 @@ async def _pass(times: int) -> None:
         await asyncio.sleep(0)
 
 
-async def _is_quiet(connection: aiohttp.connector.Connection, protocol: ResponseHandler, *, is_tls: bool) -> bool:
-    """Whether a kept connection is open, and nothing has come on it that nobody asked for."""
+async def _hear(connection: aiohttp.connector.Connection, protocol: ResponseHandler, *, is_tls: bool) -> None:
+    """Have what has come on a kept connection be read: its close, mostly, which was received and not looked at yet."""
     try:
-        # Its close may have been received and not been looked at. What TLS has read takes a pass to be told.
-        if is_tls:
+        if is_tls:  # what it has read already takes a pass to be told
             await _pass(1)
-        if _has_come(protocol) is not False:
+        if _has_come(protocol):
             # The first pass reads it; through TLS, the word takes two more to come to aiohttp.
             await _pass(4 if is_tls else 2)
     except BaseException:
         connection.close()
         raise
-    return not (protocol.should_close or connection.closed)
 
 
 def _end_if_unsent(protocol: ResponseHandler) -> None:
@@ -200,10 +208,16 @@ class _Connector(aiohttp.TCPConnector):
                 if protocol not in self._used:
                     # One on which the server spoke first is no better the next time: the call fails with it.
                     self._used.add(protocol)
-                elif not await _is_quiet(connection, protocol, is_tls=req.connection_key.is_ssl):
-                    connection.close()
-                    continue
-                connection.add_callback(functools.partial(_end_if_unsent, protocol))
+                    _read_in_pieces(protocol)
+                else:
+                    is_tls = req.connection_key.is_ssl
+                    if is_tls or _has_come(protocol):
+                        await _hear(connection, protocol, is_tls=is_tls)
+                    if protocol.should_close or connection.closed:
+                        connection.close()
+                        continue
+                if req.body:
+                    connection.add_callback(functools.partial(_end_if_unsent, protocol))
             _has_connection.get().append(True)
             return connection
 
@@ -833,7 +847,7 @@ class Transport:
                 timeout=aiohttp.ClientTimeout(
                     total=left,
                     connect=self.timeout.connect,
-                    sock_read=self.timeout.read,
+                    sock_read=self.timeout.read if self.timeout.read < left else None,
                     ceil_threshold=math.inf,
                 ),
                 # A session that the user made may have middlewares of its own, which one given here would replace.
@@ -864,8 +878,9 @@ class Transport:
                 message = f"the answer is longer than {self.max_response_bytes} bytes (max_response_bytes)"
                 kept = None if call.effect is Effect.READ else ResponseBody(without_key(content, api_key))
                 outcome = _Failure(Fate.UNREADABLE, APIConnectionError, message, {"body": kept})
-        became = outcome.status if isinstance(outcome, Answer) else outcome.message
-        _log(logging.DEBUG, _ATTEMPT, *place, became, self.clock.monotonic() - began)
+        if logger.isEnabledFor(logging.DEBUG):
+            became = outcome.status if isinstance(outcome, Answer) else outcome.message
+            _log(logging.DEBUG, _ATTEMPT, *place, became, self.clock.monotonic() - began)
         return outcome
 
     async def _read_into(self, body: Received, response: ClientResponse, deadline: float) -> bool:

@@ -54,14 +54,15 @@ class AsyncPageIterator(Generic[ItemT]):
 
     async def __anext__(self) -> ItemT:
         while not self._ready:
-            if self._is_done:
-                raise StopAsyncIteration
-            if self._restless is not None:
-                raise APIResponseValidationError(self._restless)
-            await self._read_window()
+            await self._read_more()
         return self._ready.popleft()
 
-    async def _read_window(self) -> None:
+    async def _read_more(self) -> None:
+        """Read a window of pages, in which there may be nothing new; at the end, raise ``StopAsyncIteration``."""
+        if self._is_done:
+            raise StopAsyncIteration
+        if self._restless is not None:
+            raise APIResponseValidationError(self._restless)
         pages = await self._fetch_all(range(self._next, min(self._next + _WINDOW, self._last + 1)))
         for page in pages:
             self._totals.add(page.total)

@@ -30,10 +30,16 @@ _ITERATOR = """
         return self
 
     def __next__(self) -> {item}:
-        try:
-            return self._portal.call(self._core.__anext__)
-        except StopAsyncIteration:
-            raise StopIteration from None
+        ready = self._core._ready  # what was read and not given yet: for that, nothing is asked of the loop
+        while True:
+            try:
+                return ready.popleft()
+            except IndexError:
+                pass
+            try:
+                self._portal.call(self._core._read_more)
+            except StopAsyncIteration:
+                raise StopIteration from None
 """
 
 _CONTEXT = """

@@ -31,7 +31,13 @@ class PageIterator(Generic[ItemT]):
         return self
 
     def __next__(self) -> ItemT:
-        try:
-            return self._portal.call(self._core.__anext__)
-        except StopAsyncIteration:
-            raise StopIteration from None
+        ready = self._core._ready  # what was read and not given yet: for that, nothing is asked of the loop
+        while True:
+            try:
+                return ready.popleft()
+            except IndexError:
+                pass
+            try:
+                self._portal.call(self._core._read_more)
+            except StopAsyncIteration:
+                raise StopIteration from None
