@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -94,15 +95,18 @@ class Provisioning:
         self._open = open_project
         self._members = members
         self._policies = policies
-        self._known: list[Project] = []
-        self._people: list[OrganizationMember] = []
+        # By name without case, and by address: each wish looks into them.
+        self._known: defaultdict[str, list[Project]] = defaultdict(list)
+        self._people: defaultdict[str, list[OrganizationMember]] = defaultdict(list)
         self._governance: list[GovernancePolicy] = []
 
     async def read(self, wanted: Sequence[DesiredProject]) -> None:
         """Read what there is, as far as the wishes need it."""
-        self._known = await self._projects.list()
+        for project in await self._projects.list():
+            self._known[project.name.lower()].append(project)
         if any(wish.owner is not None for wish in wanted):
-            self._people = [member async for member in self._members.iter()]
+            async for member in self._members.iter():
+                self._people[address_key(member.email)].append(member)
         if any(wish.governance_policy is not None for wish in wanted):
             self._governance = await self._policies.list()
 
@@ -142,16 +146,15 @@ class Provisioning:
         return result, work.happened()
 
     def _plan(self, wanted: DesiredProject) -> _Work:
-        found = find_named(self._known, wanted.name, "project")
-        if found is None:
-            alike = [project.name for project in self._known if project.name.lower() == wanted.name.lower()]
-            if alike:
-                raise UnexpectedStateError(
-                    f"there is no project {wanted.name!r}, but {alike[0]!r}, which differs only by case: give its name"
-                )
+        alike = self._known.get(wanted.name.lower(), [])
+        found = find_named(alike, wanted.name, "project")
+        if found is None and alike:
+            raise UnexpectedStateError(
+                f"there is no project {wanted.name!r}, but {alike[0].name!r}, which differs only by case: give its name"
+            )
         owner = None
         if wanted.owner is not None:
-            owner = find_address(self._people, wanted.owner, "member")
+            owner = find_address(self._people.get(address_key(wanted.owner), []), wanted.owner, "member")
             if owner is None:
                 raise UnexpectedStateError(
                     f"{wanted.owner!r} is no member of the organization, and so cannot own the project"
