@@ -25,12 +25,18 @@ import anyio.to_thread
 
 from . import _deprecation
 from ._fork import generation
-from .errors import APIConnectionError, ConfidentAIError, ConfigurationError, add_note, attach_partial
+from .errors import (
+    APIConnectionError,
+    ConfidentAIError,
+    ConfigurationError,
+    add_note,
+    attach_partial,
+    client_is_closed,
+)
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_CLOSED = "This client is closed: make a new one."
 _GRACE = 1.0  # seconds that a cancelled call has to be gone
 _LAST_WORDS = 0.05  # seconds in which some call has to end by itself when the client is closed, or all are cancelled
 _EXIT_GRACE = 0.5  # seconds that connections have to be closed when the program ends
@@ -65,7 +71,7 @@ class _Call(Generic[T]):
         if self._task is not None:
             self._task.cancel()
         if not self._has_begun:
-            self.fail(ConfigurationError(_CLOSED))
+            self.fail(client_is_closed())
 
     def fail(self, error: BaseException) -> None:
         if not self._is_over:
@@ -147,7 +153,7 @@ class _LoopThread:
     def _started(self) -> asyncio.AbstractEventLoop:
         with self._starting:
             if self._is_stopping:
-                raise ConfigurationError(_CLOSED)
+                raise client_is_closed()
             if self._loop is None:
                 self._start()
             if self._loop is None:
@@ -212,7 +218,7 @@ class _LoopThread:
             loop.close()
             # What came in after the last step of the loop is never begun.
             for call in list(self._calls):
-                call.fail(ConfigurationError(_CLOSED))
+                call.fail(client_is_closed())
             _running.discard(self)
 
     def call(self, function: Callable[[], Awaitable[T]]) -> T:
@@ -226,7 +232,7 @@ class _LoopThread:
             if self._generation != generation():
                 call.fork()
             elif not _submit(loop, lambda: self._begin(call), context):
-                raise ConfigurationError(_CLOSED)
+                raise client_is_closed()
             call.wait()
         except BaseException as interruption:
             # Ctrl-C, mostly. The request is gone before it reaches the user, so that the client can be used again.
@@ -248,7 +254,7 @@ class _LoopThread:
 
     def _begin(self, call: _Call[Any]) -> None:
         if self._has_ended:
-            call.fail(ConfigurationError(_CLOSED))
+            call.fail(client_is_closed())
         else:
             call.start()
 
@@ -393,7 +399,7 @@ class Portal:
         if _is_left_behind():
             raise SystemExit
         if self._is_closed:
-            raise ConfigurationError(_CLOSED)
+            raise client_is_closed()
         if sys.is_finalizing():
             raise ConfigurationError(
                 "Python is ending, and threads run no more: make the last calls before, in an atexit handler at the"

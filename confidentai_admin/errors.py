@@ -109,6 +109,11 @@ class ConfigurationError(ConfidentAIError):
     """The client cannot work as it is set up or used; nothing was changed. The message says what to change."""
 
 
+def client_is_closed() -> ConfigurationError:
+    """The error of a call that is made after ``close()``."""
+    return ConfigurationError("This client is closed: make a new one.")
+
+
 class UnexpectedStateError(ConfidentAIError):
     """The organization is not as a job needs it to be. The message says what was found, and what to do about it.
 

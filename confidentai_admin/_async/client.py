@@ -10,9 +10,10 @@ from typing import Any
 import attrs
 
 from .. import _surroundings
+from .._session_types import SessionFactory, TraceConfig
 from .._settings import SecretText, Settings, Timeout, truth, whole_number
 from .._surroundings import Clock
-from .._transport import ConnectionOptions, ConnectionPool, SessionFactory, TraceConfig, Transport
+from .._transport import Transport
 from .._wire import NOT_GIVEN, Call, Effect, query, request_path
 from ..errors import ConfigurationError
 from ..models import Holding, Organization, Report
@@ -95,10 +96,14 @@ class AsyncConfidentAI:
         read_only: bool = False,
         clock: Clock | None = None,
     ) -> None:
+        # aiohttp takes most of the time of an import, and only a client needs it.
         api_key = SecretText.hide(api_key)
         base_url = SecretText.hide(base_url)
         proxy = SecretText.hide(proxy)
         settings = Settings.resolve(api_key, base_url=base_url, region=region, allow_insecure_http=allow_insecure_http)
+        from .._connections import ConnectionOptions, ConnectionPool
+        from .._exchange import exchange
+
         options = ConnectionOptions(
             whole_number("max_connections", max_connections, minimum=1),
             proxy=proxy,
@@ -111,6 +116,7 @@ class AsyncConfidentAI:
         transport = Transport(
             settings,
             ConnectionPool(options),
+            exchange,
             Timeout.of(timeout),
             whole_number("max_retries", max_retries, minimum=0),
             whole_number("max_response_bytes", max_response_bytes, minimum=1),

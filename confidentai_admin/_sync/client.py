@@ -12,9 +12,9 @@ from typing import Any
 
 from .._async import client as _core
 from .._portal import Portal
+from .._session_types import SessionFactory, TraceConfig
 from .._settings import SecretText, Timeout
 from .._surroundings import Clock
-from .._transport import SessionFactory, TraceConfig
 from ..models import Holding, Organization, Report
 from .organization import OrganizationClient
 from .projects import ProjectClient, Projects

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from confidentai_admin import APIConnectionError, APITimeoutError, AsyncConfidentAI, ConfidentAI, Timeout
-from confidentai_admin._transport import _Resolver
+from confidentai_admin._name_lookups import Resolver
 
 from ..subprocess_program import run
 from .recording_clock import RecordingClock
@@ -173,7 +173,7 @@ async def test_what_the_system_says_is_told_as_aiohttp_tells_it(
         return FOUND[name]
 
     monkeypatch.setattr(socket, "getaddrinfo", get)
-    ours = await _Resolver().resolve("eval.example", 443, family)
+    ours = await Resolver().resolve("eval.example", 443, family)
     assert ours == await aiohttp.ThreadedResolver().resolve("eval.example", 443, family)
     assert asked == [asked[0]] * 2
     assert ours

@@ -15,6 +15,7 @@ from confidentai_admin import (
     ConfidentAI,
     ConfidentAIError,
     _answers,
+    _exchange,
     _retry,
     _structuring,
     _transport,
@@ -38,11 +39,11 @@ def lets_aiohttp_repeat(monkeypatch: pytest.MonkeyPatch) -> None:
     async def repeat(request: Any, handler: Any) -> Any:
         return await handler(request)
 
-    monkeypatch.setattr(_transport, "_never_repeat", repeat)
+    monkeypatch.setattr(_exchange, "_never_repeat", repeat)
 
 
 def takes_what_was_sent_for_unsent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_transport._Body, "is_unsent", True)
+    monkeypatch.setattr(_exchange._Body, "is_unsent", True)
 
 
 def knows_what_it_cannot(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,7 +69,7 @@ def repeats_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def shows_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_transport, "_without_key", lambda content, key: bytes(content))
+    monkeypatch.setattr(_exchange, "without_key", lambda content, key: content)
 
 
 def deletes_what_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,70 @@
+"""One attempt of a call: what is sent, and how it ended if there was no answer. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from ._answers import Answer
+from ._retry import Fate
+from ._settings import SecretText, Timeout
+from ._surroundings import Clock
+from ._wire import Call
+from .errors import APITimeoutError, ConfidentAIError
+
+
+@attrs.define
+class CallProgress:
+    """How far a call has come."""
+
+    attempts: int = 0
+    answer: Answer | None = None
+
+
+@attrs.define
+class Attempt:
+    """What is sent, and how long it may take.
+
+    Attributes:
+        call: The call.
+        url: Where to.
+        body: The body, as it is sent.
+        api_key: The key, which may be another one by the time of the answer.
+        timeout: The limits, in seconds.
+        deadline: When ``clock`` shows this, the time is over.
+        max_response_bytes: How long an answer may be.
+        clock: What tells the time.
+        progress: Is told when the attempt begins.
+    """
+
+    call: Call
+    url: str
+    body: bytes | None = attrs.field(repr=False)
+    api_key: SecretText
+    timeout: Timeout
+    deadline: float
+    max_response_bytes: int
+    clock: Clock
+    progress: CallProgress
+
+    @property
+    def seconds_left(self) -> float:
+        """How much time there is."""
+        return self.deadline - self.clock.monotonic()
+
+
+@attrs.frozen
+class Failure:
+    """An attempt without an answer, and how to make the error that says so."""
+
+    fate: Fate
+    kind: type[ConfidentAIError]
+    message: str
+    details: Mapping[str, Any] = attrs.field(factory=dict)
+
+
+def not_sent(why: str, timeout: Timeout) -> Failure:
+    """The failure of an attempt whose time was over before it began."""
+    return Failure(Fate.NOT_SENT, APITimeoutError, f"not sent: {why} within {timeout.total:g} s")

@@ -1,0 +1,245 @@
+"""One request and its answer, over a session."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import logging
+import math
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+import aiohttp
+import attrs
+from aiohttp import ClientSession
+from aiohttp.abc import AbstractStreamWriter
+from yarl import URL  # aiohttp's own type, the only one that it takes as already encoded
+
+from . import _surroundings
+from ._answers import Answer, Received
+from ._attempts import Attempt, Failure, not_sent
+from ._connections import ConnectionPool, Connector, LostConnectionError, has_connection, pass_loop
+from ._key_mask import headers_without_key, without_key
+from ._log import log, logger
+from ._retry import Fate
+from ._settings import Timeout, is_loopback
+from ._version import __version__
+from ._wire import Effect
+from .errors import APIConnectionError, APITimeoutError, ConfigurationError, ResponseBody
+
+if TYPE_CHECKING:
+    from aiohttp import ClientRequest, ClientResponse
+
+
+async def _never_repeat(
+    request: ClientRequest, handler: Callable[[ClientRequest], Awaitable[ClientResponse]]
+) -> ClientResponse:
+    """A client middleware: aiohttp repeats GET, PUT and DELETE when a connection dies under them; here it may not."""
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise LostConnectionError(_reason(error)) from error
+
+
+async def _stay_here(
+    request: ClientRequest, handler: Callable[[ClientRequest], Awaitable[ClientResponse]]
+) -> ClientResponse:
+    """The innermost client middleware of a test that may reach no other machine: no proxy or middleware may either."""
+    proxy = request.proxy
+    if proxy is not None and not is_loopback(str(proxy)):
+        raise ConfigurationError("this test may reach no other machine, and the client's proxy is one: use none")
+    if not is_loopback(str(request.url)):
+        raise ConfigurationError("this test may reach no other machine, and a middleware leads to one")
+    return await handler(request)
+
+
+class _Body(aiohttp.BytesIOPayload):
+    """A body that knows whether aiohttp began to send it."""
+
+    def __init__(self, value: bytes) -> None:
+        super().__init__(io.BytesIO(value), content_type="application/json")
+        self._is_used = False
+        self._has_begun = False
+
+    @property
+    def is_unsent(self) -> bool:
+        """Whether nothing of it was sent, for certain: it is what aiohttp was about to send, and was not begun."""
+        return self._is_used and not self._has_begun
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        self._has_begun = True
+        await super().write_with_length(writer, content_length)
+
+    async def watch(
+        self, request: ClientRequest, handler: Callable[[ClientRequest], Awaitable[ClientResponse]]
+    ) -> ClientResponse:
+        """An inner client middleware: those before it may have put another body in the place of this one."""
+        if request.body is self:
+            self._is_used = True
+        else:
+            self._has_begun = True
+        return await handler(request)
+
+
+def _reason(error: BaseException) -> str:
+    """What the system says. aiohttp's own texts may hold a URL, and that of a proxy a password."""
+    os_error = getattr(error, "os_error", error)
+    text = os_error.strerror if isinstance(os_error, OSError) else None
+    if text is not None and "://" in text:
+        text = None  # aiohttp's own words in place of the system's
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+# What OpenSSL says of a certificate whose issuer it does not know: X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT and the like.
+_UNKNOWN_CA = frozenset({2, 18, 19, 20, 21})
+_CA_HINT = ": if the server has a certificate of a private CA, pass ssl_context=ssl.create_default_context(cafile=...)"
+
+
+def _is_of_unknown_ca(error: aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError) -> bool:
+    cause = error.certificate_error if isinstance(error, aiohttp.ClientConnectorCertificateError) else error.os_error
+    return isinstance(cause, ssl.SSLCertVerificationError) and cause.verify_code in _UNKNOWN_CA
+
+
+def _failure(error: Exception, *, was_sent: bool, timeout: Timeout) -> Failure:
+    if isinstance(error, (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError)):
+        hint = _CA_HINT if _is_of_unknown_ca(error) else ""
+        return Failure(
+            Fate.IMPOSSIBLE, APIConnectionError, f"no trusted connection could be made ({_reason(error)}){hint}"
+        )
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return Failure(Fate.IMPOSSIBLE, APIConnectionError, f"the proxy refused the connection ({error.status})")
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        seconds = min(timeout.connect, timeout.total)
+        return Failure(Fate.NOT_SENT, APITimeoutError, f"no connection could be made within {seconds:g} s")
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return Failure(Fate.NOT_SENT, APIConnectionError, f"no connection could be made ({_reason(error)})")
+    fate = Fate.LOST if was_sent else Fate.NOT_SENT
+    if isinstance(error, aiohttp.SocketTimeoutError):
+        return Failure(fate, APITimeoutError, f"the server said nothing for {timeout.read:g} s")
+    if isinstance(error, asyncio.TimeoutError):
+        return Failure(fate, APITimeoutError, f"the call took longer than {timeout.total:g} s")
+    if isinstance(error, LostConnectionError):
+        return Failure(fate, APIConnectionError, f"the connection was lost ({error})")
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return Failure(fate, APIConnectionError, "the answer ended too early")
+    return Failure(fate, APIConnectionError, f"no answer could be read ({_reason(error)})")
+
+
+async def _read_into(body: Received, response: ClientResponse, longest: int) -> bool:
+    """Read the body of a response; ``False`` if it is longer than ``longest`` bytes."""
+    while not response.content.at_eof():
+        try:
+            body += await response.content.readany()  # and not into a name, which a traceback would show
+        except RuntimeError as error:
+            # So aiohttp says that the session was closed between the headers and here.
+            raise LostConnectionError("the client was closed") from error
+        if len(body) > longest:
+            return False
+    return True
+
+
+_ATTEMPT = "%s: %s %s: %s in %.3f s"
+
+_HEADERS = {
+    "X-Confident-SDK-Version": f"confidentai-admin-python/{__version__}",
+    "User-Agent": f"confidentai-admin-python/{__version__} aiohttp/{aiohttp.__version__}",
+    "Accept": "application/json",
+}
+
+
+async def _read_in_time(body: Received, response: ClientResponse, attempt: Attempt, pool: ConnectionPool) -> bool:
+    """Read the body of a response; ``False`` if it is too long."""
+    if response.content.is_eof():  # it came with the headers, and nothing is waited for
+        return await _read_into(body, response, attempt.max_response_bytes)
+    # aiohttp's own limit ends with its hold on the connection, which is not always the end of the answer.
+    limit = asyncio.get_running_loop().call_later(
+        attempt.seconds_left, response.content.set_exception, asyncio.TimeoutError()
+    )
+    pool.being_read.add(response.content)
+    try:
+        return await _read_into(body, response, attempt.max_response_bytes)
+    finally:
+        limit.cancel()
+        pool.being_read.discard(response.content)
+
+
+async def exchange(pool: ConnectionPool, session: ClientSession, attempt: Attempt) -> Answer | Failure:
+    """Send a request and read the answer.
+
+    Raises:
+        ConfigurationError: The session is closed.
+    """
+    call, api_key, clock, timeout = attempt.call, attempt.api_key, attempt.clock, attempt.timeout
+    is_ours = isinstance(session.connector, Connector)
+    if not is_ours:
+        # The close of a kept connection may have been received and not been looked at. The first pass of the loop reads
+        # it, and the last is for us: only now will aiohttp not choose that connection.
+        await pass_loop(4 if attempt.url.startswith("https:") else 2)
+    if session.closed:
+        raise ConfigurationError("This client, or the session it was given, is closed: make a new one.")
+    payload = None if attempt.body is None else _Body(attempt.body)
+    url = URL(attempt.url, encoded=True)
+    content = Received()
+    connections = [] if is_ours else [True]
+    has_connection.set(connections)
+    began = clock.monotonic()
+    left = attempt.deadline - began
+    if left <= 0:
+        return not_sent("it was not this call's turn", timeout)
+    attempt.progress.attempts += 1
+    only_this_machine = _surroundings.current().only_this_machine
+    login = pool.options.proxy_login
+    place = (call.operation, call.method, call.path)
+    try:
+        async with session.request(
+            call.method,
+            url,
+            # A proxy reads the request itself, or else only the one for a tunnel: through that, nothing is for it.
+            headers={"CONFIDENT_API_KEY": api_key, **_HEADERS, **(login if url.scheme == "http" else {})},
+            proxy_headers=login or None,
+            data=payload,
+            allow_redirects=False,
+            raise_for_status=False,
+            # aiohttp gives a PUT without a body the type of one.
+            skip_auto_headers=("Content-Type",) if payload is None and call.method != "GET" else None,
+            timeout=aiohttp.ClientTimeout(
+                total=left,
+                connect=timeout.connect,
+                sock_read=timeout.read if timeout.read < left else None,
+                ceil_threshold=math.inf,
+            ),
+            # A session that the user made may have middlewares of its own, which one given here would replace.
+            middlewares=(
+                _never_repeat,
+                *session._middlewares,
+                *(() if payload is None else (payload.watch,)),
+                *((_stay_here,) if only_this_machine else ()),
+            ),
+        ) as response:
+            status, headers = response.status, headers_without_key(response.headers, api_key)
+            is_whole = await _read_in_time(content, response, attempt, pool)
+    except asyncio.CancelledError:
+        log(logging.DEBUG, _ATTEMPT, *place, "cancelled", clock.monotonic() - began)
+        raise
+    except (aiohttp.ClientError, LostConnectionError, asyncio.TimeoutError, OSError) as error:
+        was_sent = bool(connections) and (payload is None or not payload.is_unsent)
+        failure = _failure(error, was_sent=was_sent, timeout=timeout)
+        if pool.is_closed:
+            failure = attrs.evolve(failure, message="the client was closed while the call was under way")
+        if content and call.effect is not Effect.READ:
+            failure = attrs.evolve(failure, details={"body": ResponseBody(without_key(content, api_key))})
+        outcome: Answer | Failure = failure
+    else:
+        if is_whole:
+            outcome = Answer.of(status, headers, without_key(content, api_key))
+        else:
+            message = f"the answer is longer than {attempt.max_response_bytes} bytes (max_response_bytes)"
+            kept = None if call.effect is Effect.READ else ResponseBody(without_key(content, api_key))
+            outcome = Failure(Fate.UNREADABLE, APIConnectionError, message, {"body": kept})
+    if logger.isEnabledFor(logging.DEBUG):
+        became = outcome.status if isinstance(outcome, Answer) else outcome.message
+        log(logging.DEBUG, _ATTEMPT, *place, became, clock.monotonic() - began)
+    return outcome
