@@ -23,6 +23,8 @@ from confidentai_admin.emulator import Emulator
 
 from ..client.scripted_server import ScriptedServer, answer, refuse, scripted_server
 from ..client.wire_data import ORGANIZATION
+from ..operations.serving import serving
+from .crowd import Crowd
 
 KEY = "confident_us_org_" + "k" * 43
 CALLS = 50
@@ -333,3 +335,16 @@ def test_a_job_calls_back_once_for_each_item(client: ConfidentAI) -> None:
     assert costs.callbacks == 25
     # The job itself, and the way back of each callback.
     assert costs.hand_overs == 1 + 25
+
+
+# A walk ---------------------------------------------------------------------------------------------------------------
+
+
+def test_a_walk_is_a_hand_over_for_each_window() -> None:
+    """1,000 members in 10 pages come in 3 windows, of 1, 8 and 1 pages; the items within them cost no hand-over."""
+    with serving(Crowd(1000)) as url, ConfidentAI(KEY, base_url=url) as client:
+        client.request("GET", "/v1/organization/members", params={"page": 1, "pageSize": 1})
+        with costs_of(client) as costs:
+            assert len(list(client.organization().members.iter())) == 1000
+    # One more, to learn that this is all.
+    assert costs.hand_overs <= 3 + 1
