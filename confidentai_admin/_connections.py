@@ -58,11 +58,12 @@ def _has_come(protocol: ResponseHandler) -> bool:
     """Whether something may have come that the loop has not read yet."""
     if not hasattr(select, "poll"):  # Windows, where the loop has its reading done by the system
         return True  # pragma: no cover
-    number = -1 if protocol.transport is None else protocol.transport.get_extra_info("socket").fileno()
-    if number < 0:
+    # Whoever loses the connection meanwhile has no socket any more, or a closed one.
+    socket = None if protocol.transport is None else protocol.transport.get_extra_info("socket")
+    if socket is None or socket.fileno() < 0:
         return True
     poll = select.poll()
-    poll.register(number, select.POLLIN)
+    poll.register(socket, select.POLLIN)
     return bool(poll.poll(0))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 import socket
 import ssl
 import threading
@@ -148,10 +149,11 @@ def authority() -> trustme.CA:
 
 
 class TlsServer:
-    """Answers each connection's first request, and closes it when told to, without a word of TLS."""
+    """Answers each connection's first request, and closes it when told to, with a word of TLS or without."""
 
-    def __init__(self, context: ssl.SSLContext) -> None:
+    def __init__(self, context: ssl.SSLContext, *, says_so: bool) -> None:
         self._context = context
+        self._says_so = says_so
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"https://127.0.0.1:{self._listener.getsockname()[1]}"
         self.may_close = threading.Event()
@@ -168,6 +170,10 @@ class TlsServer:
                 self.requests.append(connection.recv(65536))
                 action(connection)
                 self.may_close.wait(5)
+                if self._says_so:
+                    connection.setblocking(False)
+                    with suppress(OSError):  # the client's word is not waited for
+                        connection.unwrap()
             self.has_closed.set()
 
     def stop(self) -> None:
@@ -176,27 +182,39 @@ class TlsServer:
         self._listener.close()
 
 
-@pytest.fixture(params=[ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["1.2", "1.3"])
+@pytest.fixture(params=itertools.product([ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], [False, True]))
 def tls_server(request: pytest.FixtureRequest, authority: trustme.CA) -> Iterator[TlsServer]:
     """A server that speaks one version of TLS."""
+    version, says_so = request.param
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = context.maximum_version = request.param
+    context.minimum_version = context.maximum_version = version
     authority.issue_cert("127.0.0.1").configure_cert(context)
-    server = TlsServer(context)
+    server = TlsServer(context, says_so=says_so)
     yield server
     server.stop()
 
 
 # asyncio of Python 3.10 says so of every TLS connection that its peer ended without a word.
 @pytest.mark.filterwarnings("ignore:.*_SSLProtocolTransport.__del__:pytest.PytestUnraisableExceptionWarning")
-async def test_a_close_already_received_through_tls_costs_nothing(tls_server: TlsServer, authority: trustme.CA) -> None:
-    """A creation is not written on a kept connection whose end has come while the loop was busy."""
+@pytest.mark.parametrize("passes", range(6))
+@pytest.mark.parametrize("is_own_session", [False, True])
+async def test_a_close_already_received_through_tls_costs_nothing(
+    tls_server: TlsServer, authority: trustme.CA, is_own_session: bool, passes: int
+) -> None:
+    """A creation is not written on a kept connection whose end has come, however far the loop has come with it."""
     trusting = ssl.create_default_context()
     authority.configure_trust(trusting)
-    async with AsyncConfidentAI(KEY, base_url=tls_server.url, ssl_context=trusting) as client:
+
+    def make() -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trusting))
+
+    options: dict[str, Any] = {"session_factory": make} if is_own_session else {"ssl_context": trusting}
+    async with AsyncConfidentAI(KEY, base_url=tls_server.url, **options) as client:
         await client.whoami()
         tls_server.may_close.set()
         assert tls_server.has_closed.wait(5)  # and nothing else runs in this loop meanwhile
+        for _ in range(passes):
+            await asyncio.sleep(0)
         await client.request("POST", "/v1/projects", json={})
     assert [request.split()[0] for request in tls_server.requests] == [b"GET", b"POST"]
     gc.collect()
