@@ -9,6 +9,7 @@ import functools
 import math
 import select
 import ssl
+import sys
 import threading
 import weakref
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
@@ -76,8 +77,8 @@ async def pass_loop(times: int) -> None:
 async def _hear(connection: aiohttp.connector.Connection, protocol: ResponseHandler, *, is_tls: bool) -> None:
     """Have what has come on a kept connection be read: its close, mostly, which was received and not looked at yet."""
     try:
-        if is_tls:  # what it has read already takes a pass to be told
-            await pass_loop(1)
+        if is_tls and sys.version_info < (3, 11):  # where TLS that has read the end takes its time to say so
+            await pass_loop(3)
         if _has_come(protocol):
             # The first pass reads it; through TLS, the word takes two more to come to aiohttp.
             await pass_loop(4 if is_tls else 2)
@@ -120,8 +121,7 @@ class Connector(aiohttp.TCPConnector):
                     _read_in_pieces(protocol)
                 else:
                     is_tls = req.connection_key.is_ssl
-                    if is_tls or _has_come(protocol):
-                        await _hear(connection, protocol, is_tls=is_tls)
+                    await _hear(connection, protocol, is_tls=is_tls)
                     if protocol.should_close or connection.closed:
                         connection.close()
                         continue

@@ -149,11 +149,15 @@ def authority() -> trustme.CA:
 
 
 class TlsServer:
-    """Answers each connection's first request, and closes it when told to, with a word of TLS or without."""
+    """Answers each connection's first request, and closes it when told to.
 
-    def __init__(self, context: ssl.SSLContext, *, says_so: bool) -> None:
+    With a word of TLS, if it ``says_so``, and it may then leave it to the client to close the connection beneath.
+    """
+
+    def __init__(self, context: ssl.SSLContext, *, says_so: bool, waits: bool) -> None:
         self._context = context
         self._says_so = says_so
+        self._waits = waits
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"https://127.0.0.1:{self._listener.getsockname()[1]}"
         self.may_close = threading.Event()
@@ -166,6 +170,7 @@ class TlsServer:
         action: Action = answer(ORGANIZATION)
         for _ in range(2):
             plain, _ = self._listener.accept()
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # no word waits for another to be received
             with self._context.wrap_socket(plain, server_side=True) as connection:
                 self.requests.append(connection.recv(65536))
                 action(connection)
@@ -174,6 +179,11 @@ class TlsServer:
                     connection.setblocking(False)
                     with suppress(OSError):  # the client's word is not waited for
                         connection.unwrap()
+                if self._waits:
+                    self.has_closed.set()
+                    connection.settimeout(5)
+                    with suppress(OSError):
+                        connection.recv(1)
             self.has_closed.set()
 
     def stop(self) -> None:
@@ -182,14 +192,21 @@ class TlsServer:
         self._listener.close()
 
 
-@pytest.fixture(params=itertools.product([ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], [False, True]))
+GOODBYES = {"nothing": (False, False), "a word": (True, False), "a word alone": (True, True)}
+
+
+@pytest.fixture(
+    params=itertools.product([ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], GOODBYES),
+    ids=lambda param: f"{param[0].name}, {param[1]}",
+)
 def tls_server(request: pytest.FixtureRequest, authority: trustme.CA) -> Iterator[TlsServer]:
     """A server that speaks one version of TLS."""
-    version, says_so = request.param
+    version, goodbye = request.param
+    says_so, waits = GOODBYES[goodbye]
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = context.maximum_version = version
     authority.issue_cert("127.0.0.1").configure_cert(context)
-    server = TlsServer(context, says_so=says_so)
+    server = TlsServer(context, says_so=says_so, waits=waits)
     yield server
     server.stop()
 
