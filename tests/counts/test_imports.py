@@ -1,0 +1,78 @@
+"""What ``import confidentai_admin`` loads, and what waits for a client."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ..subprocess_program import run
+
+#: The libraries that the import of the package may take along; some are there for older Pythons.
+LIBRARIES = {"anyio", "attr", "attrs", "cattrs", "exceptiongroup", "idna", "sniffio", "typing_extensions"}
+
+LOADED = """
+import sys
+
+before = set(sys.modules)  # what Python itself loads, and coverage, if it measures
+{then}
+import json
+
+new = [
+    name
+    for name, module in list(sys.modules.items())
+    if name not in before and "site-packages" in (getattr(module, "__file__", None) or "")
+]
+own = [name for name in sys.modules if name.partition(".")[0] == "confidentai_admin"]
+print(json.dumps([new, own]))
+"""
+
+
+def loaded(then: str) -> tuple[set[str], set[str]]:
+    """The libraries that a program has loaded, and the package's own modules."""
+    finished = run(LOADED.format(then=then))
+    libraries, own = json.loads(finished.output)
+    tops = {name.partition(".")[0] for name in libraries} - {"confidentai_admin"}
+    return tops, set(own)
+
+
+def test_the_import_loads_no_aiohttp() -> None:
+    """Who imports the package, for its models or errors, loads attrs, cattrs and anyio, and nothing of aiohttp's."""
+    libraries, _ = loaded("import confidentai_admin")
+    assert libraries <= LIBRARIES
+    assert {"anyio", "attrs", "cattrs"} <= libraries
+
+
+def test_the_import_loads_what_a_client_is_made_of() -> None:
+    """Neither the emulator nor the demo nor the generator is loaded, nor what sends requests."""
+    _, own = loaded("import confidentai_admin")
+    names = {name.removeprefix("confidentai_admin.") for name in own}
+    rooms = {name.partition(".")[0] for name in names if not name.startswith("_")}
+    assert rooms == {"confidentai_admin", "errors", "models"}
+    assert names.isdisjoint({"_codegen", "_connections", "_exchange", "_key_mask", "_name_lookups"})
+
+
+@pytest.mark.parametrize("face", ["ConfidentAI", "AsyncConfidentAI"])
+def test_a_client_loads_aiohttp(face: str) -> None:
+    """A client's constructor loads all that its first call needs: in the loop's thread, an import may meet a fork."""
+    make = f"import confidentai_admin\nclient = confidentai_admin.{face}('k' * 20)"
+    libraries, own = loaded(make)
+    assert "aiohttp" in libraries
+    assert {"confidentai_admin._connections", "confidentai_admin._exchange"} <= own
+
+
+def test_a_blocking_call_loads_nothing() -> None:
+    """No module is loaded by a call, but for those of Python's own."""
+    program = """
+import sys
+from confidentai_admin import ConfidentAI
+from confidentai_admin.emulator import Emulator
+
+with Emulator() as emulator, ConfidentAI(emulator.api_key, base_url=emulator.url) as client:
+    before = set(sys.modules)
+    client.whoami()
+    client.projects.ensure("one", key="a")
+    list(client.organization().members.iter())
+    print(sorted(name for name in set(sys.modules) - before if name.partition(".")[0] not in sys.stdlib_module_names))
+"""
+    assert run(program).output.strip() == "[]"
