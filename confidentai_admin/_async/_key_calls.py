@@ -80,6 +80,11 @@ class KeyCalls:
         call = Call(f"get{self.scope}ApiKey", "GET", self.path_of(api_key_id), Effect.READ)
         return await self.transport.send(call, ApiKey, "apiKey")
 
+    async def one_of(self, known: builtins.list[ApiKey], api_key_id: int) -> ApiKey:
+        """The key of an id: one that was listed, or else what the API says of it."""
+        listed = [key for key in known if str(key.id) == str(api_key_id)]
+        return listed[0] if listed else await self.get(api_key_id)
+
     async def create(self, name: str) -> ApiKey:
         """Create a key."""
         call = Call(f"create{self.scope}ApiKey", "POST", self.path, Effect.ONCE, body={"name": name})

@@ -139,10 +139,10 @@ class AsyncApiKeys:
             async with project.api_keys.rotate(7) as rotation:
                 await vault.write("tenant-42", rotation.new_key.value)
 
-        Endpoints: ``GET /v1/organization/api-keys/{apiKeyId}``, ``GET /v1/organization/api-keys``,
+        Endpoints: ``GET /v1/organization/api-keys``, ``GET /v1/organization/api-keys/{apiKeyId}``,
         ``POST /v1/organization/api-keys``, ``GET /v1/organization``, ``PUT /v1/organization/api-keys/{apiKeyId}`` and
-        ``DELETE /v1/organization/api-keys/{apiKeyId}``, or ``GET /v1/projects/{projectId}/api-keys/{apiKeyId}``,
-        ``GET /v1/projects/{projectId}/api-keys``, ``POST /v1/projects/{projectId}/api-keys``,
+        ``DELETE /v1/organization/api-keys/{apiKeyId}``, or ``GET /v1/projects/{projectId}/api-keys``,
+        ``GET /v1/projects/{projectId}/api-keys/{apiKeyId}``, ``POST /v1/projects/{projectId}/api-keys``,
         ``PUT /v1/projects/{projectId}/api-keys/{apiKeyId}`` and
         ``DELETE /v1/projects/{projectId}/api-keys/{apiKeyId}``.
 
@@ -216,8 +216,7 @@ class AsyncApiKeys:
         self._calls.path_of(api_key_id)
         self._calls.transport.refuse_job("retire")
         known = await self._calls.all()
-        listed = [key for key in known if str(key.id) == str(api_key_id)]
-        key = listed[0] if listed else await self._calls.get(api_key_id)
+        key = await self._calls.one_of(known, api_key_id)
         if not allow_self:
             self._calls.refuse_own(key, "retire")
         if not force:

@@ -24,8 +24,16 @@ class AsyncKeyRotation:
     the block fails, the same holds: a note on the error says how far it came.
     """
 
-    def __init__(self, calls: KeyCalls, api_key_id: int, name: str | None, retire: str) -> None:
+    def __init__(
+        self,
+        calls: KeyCalls,
+        api_key_id: int,
+        name: str | None,
+        retire: str,
+        known: list[ApiKey] | None = None,
+    ) -> None:
         self._calls = calls
+        self._known = known  # the keys that there are, if they have just been read
         self._api_key_id = api_key_id
         self._name = name
         self._retire = retire
@@ -76,14 +84,14 @@ class AsyncKeyRotation:
             raise ConfigurationError("a rotation is entered once: call api_keys.rotate again")
         self._calls.transport.refuse_job("rotate")
         self._is_entered = True
-        old = self._old = await self._calls.get(self._api_key_id)
+        known = await self._calls.all() if self._known is None else self._known
+        old = self._old = await self._calls.one_of(known, self._api_key_id)
         if not old.valid:
             raise UnexpectedStateError(
                 f"API key {old.id} is deactivated, so that nobody uses what would be replaced: make a new one, or"
                 " activate it first"
             )
         base = self._base(old)
-        known = await self._calls.all()
         self._unfinished = [
             key.id
             for key in known

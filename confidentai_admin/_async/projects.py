@@ -31,6 +31,7 @@ from .api_keys import AsyncProjectApiKeys
 from .governance import AsyncGovernancePolicies
 from .iam import AsyncProjectIam
 from .invitations import AsyncProjectInvitations
+from .key_rotation import AsyncKeyRotation
 from .members import AsyncOrganizationMembers, AsyncProjectMembers
 
 
@@ -265,11 +266,12 @@ class AsyncProjects:
 
         async def rotate(project_id: str) -> Outcome[str, RotatedKey]:
             keys = places[project_id]
-            valid = [each for each in await keys.list() if each.valid and is_called(each, key)]
+            known = await keys.list()
+            valid = [each for each in known if each.valid and is_called(each, key)]
             if not valid:
                 raise UnexpectedStateError(f"the project has no valid key {key!r}")
             old, *others = (each.id for each in sorted(valid, key=age))
-            async with keys.rotate(old, name=key, retire=retire) as rotation:
+            async with AsyncKeyRotation(keys._calls, old, key, retire, known) as rotation:
                 rotated = RotatedKey(project_id, rotation.old_key, rotation.new_key, others)
                 job.made[project_id] = rotated
                 await job.call_back(store, rotated)

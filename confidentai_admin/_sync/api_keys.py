@@ -138,10 +138,10 @@ class ApiKeys:
             with project.api_keys.rotate(7) as rotation:
                 vault.write("tenant-42", rotation.new_key.value)
 
-        Endpoints: ``GET /v1/organization/api-keys/{apiKeyId}``, ``GET /v1/organization/api-keys``,
+        Endpoints: ``GET /v1/organization/api-keys``, ``GET /v1/organization/api-keys/{apiKeyId}``,
         ``POST /v1/organization/api-keys``, ``GET /v1/organization``, ``PUT /v1/organization/api-keys/{apiKeyId}`` and
-        ``DELETE /v1/organization/api-keys/{apiKeyId}``, or ``GET /v1/projects/{projectId}/api-keys/{apiKeyId}``,
-        ``GET /v1/projects/{projectId}/api-keys``, ``POST /v1/projects/{projectId}/api-keys``,
+        ``DELETE /v1/organization/api-keys/{apiKeyId}``, or ``GET /v1/projects/{projectId}/api-keys``,
+        ``GET /v1/projects/{projectId}/api-keys/{apiKeyId}``, ``POST /v1/projects/{projectId}/api-keys``,
         ``PUT /v1/projects/{projectId}/api-keys/{apiKeyId}`` and
         ``DELETE /v1/projects/{projectId}/api-keys/{apiKeyId}``.
 

@@ -199,7 +199,7 @@ async def test_a_block_that_fails_leaves_both(
         async with entered(rotation):
             raise error
     assert caught.value is error
-    assert len(emulator.calls) == before + 3
+    assert len(emulator.calls) == before + 2
     assert {where.old.id, rotation.new_key.id} <= valid_in(emulator, where.project_id).keys()
     note = notes_of(error)
     assert note.startswith("Both API keys stay valid")
