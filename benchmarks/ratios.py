@@ -23,12 +23,16 @@ def values_of(rounds: Rounds, competitor: str, key: str) -> list[float]:
     return [values[key] for values in rounds[competitor]]
 
 
-def ratio(measure: Measure, rounds: Rounds, competitor: str, key: str) -> float | None:
-    """The median of the rounds' ratios: the value by the floor's in the same round, by their mean if there are two."""
+def ratios(measure: Measure, rounds: Rounds, competitor: str, key: str) -> list[float]:
+    """By round, the value by the floor's, or by the mean of the floor's two; none if there is no floor."""
     floors = [values_of(rounds, other, key) for other in rounds if is_floor(measure, other)]
-    if not floors or competitor not in rounds:
-        return None
+    if not floors:
+        return []
     of_round: list[float] = [statistics.mean(values) for values in zip(*floors, strict=True)]
-    return statistics.median(
-        value / floor for value, floor in zip(values_of(rounds, competitor, key), of_round, strict=True)
-    )
+    return [value / floor for value, floor in zip(values_of(rounds, competitor, key), of_round, strict=True)]
+
+
+def ratio(measure: Measure, rounds: Rounds, competitor: str, key: str) -> float | None:
+    """The median of the rounds' ratios, if there is a floor."""
+    found = ratios(measure, rounds, competitor, key)
+    return statistics.median(found) if found else None

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from .goals import GOALS, Goal
 from .measures import Figure, Measure
-from .ratios import Rounds, ratio, values_of
+from .ratios import Rounds, ratios, values_of
 
 _LIBRARIES = ("aiohttp", "anyio", "attrs", "cattrs", "urllib3", "orjson", "confidentai", "pydantic", "openai")
 
@@ -43,15 +43,21 @@ def measured(measure: Measure, rounds: Rounds) -> str:
             head.append("from to")
             columns.append([f"{_number(min(each), figure)} to {_number(max(each), figure)}" for each in values])
         if figure.has_ratio:
-            ratios = [ratio(measure, rounds, competitor, figure.key) for competitor in rounds]
             head.append("ratio")
-            columns.append(["" if each is None else f"{each:.2f}" for each in ratios])
+            columns.append([_ratio(ratios(measure, rounds, competitor, figure.key)) for competitor in rounds])
     count = len(next(iter(rounds.values())))
     return f"### {measure.title} ({count} round{'s' * (count > 1)})\n\n{_table(head, zip(*columns, strict=True))}"
 
 
 def _number(value: float, figure: Figure) -> str:
     return f"{value:,.{figure.digits}f}"
+
+
+def _ratio(by_round: Sequence[float]) -> str:
+    if not by_round:
+        return ""
+    spread = f" ({min(by_round):.2f} to {max(by_round):.2f})" if len(by_round) > 1 else ""
+    return f"{statistics.median(by_round):.2f}{spread}"
 
 
 def goals(found: Mapping[str, tuple[Measure, Rounds]]) -> str:
