@@ -115,9 +115,12 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def benchmarks(session: nox.Session) -> None:
-    """Measure what jobs over many projects take, against the least that they could."""
-    session.install(".")
-    session.run("python", "benchmarks/bulk_jobs.py", *session.posargs)
+    """Measure this client beside the raw libraries and other clients, and print it as Markdown.
+
+    ``-- --help`` names the options.
+    """
+    install(session, "benchmarks")
+    session.run("python", "-m", "benchmarks", *session.posargs)
 
 
 @nox.session

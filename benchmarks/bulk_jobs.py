@@ -1,98 +1,119 @@
-"""How close jobs over many projects come to what the wire allows: ``python benchmarks/bulk_jobs.py``.
+"""Jobs over 1,000 projects, and aiohttp doing the same requests, those of a project one after another.
 
-Each job is run on both faces against an emulator in a process of its own, which answers each request after 20 ms. The
-ratio compares the time that a job took with ``requests * 20 ms / connections``, the least that it can take.
+When a job comes to need other requests, change them in ``_raw_ensure`` and ``_raw_rotate``: the run fails if their
+number differs.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-import statistics
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Awaitable, Callable
+from typing import Any
 
-from confidentai_admin import AsyncConfidentAI, ConfidentAI, DesiredProject, record_calls
+from . import answers
+from .target import API_KEY, HEADERS, Target
+from .timing import Values
 
-ANSWER = 0.02  # seconds
-CONNECTIONS = 10
-PROJECTS = 500
-ROUNDS = 3
+ITEMS = 1000
 
-WISHES = [DesiredProject(f"tenant {number}", key="service") for number in range(PROJECTS)]
+_NAMES = [f"tenant {number}" for number in range(ITEMS)]
+_IDS = [answers.project_id(number) for number in range(ITEMS)]
 
-
-@contextlib.contextmanager
-def slow_emulator() -> Iterator[dict[str, str]]:
-    """An emulator in a process of its own."""
-    script = Path(__file__).with_name("slow_emulator.py")
-    with subprocess.Popen(
-        [sys.executable, str(script), str(ANSWER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        server: dict[str, str] = json.loads(process.stdout.readline())
-        yield server
-        process.communicate()
+Send = Callable[..., Awaitable[Any]]
 
 
-def ratio(seconds: float, requests: int) -> float:
-    """The time that was taken, by the least that can be."""
-    return seconds / (requests * ANSWER / CONNECTIONS)
+async def _raw(job: str, target: Target) -> Values:
+    """Aiohttp and json, with as many workers as connections."""
+    import aiohttp
+
+    async with aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=target.connections), cookie_jar=aiohttp.DummyCookieJar(), headers=HEADERS
+    ) as session:
+
+        async def send(method: str, path: str, body: object = None) -> Any:
+            data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
+            headers = None if body is None else {"Content-Type": "application/json"}
+            async with session.request(method, target.url + path, data=data, headers=headers) as response:
+                if response.status != 200:
+                    raise RuntimeError(response.status)
+                return json.loads(await response.read())["data"]
+
+        began = time.perf_counter()
+        do = await (_raw_ensure if job == "ensure_many" else _raw_rotate)(send)
+        waiting = iter(range(ITEMS))
+
+        async def work() -> None:
+            for number in waiting:
+                await do(number)
+
+        await asyncio.gather(*(work() for _ in range(target.connections)))
+        return {"time": time.perf_counter() - began}
 
 
-async def asynchronous(url: str, api_key: str) -> dict[str, float]:
-    """Run the jobs on the asynchronous face."""
-    ratios = {}
-    async with AsyncConfidentAI(api_key, base_url=url, max_connections=CONNECTIONS) as client:
-        with record_calls() as calls:
-            began = time.perf_counter()
-            report = await client.projects.ensure_many(WISHES)
-            ratios["projects.ensure_many"] = ratio(time.perf_counter() - began, len(calls))
-        report.raise_for_failures()
-        ids = [outcome.result.project.id for outcome in report if outcome.result is not None]
-        with record_calls() as calls:
-            began = time.perf_counter()
-            rotated = await client.projects.rotate_keys(ids, key="service", store=lambda rotated: None)
-            ratios["projects.rotate_keys"] = ratio(time.perf_counter() - began, len(calls))
-        rotated.raise_for_failures()
-    return ratios
+async def _raw_ensure(send: Send) -> Callable[[int], Awaitable[None]]:
+    await send("GET", "/v1/projects")
+
+    async def do(number: int) -> None:
+        created = await send("POST", "/v1/projects", {"name": _NAMES[number]})
+        await send("POST", f"/v1/projects/{created['project']['id']}/api-keys", {"name": "service"})
+
+    return do
 
 
-def blocking(url: str, api_key: str) -> dict[str, float]:
-    """Run the jobs on the blocking face."""
-    ratios = {}
-    with ConfidentAI(api_key, base_url=url, max_connections=CONNECTIONS) as client:
-        with record_calls() as calls:
-            began = time.perf_counter()
-            report = client.projects.ensure_many(WISHES)
-            ratios["projects.ensure_many"] = ratio(time.perf_counter() - began, len(calls))
-        report.raise_for_failures()
-        ids = [outcome.result.project.id for outcome in report if outcome.result is not None]
-        with record_calls() as calls:
-            began = time.perf_counter()
-            rotated = client.projects.rotate_keys(ids, key="service", store=lambda rotated: None)
-            ratios["projects.rotate_keys"] = ratio(time.perf_counter() - began, len(calls))
-        rotated.raise_for_failures()
-    return ratios
+async def _raw_rotate(send: Send) -> Callable[[int], Awaitable[None]]:
+    async def do(number: int) -> None:
+        path = f"/v1/projects/{_IDS[number]}/api-keys"
+        listed = await send("GET", path)
+        old = listed["apiKeys"][0]["id"]
+        await send("GET", f"{path}/{old}")
+        await send("GET", path)
+        created = await send("POST", path, {"name": f"Default Key-20260105-{number:06x}"})
+        await send("GET", f"{path}/{created['apiKey']['id']}")
+        await send("PUT", f"{path}/{old}", {"valid": False})
+
+    return do
 
 
-def main() -> None:
-    """Print the ratios' medians and spreads."""
-    found: dict[tuple[str, str], list[float]] = {}
-    for _ in range(ROUNDS):
-        for face in ("async", "blocking"):
-            with slow_emulator() as server:
-                ratios = asyncio.run(asynchronous(**server)) if face == "async" else blocking(**server)
-            for job, each in ratios.items():
-                found.setdefault((job, face), []).append(each)
-    print(f"{PROJECTS} projects, {CONNECTIONS} connections, answers after {ANSWER * 1000:g} ms, {ROUNDS} rounds")
-    for (job, face), values in found.items():
-        print(f"{job:22} {face:9} {statistics.median(values):.2f}  ({min(values):.2f} to {max(values):.2f})")
+async def _ours(job: str, target: Target) -> Values:
+    from confidentai_admin import AsyncConfidentAI, DesiredProject
+
+    wishes = [DesiredProject(name, key="service") for name in _NAMES]
+    async with AsyncConfidentAI(API_KEY, base_url=target.url, max_connections=target.connections) as client:
+        began = time.perf_counter()
+        if job == "ensure_many":
+            (await client.projects.ensure_many(wishes)).raise_for_failures()
+        else:
+            report = await client.projects.rotate_keys(_IDS, key="Default Key", store=lambda rotated: None)
+            report.raise_for_failures()
+        return {"time": time.perf_counter() - began}
 
 
-if __name__ == "__main__":
-    main()
+def _ours_blocking(job: str, target: Target) -> Values:
+    from confidentai_admin import ConfidentAI, DesiredProject
+
+    wishes = [DesiredProject(name, key="service") for name in _NAMES]
+    with ConfidentAI(API_KEY, base_url=target.url, max_connections=target.connections) as client:
+        began = time.perf_counter()
+        if job == "ensure_many":
+            client.projects.ensure_many(wishes).raise_for_failures()
+        else:
+            report = client.projects.rotate_keys(_IDS, key="Default Key", store=lambda rotated: None)
+            report.raise_for_failures()
+        return {"time": time.perf_counter() - began}
+
+
+_JOBS: dict[str, Callable[[str, Target], Values]] = {
+    "aiohttp + json": lambda job, target: asyncio.run(_raw(job, target)),
+    "confidentai_admin, async": lambda job, target: asyncio.run(_ours(job, target)),
+    "confidentai_admin, blocking": _ours_blocking,
+    "aiohttp + json, again": lambda job, target: asyncio.run(_raw(job, target)),
+}
+
+COMPETITORS = tuple(_JOBS)
+
+
+def time_of(job: str) -> Callable[[str, Target], Values]:
+    """A measure: the seconds that ``ensure_many`` or ``rotate_keys`` takes."""
+    return lambda competitor, target: _JOBS[competitor](job, target)
