@@ -67,8 +67,6 @@ async def _raw_rotate(send: Send) -> Callable[[int], Awaitable[None]]:
         path = f"/v1/projects/{_IDS[number]}/api-keys"
         listed = await send("GET", path)
         old = listed["apiKeys"][0]["id"]
-        await send("GET", f"{path}/{old}")
-        await send("GET", path)
         created = await send("POST", path, {"name": f"Default Key-20260105-{number:06x}"})
         await send("GET", f"{path}/{created['apiKey']['id']}")
         await send("PUT", f"{path}/{old}", {"valid": False})

@@ -30,20 +30,20 @@ def _plain(key: str) -> Decode:
 
 
 def _ours(key: str) -> Decode:
+    from confidentai_admin._answers import Answer, Received, read_success
     from confidentai_admin._async.members import _OrganizationMembers
-    from confidentai_admin._wire import Answer, Call, Effect, read_success
-    from confidentai_admin.errors import ResponseBody
+    from confidentai_admin._wire import Call, Effect
     from confidentai_admin.models import Project
 
     call = Call("list", "GET", "/v1", Effect.READ)
 
     def members(body: bytes) -> Sequence[object]:
-        found = read_success(Answer.of(200, {}, ResponseBody(body)), call, _OrganizationMembers)
+        found = read_success(Answer.of(200, {}, Received(body)), call, _OrganizationMembers)
         assert isinstance(found, _OrganizationMembers)
         return found.members
 
     def projects(body: bytes) -> Sequence[object]:
-        found = read_success(Answer.of(200, {}, ResponseBody(body)), call, list[Project], "projects")
+        found = read_success(Answer.of(200, {}, Received(body)), call, list[Project], "projects")
         assert isinstance(found, list)
         return found
 
