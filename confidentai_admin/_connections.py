@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import functools
 import math
 import select
@@ -12,7 +11,7 @@ import ssl
 import sys
 import threading
 import weakref
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes, urlsplit
@@ -28,6 +27,8 @@ from ._fork import generation
 from ._name_lookups import Resolver
 from ._settings import SecretText, is_http_url, is_loopback
 from ._surroundings import Clock
+from ._turns import Turns
+from ._version import __version__
 from .errors import ConfigurationError, client_is_closed
 
 if TYPE_CHECKING:
@@ -38,6 +39,14 @@ if TYPE_CHECKING:
 
 # Whether the attempt that runs in this context has had a connection, as the connector notes.
 has_connection: ContextVar[list[bool]] = ContextVar("has_connection")
+
+
+#: What goes with each request, beside the key.
+HEADERS = {
+    "X-Confident-SDK-Version": f"confidentai-admin-python/{__version__}",
+    "User-Agent": f"confidentai-admin-python/{__version__} aiohttp/{aiohttp.__version__}",
+    "Accept": "application/json",
+}
 
 
 class LostConnectionError(Exception):
@@ -228,6 +237,7 @@ class ConnectionOptions:
                 resolver=Resolver(),
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
+            headers=HEADERS,
             proxy=None if self.proxy is None else _without_login(self.proxy),
             trust_env=self.trust_env and not self.is_local,
             trace_configs=None if self.trace_configs is None else list(self.trace_configs),
@@ -253,7 +263,7 @@ class ConnectionPool:
     def __init__(self, options: ConnectionOptions) -> None:
         self.options = options
         self._session: ClientSession | None = None
-        self._free: anyio.Semaphore | None = None
+        self._turns: Turns | None = None
         self._closing: AsyncGenerator[None, None] | None = None
         self._dropped: weakref.finalize[[object], ConnectionPool] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -261,7 +271,7 @@ class ConnectionPool:
         self._locks: dict[int, threading.Lock] = {}
         self._inherited: list[object] = []
         self.is_closed = False
-        self._waits: set[anyio.CancelScope] = set()
+        self._pauses: set[anyio.CancelScope] = set()
         self.being_read: set[aiohttp.StreamReader] = set()
 
     async def _move_to(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -280,15 +290,15 @@ class ConnectionPool:
             closing = self._closing
             if not is_own:
                 # It is the parent's. Closing or dropping it would unhook the parent's sockets.
-                self._inherited += [self._session, closing, self._loop, self._waits, self.being_read]
+                self._inherited += [self._session, closing, self._loop, self._turns, self._pauses, self.being_read]
             self._loop, self._generation, self._session, self._closing = loop, generation(), None, None
-            self._waits, self.being_read = set(), set()
+            self._turns, self._pauses, self.being_read = None, set(), set()
         if closing is not None and is_own:
             self._forget()
             await closing.aclose()
 
-    async def session(self) -> tuple[ClientSession, anyio.Semaphore]:
-        """The session of the running loop, and what counts its free connections.
+    async def session(self) -> tuple[ClientSession, Turns]:
+        """The session of the running loop, and whose turn it is to use one of its connections.
 
         aiohttp has a queue of its own, but a newcomer can pass those who wait there, and who waited there in vain
         cannot tell whether the request was sent.
@@ -299,9 +309,9 @@ class ConnectionPool:
         if self.is_closed:
             raise client_is_closed()
         loop = asyncio.get_running_loop()
-        if self._session is None or self._free is None or self._loop is not loop or self._generation != generation():
+        if self._session is None or self._turns is None or self._loop is not loop or self._generation != generation():
             await self._move_to(loop)
-            if self._session is None or self._free is None:  # else another task was faster
+            if self._session is None or self._turns is None:  # else another task was faster
                 try:
                     session = self.options.make_session()
                 except BaseException:
@@ -310,21 +320,23 @@ class ConnectionPool:
                 if session.closed:
                     raise ConfigurationError("session_factory gave a session that is closed.")
                 self._session = session
-                self._free = anyio.Semaphore(self.options.connections_of(session))
+                self._turns = Turns(self.options.connections_of(session))
                 self._closing = _closed_with_its_loop(session)
                 await self._closing.__anext__()
                 # Who forgets a client may do so in a cycle of references, and Python would then destroy the session
                 # before it has been closed. So something outside of the cycle holds it for as long as the pool lives.
                 self._dropped = weakref.finalize(self, _let_go, self._closing)
                 self._dropped.atexit = False
-        return self._session, self._free
+        return self._session, self._turns
 
     async def close(self) -> None:
         """Close the session. Closing twice is fine."""
         await self._move_to(asyncio.get_running_loop())
         self.is_closed = True
-        for scope in list(self._waits):
+        for scope in list(self._pauses):
             scope.cancel()
+        if self._turns is not None:
+            self._turns.refuse()
         # aiohttp wakes those who wait for an answer to begin, and leaves those waiting who read one.
         for content in list(self.being_read):
             content.set_exception(LostConnectionError("the client was closed"))
@@ -337,18 +349,12 @@ class ConnectionPool:
         if self._dropped is not None:
             self._dropped.detach()
 
-    @contextlib.contextmanager
-    def waiting(self, longest: float = math.inf) -> Iterator[anyio.CancelScope]:
-        """Ends what waits in a ``with`` block after so many seconds, and when the pool is closed."""
-        waits = self._waits
-        with anyio.move_on_after(longest) as scope:
-            waits.add(scope)
-            try:
-                yield scope
-            finally:
-                waits.discard(scope)
-
     async def pause(self, clock: Clock, seconds: float) -> None:
         """Wait, but no longer than the pool is open."""
-        with self.waiting():
-            await clock.sleep(seconds)
+        pauses = self._pauses
+        with anyio.CancelScope() as scope:
+            pauses.add(scope)
+            try:
+                await clock.sleep(seconds)
+            finally:
+                pauses.discard(scope)

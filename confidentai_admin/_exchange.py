@@ -19,12 +19,11 @@ from yarl import URL  # aiohttp's own type, the only one that it takes as alread
 from . import _surroundings
 from ._answers import Answer, Received
 from ._attempts import Attempt, Failure, not_sent
-from ._connections import ConnectionPool, Connector, LostConnectionError, has_connection, pass_loop
+from ._connections import HEADERS, ConnectionPool, Connector, LostConnectionError, has_connection, pass_loop
 from ._key_mask import headers_without_key, without_key
 from ._log import log, logger
 from ._retry import Fate
 from ._settings import Timeout, is_loopback
-from ._version import __version__
 from ._wire import Effect
 from .errors import APIConnectionError, APITimeoutError, ConfigurationError, ResponseBody
 
@@ -143,17 +142,12 @@ async def _read_into(body: Received, response: ClientResponse, longest: int) -> 
 
 _ATTEMPT = "%s: %s %s: %s in %.3f s"
 
-_HEADERS = {
-    "X-Confident-SDK-Version": f"confidentai-admin-python/{__version__}",
-    "User-Agent": f"confidentai-admin-python/{__version__} aiohttp/{aiohttp.__version__}",
-    "Accept": "application/json",
-}
-
 
 async def _read_in_time(body: Received, response: ClientResponse, attempt: Attempt, pool: ConnectionPool) -> bool:
     """Read the body of a response; ``False`` if it is too long."""
     if response.content.is_eof():  # it came with the headers, and nothing is waited for
-        return await _read_into(body, response, attempt.max_response_bytes)
+        body += response.content.read_nowait()
+        return len(body) <= attempt.max_response_bytes
     # aiohttp's own limit ends with its hold on the connection, which is not always the end of the answer.
     limit = asyncio.get_running_loop().call_later(
         attempt.seconds_left, response.content.set_exception, asyncio.TimeoutError()
@@ -184,6 +178,7 @@ async def exchange(pool: ConnectionPool, session: ClientSession, attempt: Attemp
     url = URL(attempt.url, encoded=True)
     content = Received()
     connections = [] if is_ours else [True]
+    added = {} if is_ours else HEADERS  # a session of ours adds them itself
     has_connection.set(connections)
     began = clock.monotonic()
     left = attempt.deadline - began
@@ -198,7 +193,7 @@ async def exchange(pool: ConnectionPool, session: ClientSession, attempt: Attemp
             call.method,
             url,
             # A proxy reads the request itself, or else only the one for a tunnel: through that, nothing is for it.
-            headers={"CONFIDENT_API_KEY": api_key, **_HEADERS, **(login if url.scheme == "http" else {})},
+            headers={**added, "CONFIDENT_API_KEY": api_key, **(login if url.scheme == "http" else {})},
             proxy_headers=login or None,
             data=payload,
             allow_redirects=False,

@@ -253,7 +253,7 @@ class _LoopThread:
                 _deprecation.warn(message)
 
     def _begin(self, call: _Call[Any]) -> None:
-        if self._has_ended:
+        if self._is_stopping:
             call.fail(client_is_closed())
         else:
             call.start()

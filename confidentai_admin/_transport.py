@@ -9,7 +9,6 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
-import anyio
 import attrs
 
 from . import _deprecation, _retry, _surroundings
@@ -227,20 +226,15 @@ class Transport:
         self, call: Call, url: str, body: bytes | None, progress: CallProgress, deadline: float
     ) -> Answer | Failure:
         """Wait for a free connection, and for as long as the server asked all calls to wait; then send."""
-        session, free = await self.pool.session()
+        session, turns = await self.pool.session()
         slow = self._slowdown.left(self.clock.monotonic())
         if slow and not self._has_time(slow, deadline):
             return _slowed_down(slow)
-        try:
-            free.acquire_nowait()
-        except anyio.WouldBlock:
-            with self.pool.waiting(deadline - self.clock.monotonic()) as scope:
-                await free.acquire()
-            if scope.cancelled_caught and self.pool.is_closed:
-                raise client_is_closed() from None
-            if scope.cancelled_caught:
-                slow = self._slowdown.left(self.clock.monotonic())
-                return _slowed_down(slow) if slow else not_sent("no connection was free", self.timeout)
+        if not turns.take_nowait() and not await turns.take(deadline - self.clock.monotonic()):
+            if self.pool.is_closed:
+                raise client_is_closed()
+            slow = self._slowdown.left(self.clock.monotonic())
+            return _slowed_down(slow) if slow else not_sent("no connection was free", self.timeout)
         try:
             while (slow := self._slowdown.left(self.clock.monotonic())) and not self.pool.is_closed:
                 if not self._has_time(slow, deadline):
@@ -260,7 +254,7 @@ class Transport:
             )
             return await self.exchange(self.pool, session, attempt)
         finally:
-            free.release()
+            turns.give_back()
 
     def _hear_of_deprecation(self, answer: Answer, call: Call) -> None:
         message = answer.deprecation

@@ -197,7 +197,7 @@ async def test_closing_in_a_child_cancels_nothing_of_the_parents(monkeypatch: py
         client = AsyncConfidentAI(KEY, base_url=server.url, clock=clock)
         call = asyncio.create_task(client.whoami())
         await clock.waits.wait()
-        (scope,) = client._transport.pool._waits
+        (scope,) = client._transport.pool._pauses
         of_the_child = generation() + 1
         monkeypatch.setattr("confidentai_admin._connections.generation", lambda: of_the_child)
         await asyncio.to_thread(asyncio.run, client.close())

@@ -151,8 +151,8 @@ def test_a_client_that_keeps_what_a_cancelled_call_took_is_found(
         try:
             return await attempt(self, *args)
         except asyncio.CancelledError:
-            _, free = await self.pool.session()
-            free.acquire_nowait()
+            _, turns = await self.pool.session()
+            turns.take_nowait()
             raise
 
     monkeypatch.setattr(Transport, "_attempt", keep)
