@@ -59,8 +59,8 @@ _PIECE = 64 * 1024
 
 
 def _read_in_pieces(protocol: ResponseHandler) -> None:
-    transport = protocol.transport
-    if transport is not None and hasattr(transport, "max_size"):  # TLS and other loops have their own ways
+    transport: Any = protocol.transport
+    if hasattr(transport, "max_size"):  # TLS and other loops have their own ways
         transport.max_size = _PIECE
 
 

@@ -58,7 +58,9 @@ KINDS: list[Any] = [
 
 _texts = st.text(max_size=5)
 _times = st.datetimes().map(lambda time: f"{time.isoformat(timespec='milliseconds')}Z")
-_wrong = st.none() | st.booleans() | st.integers(0, 3) | st.floats(0, 1) | _texts | st.just([]) | st.just({})
+_wrong: st.SearchStrategy[Any] = (
+    st.none() | st.booleans() | st.integers(0, 3) | st.floats(0, 1) | _texts | st.just([]) | st.just({})
+)
 
 
 def _data(kind: Any) -> st.SearchStrategy[Any]:
@@ -72,11 +74,12 @@ def _data(kind: Any) -> st.SearchStrategy[Any]:
     if get_origin(kind) is list:
         return st.lists(_data(*get_args(kind)), max_size=2)
     if isinstance(kind, enum.EnumMeta):
-        return st.sampled_from([member.value for member in kind])
+        members: list[Any] = list(kind)
+        return st.sampled_from([member.value for member in members])
     if attrs.has(kind):
         attrs.resolve_types(kind)
-        required = {}
-        optional = {}
+        required: dict[str, st.SearchStrategy[Any]] = {}
+        optional: dict[str, st.SearchStrategy[Any]] = {}
         for field in attrs.fields(kind):
             group = required if field.default is attrs.NOTHING else optional
             group[_structuring._camel_case(field.name)] = _data(field.type)
