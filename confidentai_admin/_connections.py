@@ -70,10 +70,11 @@ def _has_come(protocol: ResponseHandler) -> bool:
         return True  # pragma: no cover
     # Whoever loses the connection meanwhile has no socket any more, or a closed one.
     socket = None if protocol.transport is None else protocol.transport.get_extra_info("socket")
-    if socket is None or socket.fileno() < 0:
+    number = -1 if socket is None else socket.fileno()
+    if number < 0:
         return True
     poll = select.poll()
-    poll.register(socket, select.POLLIN)
+    poll.register(number, select.POLLIN)
     return bool(poll.poll(0))
 
 

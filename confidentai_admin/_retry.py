@@ -109,15 +109,21 @@ class Slowdown:
         self._until = -math.inf
         self._in_a_row = 0
 
-    def hear(self, now: float, asked: float | None) -> None:
-        """Note an answer: a 429 that ``asked`` for a pause, in seconds, or any other answer, with ``None``."""
-        if asked is None:
-            self._in_a_row = 0
-            return
+    def hear_of_another(self) -> None:
+        """Note an answer that was no 429."""
+        self._in_a_row = 0
+
+    def hear_of_too_many(self, now: float, asked: float) -> None:
+        """Note a 429 that ``asked`` for a pause, in seconds."""
         if now >= self._until:
             self._in_a_row += 1  # those that were under way together count once
         pause = max(asked, backoff(self._in_a_row - 1))
         self._until = max(self._until, now + min(pause, LONGEST_RETRY_AFTER))
+
+    @property
+    def was_asked_for(self) -> bool:
+        """Whether there was a 429 at all."""
+        return self._until != -math.inf
 
     def left(self, now: float) -> float:
         """The seconds to wait from ``now`` on, 0 or more."""

@@ -176,7 +176,7 @@ class Transport:
                     log(logging.INFO, "%s: the API key was replaced meanwhile; sent again", call.operation)
                     continue
                 if fate is Fate.DONE:
-                    self._slowdown.hear(self.clock.monotonic(), None)
+                    self._slowdown.hear_of_another()
                     result = read_success(outcome, call, returns, key)
                     if isinstance(result, APIResponseValidationError):
                         raise result
@@ -187,7 +187,10 @@ class Transport:
                 return if_gone
             wanted = self._pause_after(error, retries)
             if isinstance(outcome, Answer):
-                self._slowdown.hear(self.clock.monotonic(), wanted if outcome.status == 429 else None)
+                if outcome.status == 429:
+                    self._slowdown.hear_of_too_many(self.clock.monotonic(), wanted)
+                else:
+                    self._slowdown.hear_of_another()
             if not self._may_repeat(fate, call.effect, retries, wanted, deadline):
                 break
             retries += 1
@@ -199,6 +202,10 @@ class Transport:
     def _has_time(self, pause: float, deadline: float) -> bool:
         """Whether an attempt after ``pause`` seconds would have time enough for an answer."""
         return self.clock.monotonic() + pause + min(0.5, self.timeout.total / 10) < deadline
+
+    def _slow(self) -> float:
+        """The seconds for which the server asked all calls to wait."""
+        return self._slowdown.left(self.clock.monotonic()) if self._slowdown.was_asked_for else 0.0
 
     def _pause_after(self, error: ConfidentAIError, retries: int) -> float:
         """The seconds to wait before another attempt."""
@@ -227,16 +234,16 @@ class Transport:
     ) -> Answer | Failure:
         """Wait for a free connection, and for as long as the server asked all calls to wait; then send."""
         session, turns = await self.pool.session()
-        slow = self._slowdown.left(self.clock.monotonic())
+        slow = self._slow()
         if slow and not self._has_time(slow, deadline):
             return _slowed_down(slow)
         if not turns.take_nowait() and not await turns.take(deadline - self.clock.monotonic()):
             if self.pool.is_closed:
                 raise client_is_closed()
-            slow = self._slowdown.left(self.clock.monotonic())
+            slow = self._slow()
             return _slowed_down(slow) if slow else not_sent("no connection was free", self.timeout)
         try:
-            while (slow := self._slowdown.left(self.clock.monotonic())) and not self.pool.is_closed:
+            while (slow := self._slow()) and not self.pool.is_closed:
                 if not self._has_time(slow, deadline):
                     return _slowed_down(slow)
                 # Not all at the same moment.

@@ -284,8 +284,8 @@ async def test_a_pause_that_took_too_long_is_the_end(monkeypatch: pytest.MonkeyP
 def test_the_longest_wait_counts() -> None:
     """A later 429 that asks for less shortens nothing."""
     slowdown = _retry.Slowdown()
-    slowdown.hear(100.0, 30.0)
-    slowdown.hear(101.0, 9.0)
+    slowdown.hear_of_too_many(100.0, 30.0)
+    slowdown.hear_of_too_many(101.0, 9.0)
     assert slowdown.left(101.0) == 29.0
     assert slowdown.left(130.0) == 0.0
 
@@ -295,7 +295,7 @@ def test_no_row_of_429s_is_too_long() -> None:
     slowdown = _retry.Slowdown()
     now = 0.0
     for _ in range(3000):
-        slowdown.hear(now, 0.0)
+        slowdown.hear_of_too_many(now, 0.0)
         assert 0.0 <= slowdown.left(now) <= 8.0
         now += 10.0
 
@@ -305,10 +305,10 @@ def test_429s_that_were_under_way_together_count_once(monkeypatch: pytest.Monkey
     monkeypatch.setattr(_retry, "backoff", lambda retries: 2.0**retries)
     slowdown = _retry.Slowdown()
     for _ in range(10):
-        slowdown.hear(100.0, 0.0)
+        slowdown.hear_of_too_many(100.0, 0.0)
     assert slowdown.left(100.0) == 1.0
     for _ in range(10):
-        slowdown.hear(101.0, 0.0)
+        slowdown.hear_of_too_many(101.0, 0.0)
     assert slowdown.left(101.0) == 2.0
 
 
