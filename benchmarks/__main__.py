@@ -3,72 +3,24 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import importlib.util
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import attrs
 
 from . import tables
 from .measures import MEASURES, Measure
 from .ratios import Rounds
-from .target import Target
+from .server_process import ROOT, Server, started_server
 
-_ROOT = Path(__file__).parent.parent
 _ROUNDS = 7
 
 # Competitors that need not be installed.
 _OPTIONAL = ("confidentai", "openai")
-
-
-class Server:
-    """The server, which is a process of its own."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
-        self._place: dict[str, str] = self._read()
-
-    def target(self, measure: Measure) -> Target:
-        """What the competitors of a measure connect to."""
-        url = self._place["tls" if measure.tls else "plain"]
-        return Target(url + measure.prefix, self._place["ca_file"] if measure.tls else None, measure.connections)
-
-    def reset(self, projects: int) -> None:
-        """Have it begin anew."""
-        self._order(f"reset {projects}")
-
-    def counts(self) -> dict[str, float]:
-        """How many connections and requests there were since."""
-        counts: dict[str, float] = self._order("counts")
-        return counts
-
-    def _order(self, line: str) -> Any:
-        assert self._process.stdin is not None
-        self._process.stdin.write(line + "\n")
-        self._process.stdin.flush()
-        return self._read()
-
-    def _read(self) -> Any:
-        assert self._process.stdout is not None
-        return json.loads(self._process.stdout.readline())
-
-
-@contextlib.contextmanager
-def started_server() -> Iterator[Server]:
-    """The server, for as long as the block takes."""
-    command = [sys.executable, "-m", "benchmarks.server"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=_ROOT) as process:
-        try:
-            yield Server(process)
-        finally:
-            process.communicate()  # it ends with its standard input
 
 
 def measure_once(measure: Measure, competitor: str, server: Server) -> dict[str, float]:
@@ -79,7 +31,7 @@ def measure_once(measure: Measure, competitor: str, server: Server) -> dict[str,
     command = [sys.executable, "-m", "benchmarks.worker", measure.name, competitor, json.dumps(attrs.asdict(target))]
     server.reset(measure.projects)
     ran = subprocess.run(
-        command, stdout=subprocess.PIPE, text=True, check=True, cwd=_ROOT, env={**os.environ, **trusted}
+        command, stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT, env={**os.environ, **trusted}
     )
     return {**json.loads(ran.stdout), **server.counts()}
 

@@ -10,11 +10,12 @@ import ssl
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 import trustme
 
-from confidentai_admin import ConfidentAI, ConfidentAIError, DesiredProject
+from confidentai_admin import APIConnectionError, ConfidentAI, ConfidentAIError, DesiredProject
 from confidentai_admin.emulator import Emulator
 
 from ..client.scripted_server import answer, refuse, scripted_server
@@ -53,6 +54,32 @@ async def test_calls_one_after_another_shake_hands_once(face: type[ConfidentAI])
                 await done(client.whoami())
     assert len(server.requests) == 100
     assert server.connections == 1
+
+
+async def test_no_client_makes_a_context_of_its_own(face: type[ConfidentAI], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Certificates, which take long to read, are read neither for a client, with a context or without, nor for a call."""
+    with ConfidentAI(KEY):
+        pass  # aiohttp reads the system's when it is loaded
+    authority = trustme.CA()
+    trusting, serving = ssl.create_default_context(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.configure_trust(trusting)
+    authority.issue_cert("127.0.0.1").configure_cert(serving)
+    made = []
+    make = ssl.SSLContext.__new__
+
+    def note(kind: type[ssl.SSLContext], *arguments: Any, **keywords: Any) -> ssl.SSLContext:
+        made.append(kind)
+        return make(kind, *arguments, **keywords)
+
+    with scripted_server(tls=serving) as server:
+        server.otherwise = answer(ORGANIZATION)
+        monkeypatch.setattr(ssl.SSLContext, "__new__", note)
+        async with opened(face(KEY, base_url=server.url, ssl_context=trusting)) as client:
+            await done(client.whoami())
+        async with opened(face(KEY, base_url=server.url, max_retries=0)) as stranger:
+            with pytest.raises(APIConnectionError, match="no trusted connection"):
+                await done(stranger.whoami())
+    assert made == []
 
 
 async def test_every_operation_leaves_its_connection_to_the_next_one(face: type[ConfidentAI]) -> None:
