@@ -57,7 +57,7 @@ async def test_calls_one_after_another_shake_hands_once(face: type[ConfidentAI])
 
 
 async def test_no_client_makes_a_context_of_its_own(face: type[ConfidentAI], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Certificates, which take long to read, are read neither for a client, with a context or without, nor for a call."""
+    """Certificates, which take long to read, are read neither for a client, with a context or without, nor a call."""
     with ConfidentAI(KEY):
         pass  # aiohttp reads the system's when it is loaded
     authority = trustme.CA()
