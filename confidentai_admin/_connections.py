@@ -37,8 +37,16 @@ if TYPE_CHECKING:
 
     from ._session_types import SessionFactory
 
-# Whether the attempt that runs in this context has had a connection, as the connector notes.
-has_connection: ContextVar[list[bool]] = ContextVar("has_connection")
+
+@attrs.define
+class Contact:
+    """Whether an attempt has had a connection."""
+
+    is_made: bool = False
+
+
+#: That of the attempt which runs in this context, for the connector to note.
+current_contact: ContextVar[Contact] = ContextVar("current_contact")
 
 
 #: What goes with each request, beside the key.
@@ -137,7 +145,7 @@ class Connector(aiohttp.TCPConnector):
                         continue
                 if req.body:
                     connection.add_callback(functools.partial(_end_if_unsent, protocol))
-            has_connection.get().append(True)
+            current_contact.get().is_made = True
             return connection
 
     async def _create_connection(

@@ -19,7 +19,7 @@ from yarl import URL  # aiohttp's own type, the only one that it takes as alread
 from . import _surroundings
 from ._answers import Answer, Received
 from ._attempts import Attempt, Failure, not_sent
-from ._connections import HEADERS, ConnectionPool, Connector, LostConnectionError, has_connection, pass_loop
+from ._connections import HEADERS, ConnectionPool, Connector, Contact, LostConnectionError, current_contact, pass_loop
 from ._key_mask import headers_without_key, without_key
 from ._log import log, logger
 from ._retry import Fate
@@ -29,6 +29,8 @@ from .errors import APIConnectionError, APITimeoutError, ConfigurationError, Res
 
 if TYPE_CHECKING:
     from aiohttp import ClientRequest, ClientResponse
+
+_ATTEMPT = "%s: %s %s: %s in %.3f s"
 
 
 async def _never_repeat(
@@ -140,9 +142,6 @@ async def _read_into(body: Received, response: ClientResponse, longest: int) -> 
     return True
 
 
-_ATTEMPT = "%s: %s %s: %s in %.3f s"
-
-
 async def _read_in_time(body: Received, response: ClientResponse, attempt: Attempt, pool: ConnectionPool) -> bool:
     """Read the body of a response; ``False`` if it is too long."""
     if response.content.is_eof():  # it came with the headers, and nothing is waited for
@@ -177,9 +176,9 @@ async def exchange(pool: ConnectionPool, session: ClientSession, attempt: Attemp
     payload = None if attempt.body is None else _Body(attempt.body)
     url = URL(attempt.url, encoded=True)
     content = Received()
-    connections = [] if is_ours else [True]
+    contact = Contact(is_made=not is_ours)  # a connector of ours tells
     added = {} if is_ours else HEADERS  # a session of ours adds them itself
-    has_connection.set(connections)
+    current_contact.set(contact)
     began = clock.monotonic()
     left = attempt.deadline - began
     if left <= 0:
@@ -220,7 +219,7 @@ async def exchange(pool: ConnectionPool, session: ClientSession, attempt: Attemp
         log(logging.DEBUG, _ATTEMPT, *place, "cancelled", clock.monotonic() - began)
         raise
     except (aiohttp.ClientError, LostConnectionError, asyncio.TimeoutError, OSError) as error:
-        was_sent = bool(connections) and (payload is None or not payload.is_unsent)
+        was_sent = contact.is_made and (payload is None or not payload.is_unsent)
         failure = _failure(error, was_sent=was_sent, timeout=timeout)
         if pool.is_closed:
             failure = attrs.evolve(failure, message="the client was closed while the call was under way")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession, TraceConfig
-else:
+else:  # who asks for the types of the constructor's arguments at run time gets these
     ClientSession = TraceConfig = Any
 
 __all__ = ["SessionFactory", "TraceConfig"]

@@ -115,7 +115,7 @@ def _is_list(kind: Any) -> bool:
     return bool(get_origin(kind) is list)
 
 
-def _list(kind: Any, converter: Any) -> Callable[[Any, Any], Any]:
+def _list(kind: Any, converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
     # cattrs itself would take any iterable, a string too.
     structure_items = list_structure_factory(kind, converter)
 
@@ -127,7 +127,7 @@ def _list(kind: Any, converter: Any) -> Callable[[Any, Any], Any]:
     return structure
 
 
-def _model(kind: Any, converter: Any) -> Callable[[Any, Any], Any]:
+def _model(kind: Any, converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
     attrs.resolve_types(kind)
     renamed: dict[str, Any] = {field.name: override(rename=_camel_case(field.name)) for field in attrs.fields(kind)}
     structure_fields = make_dict_structure_fn(kind, converter, _cattrs_forbid_extra_keys=False, **renamed)
@@ -147,7 +147,7 @@ def _without_none(kind: Any) -> tuple[Any, bool]:
     return (parts[0] if is_optional else kind), is_optional
 
 
-def _quick_model(kind: Any, converter: Any) -> Callable[[Any, Any], Any]:
+def _quick_model(kind: Any, converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
     """What ``_model`` gives, in less than half of the time.
 
     Texts are looked at in line, and not by a call for each; and what is frozen is filled by way of its slots, since the
@@ -160,8 +160,9 @@ def _quick_model(kind: Any, converter: Any) -> Callable[[Any, Any], Any]:
     lines = ["def structure(value, _):", " if type(value) is not dict: raise TypeError", " model = new(kind)"]
     for field in attrs.fields(kind):
         name, key = field.name, _camel_case(field.name)
-        if field.default not in (attrs.NOTHING, None) or field.converter or field.validator:
-            raise TypeError(f"{kind.__name__}.{name} has more than its type and the default None")
+        is_plain = name in vars(kind) and not field.converter and not field.validator
+        if not is_plain or field.default not in (attrs.NOTHING, None):
+            raise TypeError(f"{kind.__name__}.{name} is not a field of its own with a type, and None for a default")
         names[f"set_{name}"] = vars(kind)[name].__set__
         get = f"value[{key!r}]" if field.default is attrs.NOTHING else f"value.get({key!r})"
         inner, is_optional = _without_none(field.type)
@@ -209,8 +210,9 @@ class Misfit:
 
 def structure(data: Any, kind: type[T]) -> T | Misfit:
     """The data as ``kind``, or why it is not that."""
+    quick = _quick.get_structure_hook(kind)
     try:
-        return _quick.structure(data, kind)
+        return quick(data, kind)  # type: ignore[no-any-return]
     except Exception:  # noqa: BLE001, S110  (said below)
         pass
     try:

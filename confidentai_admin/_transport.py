@@ -1,6 +1,6 @@
 """Sending a call: its attempts, its limits, and errors as the caller sees them.
 
-It knows nothing of aiohttp: a client brings along what its attempts are sent by.
+It loads nothing of aiohttp: a client brings along what its attempts are sent by.
 """
 
 from __future__ import annotations

@@ -168,7 +168,13 @@ class AsyncApiKeys:
         if name is not None:
             text("name", name)
         check_retire(retire)
-        return AsyncKeyRotation(self._calls, api_key_id, name, retire)
+        return self._rotation(api_key_id, name, retire)
+
+    def _rotation(
+        self, api_key_id: int, name: str | None, retire: str, known: builtins.list[ApiKey] | None = None
+    ) -> AsyncKeyRotation:
+        """A rotation, by the keys that have just been listed, if there are such."""
+        return AsyncKeyRotation(self._calls, api_key_id, name, retire, known)
 
     async def retire(
         self,

@@ -96,11 +96,11 @@ class AsyncConfidentAI:
         read_only: bool = False,
         clock: Clock | None = None,
     ) -> None:
-        # aiohttp takes most of the time of an import, and only a client needs it.
         api_key = SecretText.hide(api_key)
         base_url = SecretText.hide(base_url)
         proxy = SecretText.hide(proxy)
         settings = Settings.resolve(api_key, base_url=base_url, region=region, allow_insecure_http=allow_insecure_http)
+        # Only a client needs aiohttp, which takes longer to load than all the rest.
         from .._connections import ConnectionOptions, ConnectionPool
         from .._exchange import exchange
 

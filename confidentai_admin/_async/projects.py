@@ -31,7 +31,6 @@ from .api_keys import AsyncProjectApiKeys
 from .governance import AsyncGovernancePolicies
 from .iam import AsyncProjectIam
 from .invitations import AsyncProjectInvitations
-from .key_rotation import AsyncKeyRotation
 from .members import AsyncOrganizationMembers, AsyncProjectMembers
 
 
@@ -271,7 +270,7 @@ class AsyncProjects:
             if not valid:
                 raise UnexpectedStateError(f"the project has no valid key {key!r}")
             old, *others = (each.id for each in sorted(valid, key=age))
-            async with AsyncKeyRotation(keys._calls, old, key, retire, known) as rotation:
+            async with keys._rotation(old, key, retire, known) as rotation:
                 rotated = RotatedKey(project_id, rotation.old_key, rotation.new_key, others)
                 job.made[project_id] = rotated
                 await job.call_back(store, rotated)

@@ -31,7 +31,8 @@ class PageIterator(Generic[ItemT]):
         return self
 
     def __next__(self) -> ItemT:
-        ready = self._core._ready  # what was read and not given yet: for that, nothing is asked of the loop
+        # For what was read already, nothing is asked of the loop. Another thread may take it first.
+        ready = self._core._ready
         while True:
             try:
                 return ready.popleft()
