@@ -302,6 +302,18 @@ def test_a_blocking_call_takes_few_turns(server: ScriptedServer, authority: trus
     assert_few(costs.turns, server)
 
 
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="a task begins in the loop's next pass there")
+async def test_a_call_begins_in_the_pass_in_which_it_comes() -> None:
+    """What is handed over begins at once, and if it need not wait, it ends at once as well."""
+
+    async def work() -> str:
+        return "done"
+
+    call = _Call(work)
+    call.start()
+    assert call.result() == "done"
+
+
 async def test_an_asynchronous_call_takes_few_turns(server: ScriptedServer, authority: trustme.CA) -> None:
     """The same holds for the task that awaits a call."""
     turns: list[int] = []

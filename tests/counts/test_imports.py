@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
+
+import confidentai_admin
 
 from ..subprocess_program import run
 
 #: The libraries that the import of the package may take along; some are there for older Pythons.
 LIBRARIES = {"anyio", "attr", "attrs", "cattrs", "exceptiongroup", "idna", "sniffio", "typing_extensions"}
+
+#: And what of Python's own it takes along beside them.
+STANDARD = {
+    *("_bisect", "_blake2", "_datetime", "_hashlib", "_random", "_sha2", "_sha512", "bisect", "calendar", "datetime"),
+    *("_json", "email", "hashlib", "hmac", "ipaddress", "json", "locale", "quopri", "random", "secrets", "urllib"),
+}
+
+#: What a client's constructor loads.
+LATER = {"_connections", "_exchange", "_key_mask", "_name_lookups", "_turns"}
 
 LOADED = """
 import sys
@@ -43,13 +55,28 @@ def test_the_import_loads_no_aiohttp() -> None:
     assert {"anyio", "attrs", "cattrs"} <= libraries
 
 
+def test_the_import_loads_little_of_pythons_own() -> None:
+    """Beside what attrs, cattrs and anyio need, with asyncio, it is a handful of modules."""
+    program = """
+import sys
+import anyio.to_thread, asyncio, attrs, cattrs.cols, cattrs.gen
+before = set(sys.modules)
+import confidentai_admin
+print(*sorted({name.partition(".")[0] for name in set(sys.modules) - before} - {"confidentai_admin"}))
+"""
+    assert set(run(program).output.split()) <= STANDARD
+
+
 def test_the_import_loads_what_a_client_is_made_of() -> None:
-    """Neither the emulator nor the demo nor the generator is loaded, nor what sends requests."""
+    """All modules are loaded but what sends requests, the emulator, the demo and the generator."""
     _, own = loaded("import confidentai_admin")
-    names = {name.removeprefix("confidentai_admin.") for name in own}
-    rooms = {name.partition(".")[0] for name in names if not name.startswith("_")}
-    assert rooms == {"confidentai_admin", "errors", "models"}
-    assert names.isdisjoint({"_codegen", "_connections", "_exchange", "_key_mask", "_name_lookups"})
+    package = Path(confidentai_admin.__file__).parent
+    places = [path.relative_to(package) for path in package.rglob("*.py")]
+    modules = {".".join(place.with_suffix("").parts).removesuffix(".__init__") for place in places}
+    rest = {name for name in modules if name.partition(".")[0] in ("_codegen", "demo", "emulator")}
+    assert own == {"confidentai_admin"} | {
+        f"confidentai_admin.{name}" for name in modules - rest - LATER - {"__init__"}
+    }
 
 
 @pytest.mark.parametrize("face", ["ConfidentAI", "AsyncConfidentAI"])
@@ -58,7 +85,7 @@ def test_a_client_loads_aiohttp(face: str) -> None:
     make = f"import confidentai_admin\nclient = confidentai_admin.{face}('k' * 20)"
     libraries, own = loaded(make)
     assert "aiohttp" in libraries
-    assert {"confidentai_admin._connections", "confidentai_admin._exchange"} <= own
+    assert {f"confidentai_admin.{name}" for name in LATER} <= own
 
 
 def test_a_blocking_call_loads_nothing() -> None:
