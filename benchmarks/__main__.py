@@ -64,12 +64,16 @@ def _arguments() -> argparse.Namespace:
     )
     names = [measure.name for measure in MEASURES]
     parser.add_argument("--only", action="append", choices=names, metavar="MEASURE", help=f"one of {', '.join(names)}")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.rounds < 1:
+        parser.error("there must be a round at least")
+    return arguments
 
 
 def main() -> None:
     """Measure what was asked for."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that nothing is left then either
+    for end in (signal.SIGTERM, signal.SIGHUP):  # so that nothing is left then either
+        signal.signal(end, lambda *_: sys.exit(1))
     arguments = _arguments()
     absent = [name for name in _OPTIONAL if importlib.util.find_spec(name) is None]
     if absent:

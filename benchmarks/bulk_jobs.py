@@ -13,7 +13,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from . import answers
-from .target import API_KEY, HEADERS, Target
+from .competitors_async import raw_session
+from .target import API_KEY, Target
 from .timing import Values
 
 ITEMS = 1000
@@ -26,11 +27,7 @@ Send = Callable[..., Awaitable[Any]]
 
 async def _raw(job: str, target: Target) -> Values:
     """Aiohttp and json, with as many workers as connections."""
-    import aiohttp
-
-    async with aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=target.connections), cookie_jar=aiohttp.DummyCookieJar(), headers=HEADERS
-    ) as session:
+    async with raw_session(target) as session:
 
         async def send(method: str, path: str, body: object = None) -> Any:
             data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
@@ -105,8 +102,8 @@ def _ours_blocking(job: str, target: Target) -> Values:
 _JOBS: dict[str, Callable[[str, Target], Values]] = {
     "aiohttp + json": lambda job, target: asyncio.run(_raw(job, target)),
     "confidentai_admin, async": lambda job, target: asyncio.run(_ours(job, target)),
-    "confidentai_admin, blocking": _ours_blocking,
     "aiohttp + json, again": lambda job, target: asyncio.run(_raw(job, target)),
+    "confidentai_admin, blocking": _ours_blocking,
 }
 
 COMPETITORS = tuple(_JOBS)

@@ -7,9 +7,12 @@ import importlib
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .target import API_KEY, HEADERS, Target
+
+if TYPE_CHECKING:
+    import aiohttp
 
 Call = Callable[[], Awaitable[object]]
 
@@ -17,15 +20,18 @@ Call = Callable[[], Awaitable[object]]
 Calls = dict[str, Call]
 
 
-@contextlib.asynccontextmanager
-async def raw(target: Target) -> AsyncGenerator[Calls, None]:
-    """Aiohttp and json: the least that a call can cost."""
+def raw_session(target: Target) -> aiohttp.ClientSession:
+    """A session of aiohttp's, with nothing that the API does not need."""
     import aiohttp
 
     connector = aiohttp.TCPConnector(limit=target.connections, ssl=target.ssl_context() or True)
-    async with aiohttp.ClientSession(
-        connector=connector, cookie_jar=aiohttp.DummyCookieJar(), headers=HEADERS
-    ) as session:
+    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), headers=HEADERS)
+
+
+@contextlib.asynccontextmanager
+async def raw(target: Target) -> AsyncGenerator[Calls, None]:
+    """Aiohttp and json: the least that a call can cost."""
+    async with raw_session(target) as session:
 
         def call(path: str, key: str) -> Call:
             url = target.url + path
@@ -93,7 +99,7 @@ async def openai(target: Target) -> AsyncGenerator[Calls, None]:
 OPENERS: dict[str, Callable[[Target], AbstractAsyncContextManager[Calls]]] = {
     "aiohttp + json": raw,
     "confidentai_admin": ours,
+    "aiohttp + json, again": raw,
     "confidentai": vendor,
     "openai": openai,
-    "aiohttp + json, again": raw,
 }

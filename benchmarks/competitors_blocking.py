@@ -119,7 +119,7 @@ OPENERS: dict[str, Callable[[Target], AbstractContextManager[Calls]]] = {
     "urllib3 + json": urllib3,
     "confidentai_admin": ours,
     "http.client + json": http_client,
+    "urllib3 + json, again": urllib3,
     "confidentai": vendor,
     "openai": openai,
-    "urllib3 + json, again": urllib3,
 }

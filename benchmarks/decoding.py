@@ -65,8 +65,8 @@ def _vendor(key: str) -> Decode:
 _DECODERS: dict[str, Callable[[str], Decode]] = {
     "json": _plain,
     "confidentai_admin": _ours,
-    "confidentai": _vendor,
     "json, again": _plain,
+    "confidentai": _vendor,
 }
 
 COMPETITORS = tuple(_DECODERS)

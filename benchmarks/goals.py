@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import statistics
-
 import attrs
 
 from .measures import Measure
-from .ratios import Rounds, ratio, values_of
+from .ratios import Rounds, ratios, values_of
 
 
 @attrs.frozen
@@ -34,11 +32,11 @@ class Goal:
     at_most: bool = attrs.field(default=True, kw_only=True)
     is_ratio: bool = attrs.field(default=True, kw_only=True)
 
-    def measured(self, measure: Measure, rounds: Rounds) -> float | None:
-        """What was measured, if the floor was measured as well."""
+    def measured(self, measure: Measure, rounds: Rounds) -> list[float]:
+        """What was measured in each round; nothing if it is a ratio and the floor was not measured."""
         if self.is_ratio:
-            return ratio(measure, rounds, self.competitor, self.key)
-        return statistics.median(values_of(rounds, self.competitor, self.key))
+            return ratios(measure, rounds, self.competitor, self.key)
+        return values_of(rounds, self.competitor, self.key)
 
     def is_met(self, measured: float, limit: float | None) -> bool:
         """Whether a limit is kept."""

@@ -39,7 +39,8 @@ class Measure:
         name: Its name on the command line.
         title: What stands above its table.
         figures: The numbers that it gives.
-        competitors: Who is measured. The first is the floor, together with who is called the same, ``again``.
+        competitors: Who is measured. The first is the floor. Who is called the same, ``again``, shows the noise; it is
+            not the floor's neighbour in the rounds, so that a bad moment does not meet both.
         run: Measures one of them, in a process of its own.
         tls: Whether with TLS.
         prefix: What stands before the API's paths.
@@ -112,7 +113,7 @@ def _blocking_calls(call: str, count: int) -> Run:
 def _tasks(tasks: int) -> Run:
     async def make(call: competitors_async.Call) -> Values:
         await timing.in_tasks(call, tasks, 2 * tasks, _SECONDS)
-        return await timing.in_tasks(call, tasks, 4000, _SECONDS)
+        return await timing.in_tasks(call, tasks, 8000, _SECONDS)
 
     return _async(make, "small")
 
@@ -120,7 +121,7 @@ def _tasks(tasks: int) -> Run:
 def _threads(threads: int) -> Run:
     def make(call: competitors_blocking.Call) -> Values:
         timing.in_threads(call, threads, 8 * threads, _SECONDS)
-        return timing.in_threads(call, threads, 4000, _SECONDS)
+        return timing.in_threads(call, threads, 8000, _SECONDS)
 
     return _blocking(make, "small")
 
@@ -139,14 +140,14 @@ MEASURES = [
         title="A small call, async",
         figures=_CALL,
         competitors=_ASYNC,
-        run=_async_calls("small", 1000),
+        run=_async_calls("small", 3000),
     ),
     Measure(
         name="small-async-tls",
         title="A small call, async, TLS",
         figures=_CALL,
         competitors=_ASYNC,
-        run=_async_calls("small", 1000),
+        run=_async_calls("small", 3000),
         tls=True,
     ),
     Measure(
@@ -154,14 +155,14 @@ MEASURES = [
         title="A small call, blocking",
         figures=_CALL,
         competitors=_BLOCKING,
-        run=_blocking_calls("small", 1000),
+        run=_blocking_calls("small", 3000),
     ),
     Measure(
         name="small-blocking-tls",
         title="A small call, blocking, TLS",
         figures=_CALL,
         competitors=_BLOCKING,
-        run=_blocking_calls("small", 1000),
+        run=_blocking_calls("small", 3000),
         tls=True,
     ),
     Measure(

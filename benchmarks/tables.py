@@ -13,7 +13,7 @@ from .goals import GOALS, Goal
 from .measures import Figure, Measure
 from .ratios import Rounds, ratios, values_of
 
-_LIBRARIES = ("aiohttp", "anyio", "attrs", "cattrs", "urllib3", "orjson", "confidentai", "pydantic", "openai")
+_LIBRARIES = ("aiohttp", "anyio", "attrs", "cattrs", "urllib3", "confidentai", "pydantic", "openai")
 
 
 def about() -> str:
@@ -69,10 +69,11 @@ def goals(found: Mapping[str, tuple[Measure, Rounds]]) -> str:
 def _row(goal: Goal, measure: Measure, rounds: Rounds) -> Sequence[str]:
     sign = "≤" if goal.at_most else "≥"
     then = "" if goal.then is None else f"{sign} {goal.then:g}"
-    measured = goal.measured(measure, rounds)
-    if measured is None:
+    by_round = goal.measured(measure, rounds)
+    if not by_round:
         return goal.what, f"{sign} {goal.limit:g}", then, "", "not measured"
-    shown = f"{measured:.2f}" if goal.is_ratio else f"{measured:.3g}"
+    measured = statistics.median(by_round)
+    shown = _ratio(by_round) if goal.is_ratio else f"{measured:.3g}"
     if goal.is_met(measured, goal.then):
         is_reached = "yes, both"
     else:

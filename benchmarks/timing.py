@@ -26,7 +26,7 @@ class Clock:
 
     def goes_on(self) -> bool:
         """Whether there is to be another call, which is then counted."""
-        if self._count == self._most or time.perf_counter() > self._end:
+        if self._count >= self._most or time.perf_counter() > self._end:
             return False
         self._count += 1
         return True

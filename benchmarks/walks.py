@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable
 
 from . import answers, memory
-from .target import API_KEY, HEADERS, Target
+from .competitors_async import raw_session
+from .target import API_KEY, Target
 from .timing import Values
 
 
@@ -30,11 +31,7 @@ class _Walk:
 
 async def _raw(target: Target) -> Values:
     """Aiohttp and json, one page after another."""
-    import aiohttp
-
-    async with aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=target.connections), cookie_jar=aiohttp.DummyCookieJar(), headers=HEADERS
-    ) as session:
+    async with raw_session(target) as session:
         async with session.get(f"{target.url}/v1/organization") as response:
             await response.read()
         walk = _Walk()
@@ -77,8 +74,8 @@ def _ours_blocking(target: Target) -> Values:
 _WALKS: dict[str, Callable[[Target], Values]] = {
     "aiohttp + json": lambda target: asyncio.run(_raw(target)),
     "confidentai_admin, async": lambda target: asyncio.run(_ours(target)),
-    "confidentai_admin, blocking": _ours_blocking,
     "aiohttp + json, again": lambda target: asyncio.run(_raw(target)),
+    "confidentai_admin, blocking": _ours_blocking,
 }
 
 COMPETITORS = tuple(_WALKS)
