@@ -8,7 +8,6 @@ import functools
 import math
 import select
 import ssl
-import sys
 import threading
 import weakref
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -92,10 +91,12 @@ async def pass_loop(times: int) -> None:
         await asyncio.sleep(0)
 
 
-async def _hear(connection: aiohttp.connector.Connection, protocol: ResponseHandler, *, is_tls: bool) -> None:
+async def _hear(connection: aiohttp.connector.Connection, protocol: ResponseHandler, request: ClientRequest) -> None:
     """Have what has come on a kept connection be read: its close, mostly, which was received and not looked at yet."""
+    is_tls = request.connection_key.is_ssl
     try:
-        if is_tls and sys.version_info < (3, 11):  # where TLS that has read the end takes its time to say so
+        # TLS that has read of the end takes up to three passes to say so. A read that meets it is sent again.
+        if is_tls and request.method != "GET":
             await pass_loop(3)
         if _has_come(protocol):
             # The first pass reads it; through TLS, the word takes two more to come to aiohttp.
@@ -138,13 +139,11 @@ class Connector(aiohttp.TCPConnector):
                     self._used.add(protocol)
                     _read_in_pieces(protocol)
                 else:
-                    is_tls = req.connection_key.is_ssl
-                    await _hear(connection, protocol, is_tls=is_tls)
+                    await _hear(connection, protocol, req)
                     if protocol.should_close or connection.closed:
                         connection.close()
                         continue
-                if req.body:
-                    connection.add_callback(functools.partial(_end_if_unsent, protocol))
+                connection.add_callback(functools.partial(_end_if_unsent, protocol))
             current_contact.get().is_made = True
             return connection
 
@@ -224,6 +223,11 @@ class ConnectionOptions:
         """The header for ``proxy``, if it wants user and password."""
         return {} if self.proxy is None else _login(self.proxy)
 
+    @property
+    def session_adds_headers(self) -> bool:
+        """Whether the session adds ``HEADERS``: one of ours, but not where a proxy would get them with its own."""
+        return self.session_factory is None and self.proxy is None and not self.trust_env
+
     def connections_of(self, session: ClientSession) -> int:
         """How many connections this session may use."""
         connector = session.connector
@@ -246,7 +250,7 @@ class ConnectionOptions:
                 resolver=Resolver(),
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
-            headers=HEADERS,
+            headers=HEADERS if self.session_adds_headers else None,
             proxy=None if self.proxy is None else _without_login(self.proxy),
             trust_env=self.trust_env and not self.is_local,
             trace_configs=None if self.trace_configs is None else list(self.trace_configs),

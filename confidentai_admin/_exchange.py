@@ -21,7 +21,7 @@ from ._answers import Answer, Received
 from ._attempts import Attempt, Failure, not_sent
 from ._connections import HEADERS, ConnectionPool, Connector, Contact, LostConnectionError, current_contact, pass_loop
 from ._key_mask import headers_without_key, without_key
-from ._log import log, logger
+from ._log import log
 from ._retry import Fate
 from ._settings import Timeout, is_loopback
 from ._wire import Effect
@@ -177,7 +177,7 @@ async def exchange(pool: ConnectionPool, session: ClientSession, attempt: Attemp
     url = URL(attempt.url, encoded=True)
     content = Received()
     contact = Contact(is_made=not is_ours)  # a connector of ours tells
-    added = {} if is_ours else HEADERS  # a session of ours adds them itself
+    added = {} if pool.options.session_adds_headers else HEADERS
     current_contact.set(contact)
     began = clock.monotonic()
     left = attempt.deadline - began
@@ -233,7 +233,6 @@ async def exchange(pool: ConnectionPool, session: ClientSession, attempt: Attemp
             message = f"the answer is longer than {attempt.max_response_bytes} bytes (max_response_bytes)"
             kept = None if call.effect is Effect.READ else ResponseBody(without_key(content, api_key))
             outcome = Failure(Fate.UNREADABLE, APIConnectionError, message, {"body": kept})
-    if logger.isEnabledFor(logging.DEBUG):
-        became = outcome.status if isinstance(outcome, Answer) else outcome.message
-        log(logging.DEBUG, _ATTEMPT, *place, became, clock.monotonic() - began)
+    became = outcome.status if isinstance(outcome, Answer) else outcome.message
+    log(logging.DEBUG, _ATTEMPT, *place, became, clock.monotonic() - began)
     return outcome

@@ -1,10 +1,15 @@
-"""Tells a process from the one it was forked from."""
+"""Tells a process from the one it was forked from, and keeps forks out of imports."""
 
 from __future__ import annotations
 
+import contextlib
+import logging  # noqa: F401  (what registers later is locked first, and an import may want the lock of this)
 import os
+import threading
+from collections.abc import Iterator
 
 _generation = 0
+_importing = threading.RLock()
 
 
 def generation() -> int:
@@ -21,5 +26,15 @@ def _count_fork() -> None:
     _generation += 1
 
 
+@contextlib.contextmanager
+def no_fork() -> Iterator[None]:
+    """Has forks of other threads wait for the end of a block: of an import, whose lock nobody would free in a child."""
+    with _importing:
+        yield
+
+
 if hasattr(os, "register_at_fork"):  # pragma: no branch  (Windows has no fork)
     os.register_at_fork(after_in_child=_count_fork)
+    os.register_at_fork(
+        before=_importing.acquire, after_in_parent=_importing.release, after_in_child=_importing.release
+    )

@@ -11,4 +11,5 @@ logger = logging.getLogger("confidentai_admin")
 def log(level: int, message: str, *arguments: object) -> None:
     """Write a line. A handler or filter of the program that fails may not cost the answer, and a key that is in it."""
     with contextlib.suppress(Exception):
-        logger.log(level, message, *arguments, stacklevel=2)
+        if logger.isEnabledFor(level):
+            logger.log(level, message, *arguments, stacklevel=2)

@@ -24,7 +24,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, overload
 import anyio.to_thread
 
 from . import _deprecation
-from ._fork import generation
+from ._fork import generation, no_fork
 from .errors import (
     APIConnectionError,
     ConfidentAIError,
@@ -379,7 +379,8 @@ class Portal:
     def __init__(self, close: Callable[[], Awaitable[None]]) -> None:
         # In the loop's thread, a fork could come in the middle of an import, and the child would wait for its lock.
         for module in _IMPORTED_LATE:
-            with contextlib.suppress(ImportError):  # of another anyio, which has it elsewhere
+            # Another anyio has it elsewhere, and a program that ends loads no threads any more.
+            with no_fork(), contextlib.suppress(ImportError, RuntimeError):
                 importlib.import_module(module)
         self._close = close
         self._is_closed = False

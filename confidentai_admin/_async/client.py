@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 
 from .. import _surroundings
+from .._fork import no_fork
 from .._session_types import SessionFactory, TraceConfig
 from .._settings import SecretText, Settings, Timeout, truth, whole_number
 from .._surroundings import Clock
@@ -100,9 +101,10 @@ class AsyncConfidentAI:
         base_url = SecretText.hide(base_url)
         proxy = SecretText.hide(proxy)
         settings = Settings.resolve(api_key, base_url=base_url, region=region, allow_insecure_http=allow_insecure_http)
-        # Only a client needs aiohttp, which takes longer to load than all the rest.
-        from .._connections import ConnectionOptions, ConnectionPool
-        from .._exchange import exchange
+        with no_fork():
+            # Only a client needs aiohttp, which takes longer to load than all the rest.
+            from .._connections import ConnectionOptions, ConnectionPool
+            from .._exchange import exchange
 
         options = ConnectionOptions(
             whole_number("max_connections", max_connections, minimum=1),

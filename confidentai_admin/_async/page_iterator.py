@@ -59,6 +59,8 @@ class AsyncPageIterator(Generic[ItemT]):
 
     async def _read_more(self) -> None:
         """Read a window of pages, in which there may be nothing new; at the end, raise ``StopAsyncIteration``."""
+        if self._ready:  # another thread has had it read meanwhile
+            return
         if self._is_done:
             raise StopAsyncIteration
         if self._restless is not None:

@@ -875,6 +875,7 @@ async def test_a_proxy_that_refuses(call: str) -> None:
     assert not caught.value.outcome_unknown
     assert [request.method for request in proxy.requests] == ["CONNECT"]
     assert KEY not in str(proxy.requests[0])
+    assert "x-confident-sdk-version" not in proxy.requests[0].headers
 
 
 async def test_the_environments_proxy_is_used_only_if_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -241,10 +241,14 @@ async def test_a_small_answer_that_unpacks_to_a_huge_one_takes_little_memory() -
 
 
 class HastyServer:
-    """Answers the head of its first request before it reads the body, and is well-behaved on later connections."""
+    """Answers its first request before it reads all of it, and is well-behaved on later connections.
 
-    def __init__(self, raw: bytes, *, closes: bool) -> None:
+    It ``reads`` so many bytes of the first one before, or all of its head.
+    """
+
+    def __init__(self, raw: bytes, *, closes: bool, reads: int = 2**30) -> None:
         self._raw = raw
+        self._reads = reads
         self._closes = closes
         self._may_read = threading.Event()
         self._is_read = threading.Event()
@@ -271,7 +275,7 @@ class HastyServer:
     def _serve(self, connection: socket.socket, is_first: bool) -> None:
         with connection, suppress(OSError):
             head = b""
-            while b"\r\n\r\n" not in head:
+            while b"\r\n\r\n" not in head and not (is_first and len(head) >= self._reads):
                 head += connection.recv(1)
             connection.sendall(self._raw if is_first else _sized())
             if is_first and not self._closes:
@@ -311,6 +315,18 @@ async def test_a_body_that_is_never_read_is_given_up() -> None:
                 await client.projects.create("n" * 30_000_000)
         await asyncio.sleep(0)  # the socket's own last callback
         gc.collect()  # which would warn of a transport that is still open
+        assert server.read_the_rest()
+
+
+async def test_a_query_that_is_never_read_is_given_up() -> None:
+    """The rest of a long query is not sent before the next call, which would wait for it."""
+    with HastyServer(b"HTTP/1.1 414 X\r\nContent-Length: 0\r\n\r\n", closes=False, reads=100) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url, timeout=Timeout(read=5)) as client:
+            with pytest.raises(APIStatusError):
+                await client.request("GET", "/v1/x", params={"ids": "7" * 30_000_000})
+            assert (await client.request("POST", "/v1/x", json={}))["project"]["id"] == "p"
+        await asyncio.sleep(0)  # the socket's own last callback
+        gc.collect()
         assert server.read_the_rest()
 
 

@@ -151,12 +151,13 @@ def authority() -> trustme.CA:
 class TlsServer:
     """Answers each connection's first request, and closes it when told to.
 
-    With a word of TLS, if it ``says_so``, and it may then leave it to the client to close the connection beneath.
+    Before, it may say so on the first one, with the word of TLS for it or with one that is no TLS; and it may then leave
+    it to the client to close the connection beneath.
     """
 
-    def __init__(self, context: ssl.SSLContext, *, says_so: bool, waits: bool) -> None:
+    def __init__(self, context: ssl.SSLContext, *, says: str, waits: bool) -> None:
         self._context = context
-        self._says_so = says_so
+        self._says = says
         self._waits = waits
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"https://127.0.0.1:{self._listener.getsockname()[1]}"
@@ -168,14 +169,16 @@ class TlsServer:
 
     def _serve(self) -> None:
         action: Action = answer(ORGANIZATION)
-        for _ in range(2):
+        for is_first in (True, False):
             plain, _ = self._listener.accept()
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # no word waits for another to be received
             with self._context.wrap_socket(plain, server_side=True) as connection:
                 self.requests.append(connection.recv(65536))
                 action(connection)
                 self.may_close.wait(5)
-                if self._says_so:
+                if is_first and self._says == "an alert":
+                    socket.socket.sendall(connection, ALERT)
+                elif is_first and self._says == "goodbye":
                     connection.setblocking(False)
                     with suppress(OSError):  # the client's word is not waited for
                         connection.unwrap()
@@ -192,7 +195,17 @@ class TlsServer:
         self._listener.close()
 
 
-GOODBYES = {"nothing": (False, False), "a word": (True, False), "a word alone": (True, True)}
+#: A fatal alert, which should have been encrypted.
+ALERT = b"\x15\x03\x03\x00\x02\x02\x28"
+
+#: What is said before, and whether the client is waited for.
+GOODBYES = {
+    "nothing": ("", False),
+    "a word": ("goodbye", False),
+    "a word alone": ("goodbye", True),
+    "an alert": ("an alert", False),
+    "an alert alone": ("an alert", True),
+}
 
 
 @pytest.fixture(
@@ -202,11 +215,11 @@ GOODBYES = {"nothing": (False, False), "a word": (True, False), "a word alone": 
 def tls_server(request: pytest.FixtureRequest, authority: trustme.CA) -> Iterator[TlsServer]:
     """A server that speaks one version of TLS."""
     version, goodbye = request.param
-    says_so, waits = GOODBYES[goodbye]
+    says, waits = GOODBYES[goodbye]
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = context.maximum_version = version
     authority.issue_cert("127.0.0.1").configure_cert(context)
-    server = TlsServer(context, says_so=says_so, waits=waits)
+    server = TlsServer(context, says=says, waits=waits)
     yield server
     server.stop()
 

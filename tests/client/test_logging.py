@@ -144,7 +144,7 @@ def _failing_filter(record: logging.LogRecord) -> bool:
     raise KeyError("from the filter")
 
 
-@pytest.fixture(params=["handler", "filter"])
+@pytest.fixture(params=["handler", "filter", "level"])
 def _failing(request: pytest.FixtureRequest) -> Iterator[None]:
     logger = logging.getLogger("confidentai_admin")
     handler = _FailingHandler()
@@ -152,8 +152,10 @@ def _failing(request: pytest.FixtureRequest) -> Iterator[None]:
     logger.setLevel(logging.DEBUG)
     if request.param == "handler":
         logger.addHandler(handler)
-    else:
+    elif request.param == "filter":
         logger.addFilter(_failing_filter)
+    else:
+        vars(logger)["level"] = "INFO"  # where setLevel would take the name
     try:
         yield
     finally:

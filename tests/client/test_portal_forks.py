@@ -457,3 +457,31 @@ print(process.exitcode, workers.work(0))
     assert (done.status, done.output) == (0, f"{['o'] * 6}\nTrue\nTrue\n0 o\n")
     kept = [request.connection for request in server.requests if request.connection in (1, 2)]
     assert kept.count(2) == 2  # the blocking client's, for its call before and its call after
+
+
+@needs_fork
+@pytest.mark.parametrize("face", ["ConfidentAI", "AsyncConfidentAI"])
+def test_a_fork_while_a_thread_makes_the_first_client(face: str) -> None:
+    """A fork waits for the libraries that another thread's client is loading, so that the child can load them too."""
+    source = f"""
+import os, sys, threading
+import confidentai_admin
+inside, forked = threading.Event(), threading.Event()
+class Finder:
+    def find_spec(name, path=None, target=None):
+        if name == "aiohttp.client" and threading.current_thread() is not threading.main_thread():
+            inside.set()
+            forked.wait(0.5)
+sys.meta_path.insert(0, Finder)
+maker = threading.Thread(target=lambda: confidentai_admin.{face}("k" * 20))
+maker.start()
+assert inside.wait(5)
+child = os.fork()
+if child == 0:
+    confidentai_admin.{face}("k" * 20)
+    os._exit(7)
+forked.set()
+maker.join()
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    assert run(source).output == "7\n"

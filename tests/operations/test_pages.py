@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, cast
 
 import pytest
 from aiohttp import TraceConfig, web
 
 from confidentai_admin import (
     APIResponseValidationError,
+    AsyncPageIterator,
     BadRequestError,
     ConfidentAI,
     InternalServerError,
+    NamedRef,
     NotFoundError,
     OrganizationMember,
     Page,
@@ -357,3 +361,21 @@ async def test_a_walk_keeps_to_the_connections_there_are(face: type[ConfidentAI]
         async with opened(face(KEY, base_url=url, max_connections=2)) as client:
             walked = await everything(client.organization().members.iter(page_size=4))
     assert [member.id for member in walked] == moving.ids
+
+
+def test_another_threads_pages_are_not_the_end() -> None:
+    """Who finds nothing left, and asks for more while another thread reads the last pages, has a share in these."""
+
+    async def fetch(number: int) -> Page[NamedRef]:
+        return Page([NamedRef("1", "one"), NamedRef("2", "two")], 2, number, 100)
+
+    core = AsyncPageIterator(fetch)
+
+    class Portal:
+        def call(self, read_more: Callable[[], Coroutine[Any, Any, None]]) -> None:
+            asyncio.run(core._read_more())  # the other thread's, which comes first
+            asyncio.run(read_more())
+
+    walk = PageIterator(core, cast(Any, Portal()))
+    assert next(walk).id == "1"
+    assert next(walk).id == "2"
