@@ -151,8 +151,8 @@ def authority() -> trustme.CA:
 class TlsServer:
     """Answers each connection's first request, and closes it when told to.
 
-    Before, it may say so on the first one, with the word of TLS for it or with one that is no TLS; and it may then leave
-    it to the client to close the connection beneath.
+    On the first one, it may say so before, with the word of TLS for it or with one that is no TLS; and it may then
+    leave it to the client to close the connection beneath.
     """
 
     def __init__(self, context: ssl.SSLContext, *, says: str, waits: bool) -> None:
