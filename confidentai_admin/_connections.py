@@ -39,9 +39,15 @@ if TYPE_CHECKING:
 
 @attrs.define
 class Contact:
-    """Whether an attempt has had a connection."""
+    """What a connector is to know of an attempt, and tells of it.
 
-    is_made: bool = False
+    Attributes:
+        is_long: Whether the request is so long that some of it may be unsent when the answer comes.
+        is_made: Whether it has had a connection.
+    """
+
+    is_long: bool
+    is_made: bool
 
 
 #: That of the attempt which runs in this context, for the connector to note.
@@ -91,16 +97,10 @@ async def pass_loop(times: int) -> None:
         await asyncio.sleep(0)
 
 
-async def _hear(connection: aiohttp.connector.Connection, protocol: ResponseHandler, request: ClientRequest) -> None:
-    """Have what has come on a kept connection be read: its close, mostly, which was received and not looked at yet."""
-    is_tls = request.connection_key.is_ssl
+async def _pass(connection: aiohttp.connector.Connection, times: int) -> None:
+    """Let the loop go on with a connection in hand."""
     try:
-        # TLS that has read of the end takes up to three passes to say so. A read that meets it is sent again.
-        if is_tls and request.method != "GET":
-            await pass_loop(3)
-        if _has_come(protocol):
-            # The first pass reads it; through TLS, the word takes two more to come to aiohttp.
-            await pass_loop(4 if is_tls else 2)
+        await pass_loop(times)
     except BaseException:
         connection.close()
         raise
@@ -130,6 +130,7 @@ class Connector(aiohttp.TCPConnector):
         traces: list[aiohttp.tracing.Trace],
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109  (aiohttp's signature)
     ) -> aiohttp.connector.Connection:
+        contact = current_contact.get()
         while True:
             connection = await super().connect(req, traces, timeout)
             protocol = connection.protocol
@@ -139,12 +140,19 @@ class Connector(aiohttp.TCPConnector):
                     self._used.add(protocol)
                     _read_in_pieces(protocol)
                 else:
-                    await _hear(connection, protocol, req)
+                    is_tls = req.connection_key.is_ssl
+                    # TLS that has read of the end takes up to three passes to say so. A read that meets it is repeated.
+                    if is_tls and req.method != "GET":
+                        await _pass(connection, 3)
+                    if _has_come(protocol):
+                        # The first pass reads it; through TLS, the word takes two more to come to aiohttp.
+                        await _pass(connection, 4 if is_tls else 2)
                     if protocol.should_close or connection.closed:
                         connection.close()
                         continue
-                connection.add_callback(functools.partial(_end_if_unsent, protocol))
-            current_contact.get().is_made = True
+                if contact.is_long:
+                    connection.add_callback(functools.partial(_end_if_unsent, protocol))
+            contact.is_made = True
             return connection
 
     async def _create_connection(

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 _ATTEMPT = "%s: %s %s: %s in %.3f s"
 
+_LONG = 4096  # characters of a URL, which the system takes at once
+
 
 async def _never_repeat(
     request: ClientRequest, handler: Callable[[ClientRequest], Awaitable[ClientResponse]]
@@ -176,7 +178,8 @@ async def exchange(pool: ConnectionPool, session: ClientSession, attempt: Attemp
     payload = None if attempt.body is None else _Body(attempt.body)
     url = URL(attempt.url, encoded=True)
     content = Received()
-    contact = Contact(is_made=not is_ours)  # a connector of ours tells
+    is_long = payload is not None or len(attempt.url) > _LONG
+    contact = Contact(is_long, is_made=not is_ours)  # a connector of ours tells
     added = {} if pool.options.session_adds_headers else HEADERS
     current_contact.set(contact)
     began = clock.monotonic()
