@@ -71,6 +71,16 @@ def urllib3(target: Target) -> Generator[Calls, None, None]:
         yield _calls(get)
 
 
+def _methods(client: Any) -> Calls:
+    """The methods of this client, or of the vendor's, which have the same names."""
+    members = client.organization().members
+    return {
+        "small": client.whoami,
+        "members": lambda: members.list(page=1, page_size=100),
+        "projects": client.projects.list,
+    }
+
+
 @contextlib.contextmanager
 def ours(target: Target) -> Generator[Calls, None, None]:
     """This client."""
@@ -79,24 +89,14 @@ def ours(target: Target) -> Generator[Calls, None, None]:
     with ConfidentAI(
         API_KEY, base_url=target.url, ssl_context=target.ssl_context(), max_connections=target.connections
     ) as client:
-        members = client.organization().members
-        yield {
-            "small": client.whoami,
-            "members": lambda: members.list(page=1, page_size=100),
-            "projects": client.projects.list,
-        }
+        yield _methods(client)
 
 
 @contextlib.contextmanager
 def vendor(target: Target) -> Generator[Calls, None, None]:
     """The vendor's client, which makes a session for each call. It finds the CA by the environment."""
     client: Any = importlib.import_module("confidentai").ConfidentAI(API_KEY, base_url=target.url)
-    members = client.organization().members
-    yield {
-        "small": client.whoami,
-        "members": lambda: members.list(page=1, page_size=100),
-        "projects": client.projects.list,
-    }
+    yield _methods(client)
 
 
 @contextlib.contextmanager

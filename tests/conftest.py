@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from typing import Any, cast
 from unittest.mock import Mock
 
 import aioresponses.core
@@ -44,6 +44,12 @@ def emulator() -> Iterator[Emulator]:
     with Emulator() as emulator:
         yield emulator
         emulator.faults.check()
+
+
+@pytest.fixture(params=[AsyncConfidentAI, ConfidentAI], ids=["async", "blocking"])
+def face(request: pytest.FixtureRequest) -> type[ConfidentAI]:
+    """The class of the client, of each face in turn."""
+    return cast(type[ConfidentAI], request.param)
 
 
 @pytest.fixture

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import cast
 
 import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from confidentai_admin import AsyncConfidentAI, ConfidentAI
+from confidentai_admin import ConfidentAI
 from confidentai_admin.emulator import Emulator
 from confidentai_admin.emulator.protocol import EnvelopeServer
 
 from ..operations.faces import opened
-
-
-@pytest.fixture(params=[AsyncConfidentAI, ConfidentAI], ids=["async", "blocking"])
-def face(request: pytest.FixtureRequest) -> type[ConfidentAI]:
-    """The class of the client, of each face in turn."""
-    return cast(type[ConfidentAI], request.param)
 
 
 @pytest_asyncio.fixture

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import cast
 
 import pytest
 import pytest_asyncio
 
-from confidentai_admin import AsyncConfidentAI, ConfidentAI
+from confidentai_admin import ConfidentAI
 from confidentai_admin.emulator import Emulator
 
 from .faces import opened
@@ -17,12 +16,6 @@ from .faces import opened
 def pytest_configure(config: pytest.Config) -> None:
     """Make known the marker that says which operations' effect a test reads back."""
     config.addinivalue_line("markers", "shows(*operations): the operations whose effect this test reads back")
-
-
-@pytest.fixture(params=[AsyncConfidentAI, ConfidentAI], ids=["async", "blocking"])
-def face(request: pytest.FixtureRequest) -> type[ConfidentAI]:
-    """The class of the client, of each face in turn."""
-    return cast(type[ConfidentAI], request.param)
 
 
 @pytest_asyncio.fixture
