@@ -20,7 +20,7 @@ def about() -> str:
     """When, with what, and on what kind of machine."""
     installed = {each.name.lower(): each.version for each in importlib.metadata.distributions()}
     versions = [f"{name} {installed[name]}" for name in _LIBRARIES if name in installed]
-    today = datetime.datetime.now(datetime.timezone.utc).date()
+    today = datetime.datetime.now(datetime.UTC).date()
     python = f"{platform.python_implementation()} {platform.python_version()}"
     machine = f"{platform.system()}, {platform.machine()}, {os.cpu_count()} cores"
     return f"Measured on {today}, with {python} on {machine}; {', '.join(versions)}."

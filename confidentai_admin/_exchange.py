@@ -122,7 +122,7 @@ def _failure(error: Exception, *, was_sent: bool, timeout: Timeout) -> Failure:
     fate = Fate.LOST if was_sent else Fate.NOT_SENT
     if isinstance(error, aiohttp.SocketTimeoutError):
         return Failure(fate, APITimeoutError, f"the server said nothing for {timeout.read:g} s")
-    if isinstance(error, asyncio.TimeoutError):
+    if isinstance(error, TimeoutError):
         return Failure(fate, APITimeoutError, f"the call took longer than {timeout.total:g} s")
     if isinstance(error, LostConnectionError):
         return Failure(fate, APIConnectionError, f"the connection was lost ({error})")
@@ -150,9 +150,7 @@ async def _read_in_time(body: Received, response: ClientResponse, attempt: Attem
         body += response.content.read_nowait()
         return len(body) <= attempt.max_response_bytes
     # aiohttp's own limit ends with its hold on the connection, which is not always the end of the answer.
-    limit = asyncio.get_running_loop().call_later(
-        attempt.seconds_left, response.content.set_exception, asyncio.TimeoutError()
-    )
+    limit = asyncio.get_running_loop().call_later(attempt.seconds_left, response.content.set_exception, TimeoutError())
     pool.being_read.add(response.content)
     try:
         return await _read_into(body, response, attempt.max_response_bytes)
@@ -221,7 +219,7 @@ async def exchange(pool: ConnectionPool, session: ClientSession, attempt: Attemp
     except asyncio.CancelledError:
         log(logging.DEBUG, _ATTEMPT, *place, "cancelled", clock.monotonic() - began)
         raise
-    except (aiohttp.ClientError, LostConnectionError, asyncio.TimeoutError, OSError) as error:
+    except (aiohttp.ClientError, LostConnectionError, OSError) as error:
         was_sent = contact.is_made and (payload is None or not payload.is_unsent)
         failure = _failure(error, was_sent=was_sent, timeout=timeout)
         if pool.is_closed:

@@ -29,7 +29,6 @@ from .errors import (
     APIConnectionError,
     ConfidentAIError,
     ConfigurationError,
-    add_note,
     attach_partial,
     client_is_closed,
 )
@@ -115,7 +114,7 @@ class _Call(Generic[T]):
         if not self._is_over:
             return
         for note in getattr(self._error, "__notes__", ()):
-            add_note(interruption, note)
+            interruption.add_note(note)
         done = self._value if self._error is None else getattr(self._error, "partial", None)
         if done is not None:
             attach_partial(interruption, done)
@@ -340,6 +339,14 @@ def _is_left_behind() -> bool:
     return thread.daemon and thread is not threading.main_thread()
 
 
+def _is_inside_of_threading() -> bool:
+    """Whether this thread holds the lock that every thread needs to begin: it was about to start one itself."""
+    # From Python 3.14 on, a signal handler or __del__ may run while it does, and would wait for itself. The lock is
+    # Python's own affair, and another one after a fork; where it is something else, there is nothing to be seen.
+    is_owned = getattr(getattr(threading, "_active_limbo_lock", None), "_is_owned", None)
+    return is_owned is not None and bool(is_owned())
+
+
 def _stop_at_exit() -> None:
     global _exiting
     # Calls end the daemon threads that make them from here on, which is what Python is about to do as well. SystemExit
@@ -393,7 +400,8 @@ class Portal:
         """Run a coroutine function of the core in the loop and wait for its result.
 
         Raises:
-            ConfigurationError: The client is closed, or this is the loop's own thread, or Python is ending.
+            ConfigurationError: The client is closed, or this is the loop's own thread, or Python is ending, or a signal
+                handler or ``__del__`` calls in the middle of ``Thread.start()``.
             SystemExit: The program ends, and this is a daemon thread.
             BaseException: Whatever the function raises, and what a signal handler raises here.
         """
@@ -405,6 +413,11 @@ class Portal:
             raise ConfigurationError(
                 "Python is ending, and threads run no more: make the last calls before, in an atexit handler at the"
                 " latest, and none in __del__."
+            )
+        if _is_inside_of_threading():
+            raise ConfigurationError(
+                "This call was made by a signal handler or __del__ in the middle of Thread.start(), where no other"
+                " thread can begin: let the handler only set a flag, and make the call from the program."
             )
         try:
             return self._own_thread().call(lambda: function(*args, **kwargs))
@@ -430,7 +443,7 @@ class Portal:
         except ConfigurationError as closed:
             if error is None or not self._is_closed:
                 raise
-            add_note(error, f"The end of the block was not carried out: {closed}")
+            error.add_note(f"The end of the block was not carried out: {closed}")
 
     @overload
     def callback(self, function: Callable[[T], object]) -> Callable[[T], Awaitable[None]]: ...

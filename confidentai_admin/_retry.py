@@ -75,7 +75,7 @@ def parse_retry_after(text: str | None, now: datetime.datetime) -> float | None:
     except (ValueError, IndexError, OverflowError):
         return None
     if date.tzinfo is None:
-        date = date.replace(tzinfo=datetime.timezone.utc)
+        date = date.replace(tzinfo=datetime.UTC)
     return max(0.0, (date - now).total_seconds())
 
 

@@ -213,7 +213,7 @@ def is_http_url(url: str) -> bool:
         url.encode()  # there is no half of a character in it
         host.encode("idna")  # no label is empty or too long
         if "[" in parts.netloc:
-            ipaddress.IPv6Address(host)  # Python 3.10 splits off whatever is in the brackets
+            ipaddress.IPv6Address(host)  # Python takes whatever begins with a v
             if not _BRACKETED.fullmatch(parts.netloc):
                 return False  # and forgets what is around them
         elif _NUMBER.fullmatch(host.removesuffix(".").rpartition(".")[2]):

@@ -35,7 +35,7 @@ class SystemClock:
 
     def now(self) -> datetime.datetime:
         """The present moment, in UTC."""
-        return datetime.datetime.now(datetime.timezone.utc)
+        return datetime.datetime.now(datetime.UTC)
 
     def monotonic(self) -> float:
         """Seconds since some moment, which never go back."""

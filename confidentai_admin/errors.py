@@ -100,11 +100,6 @@ def attach_partial(error: BaseException, partial: object) -> None:
     error.__dict__["partial"] = partial
 
 
-def add_note(error: BaseException, note: str) -> None:
-    """Add a note to an error, as ``add_note`` does from Python 3.11 on."""
-    error.__dict__.setdefault("__notes__", []).append(note)
-
-
 class ConfigurationError(ConfidentAIError):
     """The client cannot work as it is set up or used; nothing was changed. The message says what to change."""
 

@@ -33,4 +33,4 @@ def age(key: ApiKey) -> tuple[datetime.datetime, int]:
 
 def new_name(base: str, now: datetime.datetime) -> str:
     """A name for the next key, which no other key has."""
-    return f"{base}-{now.astimezone(datetime.timezone.utc):%Y%m%d}-{secrets.token_hex(3)}"
+    return f"{base}-{now.astimezone(datetime.UTC):%Y%m%d}-{secrets.token_hex(3)}"

@@ -14,7 +14,6 @@ from ..errors import (
     InternalServerError,
     RateLimitError,
     UnexpectedStateError,
-    add_note,
 )
 from ..models import NamedRef, OrganizationMember, OrganizationRole, ProjectMember, ProjectRole
 from ._matching import only
@@ -131,7 +130,7 @@ async def transfer_ownership(
             continue
         if not is_unknown:
             raise _another(owner, expect_current, scope) from error
-        add_note(error, f"Afterwards, {_name(owner)} was listed as the Owner of the {scope}.")
+        error.add_note(f"Afterwards, {_name(owner)} was listed as the Owner of the {scope}.")
         raise error
 
 

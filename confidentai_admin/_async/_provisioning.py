@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ..errors import ConfidentAIError, ConflictError, UnexpectedStateError, add_note, attach_partial
+from ..errors import ConfidentAIError, ConflictError, UnexpectedStateError, attach_partial
 from ..models import (
     ApiKey,
     DesiredProject,
@@ -207,7 +207,7 @@ class Provisioning:
             if is_second or not is_unknown:
                 raise
         except BaseException as error:  # it was cancelled
-            add_note(error, f"There may be a project {wanted.name!r} now, with a key that nobody has.")
+            error.add_note(f"There may be a project {wanted.name!r} now, with a key that nobody has.")
             raise
         else:
             work.project, work.created = created.project, True
@@ -223,7 +223,7 @@ class Provisioning:
         try:
             return find_named(await self._projects.list(), name, "project")
         except ConfidentAIError as failure:
-            add_note(error, f"Whether there is a project {name!r} now could not be read: {failure}")
+            error.add_note(f"Whether there is a project {name!r} now could not be read: {failure}")
             raise error from failure
 
     async def _describe(self, work: _Work, project: AsyncProjectClient) -> None:
@@ -256,7 +256,7 @@ class Provisioning:
         try:
             listed = sorted(await self._open(self._made(work).id).api_keys.list(), key=age)
         except BaseException as error:
-            add_note(error, f"The first key of the project {work.wanted.name!r} is valid, and nobody has its secret.")
+            error.add_note(f"The first key of the project {work.wanted.name!r} is valid, and nobody has its secret.")
             raise
         # What has been used is somebody's.
         lost = [key.id for key in listed[:1] if key.last_used is None]
@@ -291,7 +291,7 @@ class Provisioning:
             if is_second:
                 raise
         except BaseException as error:  # it was cancelled
-            add_note(error, f"There may be a key {name!r} now, in the project {work.wanted.name!r}, that nobody has.")
+            error.add_note(f"There may be a key {name!r} now, in the project {work.wanted.name!r}, that nobody has.")
             raise
         else:
             work.api_key = key
@@ -307,5 +307,5 @@ class Provisioning:
         try:
             return [key.id for key in await keys.list() if key.name == name and key.id not in known]
         except ConfidentAIError as failure:
-            add_note(error, f"Whether there is a key {name!r} whose secret was lost could not be read: {failure}")
+            error.add_note(f"Whether there is a key {name!r} whose secret was lost could not be read: {failure}")
             raise error from failure

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 
 from .._settings import SecretText, truth
-from ..errors import ConfidentAIError, ConfigurationError, UnexpectedStateError, add_note
+from ..errors import ConfidentAIError, ConfigurationError, UnexpectedStateError
 from ..models import ApiKey
 from ._key_calls import KeyCalls, is_later
 from ._key_names import base_of, is_rotated, new_name
@@ -197,7 +197,7 @@ class AsyncKeyRotation:
                 raise
             lost = error
         except BaseException as error:  # it was cancelled
-            add_note(error, f"There may be a new API key {name!r} now, which nobody has: delete it.")
+            error.add_note(f"There may be a new API key {name!r} now, which nobody has: delete it.")
             raise
         await self._clear(name, known, lost)
         return lost
@@ -215,9 +215,9 @@ class AsyncKeyRotation:
                 note = f"There is a new API key {name!r} now, with the id {', '.join(map(str, found))}"
             note += f", which nobody has: delete it. This failed to do so: {type(error).__name__}."
             if not isinstance(error, Exception):
-                add_note(error, note)
+                error.add_note(note)
                 raise
-            add_note(lost, note)
+            lost.add_note(note)
             raise lost from error
 
     # Its taking over:
@@ -248,4 +248,4 @@ class AsyncKeyRotation:
         )
         # It may come by here twice, from retire() in the block.
         if note not in getattr(error, "__notes__", ()):
-            add_note(error, note)
+            error.add_note(note)

@@ -5,7 +5,7 @@ import contextlib
 import math
 import threading
 import time
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import anyio
 import attrs
@@ -25,7 +25,7 @@ class Clock:
 
     def now(self) -> datetime:
         """Give the present moment, in UTC: the system's, and as much later as the clock was moved."""
-        return datetime.now(timezone.utc) + timedelta(seconds=self._moved)
+        return datetime.now(UTC) + timedelta(seconds=self._moved)
 
     def monotonic(self) -> float:
         """Give seconds since some moment: `time.monotonic()`, and as much more as the clock was moved."""
@@ -129,7 +129,7 @@ class _Waiter:
 
 def timestamp(moment: datetime) -> str:
     """Write a moment as the API does, for instance `2026-01-31T09:00:00.000Z`."""
-    in_utc = moment.astimezone(timezone.utc)
+    in_utc = moment.astimezone(UTC)
     return f"{in_utc:%Y-%m-%dT%H:%M:%S}.{in_utc.microsecond // 1000:03d}Z"
 
 

@@ -9,15 +9,13 @@ import attrs
 from .named_ref import NamedRef
 
 
-class GovernanceControlType(str, enum.Enum):
+class GovernanceControlType(enum.StrEnum):
     """When a control applies. Equal to its text: ``control.type == "RUNTIME"``."""
 
     RUNTIME = "RUNTIME"
     PRE_DEPLOYMENT_EVALS = "PRE_DEPLOYMENT_EVALS"
     PRE_DEPLOYMENT_RED_TEAMING = "PRE_DEPLOYMENT_RED_TEAMING"
     OPERATIONAL = "OPERATIONAL"
-
-    __str__ = str.__str__
 
 
 @attrs.frozen

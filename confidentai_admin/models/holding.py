@@ -9,14 +9,12 @@ import attrs
 from .named_ref import NamedRef
 
 
-class HoldingKind(str, enum.Enum):
+class HoldingKind(enum.StrEnum):
     """What somebody has. Equal to its text: ``holding.kind == "ownership"``."""
 
     OWNERSHIP = "ownership"
     MEMBERSHIP = "membership"
     INVITATION = "invitation"
-
-    __str__ = str.__str__
 
 
 @attrs.frozen

@@ -8,14 +8,12 @@ import enum
 import attrs
 
 
-class InvitationStatus(str, enum.Enum):
+class InvitationStatus(enum.StrEnum):
     """What became of an invitation. Equal to its text: ``invitation.status == "PENDING"``."""
 
     PENDING = "PENDING"
     ACCEPTED = "ACCEPTED"
     DECLINED = "DECLINED"
-
-    __str__ = str.__str__
 
 
 @attrs.frozen

@@ -8,7 +8,7 @@ import enum
 import attrs
 
 
-class Plan(str, enum.Enum):
+class Plan(enum.StrEnum):
     """The plan of an organization. Equal to its text: ``organization.plan == "TEAM"``."""
 
     TRIAL = "TRIAL"
@@ -17,8 +17,6 @@ class Plan(str, enum.Enum):
     TEAM = "TEAM"
     PREMIUM = "PREMIUM"
     ENTERPRISE = "ENTERPRISE"
-
-    __str__ = str.__str__
 
 
 @attrs.frozen

@@ -16,7 +16,7 @@ ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
 
 
-class Happened(str, enum.Enum):
+class Happened(enum.StrEnum):
     """What a job did about an item. Equal to its text: ``outcome.happened == "created"``."""
 
     NOTHING = "nothing"
@@ -41,8 +41,6 @@ class Happened(str, enum.Enum):
     FAILED = "failed"
     NOT_TRIED = "not tried"
     """The job stopped before it."""
-
-    __str__ = str.__str__
 
 
 @attrs.frozen

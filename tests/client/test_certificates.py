@@ -26,7 +26,7 @@ CALLS = pytest.mark.parametrize("method", ["GET", "PUT", "POST"])
 Face = Callable[..., Any]
 
 CA = trustme.CA()
-NOW = datetime.datetime.now(datetime.timezone.utc)
+NOW = datetime.datetime.now(datetime.UTC)
 DAY = datetime.timedelta(days=1)
 CERTIFICATES = {
     "good": CA.issue_cert("localhost", "127.0.0.1"),

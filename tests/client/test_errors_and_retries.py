@@ -601,7 +601,7 @@ async def test_a_retry_after_shortens_no_pause(pauses: list[float], monkeypatch:
 
 
 def _in(seconds: float) -> str:
-    now = datetime.datetime.now(datetime.timezone.utc)
+    now = datetime.datetime.now(datetime.UTC)
     return email.utils.format_datetime(now + datetime.timedelta(seconds=seconds), usegmt=True)
 
 
@@ -681,7 +681,7 @@ _dates = st.builds(
 @example(text="Fri, 31 Dec 9999 23:59:59 -2359")
 def test_any_retry_after_is_a_pause_or_nothing(text: str) -> None:
     """No Retry-After breaks the client: it is a finite number of seconds from nothing up, or None."""
-    seconds = _retry.parse_retry_after(text, datetime.datetime.now(datetime.timezone.utc))
+    seconds = _retry.parse_retry_after(text, datetime.datetime.now(datetime.UTC))
     assert seconds is None or (math.isfinite(seconds) and seconds >= 0)
 
 

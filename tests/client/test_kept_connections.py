@@ -224,8 +224,6 @@ def tls_server(request: pytest.FixtureRequest, authority: trustme.CA) -> Iterato
     server.stop()
 
 
-# asyncio of Python 3.10 says so of every TLS connection that its peer ended without a word.
-@pytest.mark.filterwarnings("ignore:.*_SSLProtocolTransport.__del__:pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("passes", range(6))
 @pytest.mark.parametrize("is_own_session", [False, True])
 async def test_a_close_already_received_through_tls_costs_nothing(

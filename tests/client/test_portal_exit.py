@@ -247,7 +247,6 @@ threading.Thread(target=other).start()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGINT cannot be sent to another process there")
-@pytest.mark.skipif(sys.version_info < (3, 11), reason="Ctrl-C comes in the middle of the loop's own steps there")
 @MODES
 def test_ctrl_c_in_asyncio_run(options: tuple[str, ...]) -> None:
     """Ctrl-C ends the async calls under way, of a client that is closed there and of one that goes on, in silence."""

@@ -307,6 +307,16 @@ def test_a_call_in_a_signal_handler_during_the_first_call() -> None:
 
 CALLS_AT_EVERY_STEP = """
 from confidentai_admin import _portal
+refused = []
+def call_inside():
+    lock = threading._active_limbo_lock
+    if lock._is_owned():  # from Python 3.14 on: no thread can begin before it is let go
+        try:
+            client.whoami()
+        except ConfigurationError as error:
+            refused.append(str(error))
+    else:
+        assert client.whoami().id == "o"
 def at_step(at):
     seen = 0
     def profile(frame, event, _):
@@ -314,7 +324,7 @@ def at_step(at):
         if frame.f_code.co_filename in (_portal.__file__, threading.__file__) and event != "c_call":
             seen += 1
             if seen == at:
-                assert client.whoami().id == "o"
+                call_inside()
     sys.setprofile(profile)
     try:
         assert client.whoami().id == "o"
@@ -328,15 +338,31 @@ while at_step(steps):
     client = ConfidentAI(key, base_url=url)
 client.close()
 print(steps > 30, [thread.name for thread in threading.enumerate()])
+print(*refused)
 """
 
 
 def test_a_call_inside_of_every_step_of_a_first_call() -> None:
-    """Where a signal handler or a __del__ makes a call in the middle of the first one, both get answers."""
+    """Where a signal handler or a __del__ makes a call in the middle of the first one, both get answers.
+
+    At the one step of Python's own at which no thread can begin, the inner call is an error that says so.
+    """
     with scripted_server() as server:
         server.otherwise = answer(ORGANIZATION)
         done = run(START + CALLS_AT_EVERY_STEP, server.url, "key", options=("-X", "dev"))
-    assert (done.status, done.output, done.errors) == (0, "True ['MainThread']\n", "")
+    assert (done.status, done.errors) == (0, "")
+    all_well, refused = done.output.splitlines()
+    assert all_well == "True ['MainThread']"
+    assert refused.count("in the middle of Thread.start()") == (1 if sys.version_info >= (3, 14) else 0)
+
+
+def test_a_call_in_the_middle_of_threadings_own_work(emulator: Emulator) -> None:
+    """Who holds the lock that every new thread waits for gets an error that says so, at a first call and at a later."""
+    with ConfidentAI(emulator.api_key, base_url=emulator.url) as client:
+        for _ in range(2):
+            with threading._active_limbo_lock, pytest.raises(ConfigurationError, match="set a flag"):  # type: ignore[attr-defined]
+                client.whoami()
+            client.whoami()
 
 
 # The middle -----------------------------------------------------------------------------------------------------------

@@ -394,7 +394,7 @@ def test_a_time_reads_as_what_it_was(time: datetime.datetime) -> None:
     assert read_time(time.isoformat(timespec="milliseconds")) == time.replace(
         microsecond=time.microsecond // 1000 * 1000
     )
-    utc = time.replace(tzinfo=datetime.timezone.utc)
+    utc = time.replace(tzinfo=datetime.UTC)
     for text in (f"{utc:%Y-%m-%dT%H:%M:%S}Z".rjust(20, "0"), utc.isoformat(timespec="seconds")[:-6] + "z"):
         read = read_time(text)
         assert read == utc.replace(microsecond=0)

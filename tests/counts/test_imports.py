@@ -12,12 +12,13 @@ import confidentai_admin
 from ..subprocess_program import run
 
 #: The libraries that the import of the package may take along; some are there for older Pythons.
-LIBRARIES = {"anyio", "attr", "attrs", "cattrs", "exceptiongroup", "idna", "sniffio", "typing_extensions"}
+LIBRARIES = {"anyio", "attr", "attrs", "cattrs", "idna", "sniffio", "typing_extensions"}
 
 #: And what of Python's own it takes along beside them.
 STANDARD = {
-    *("_bisect", "_blake2", "_datetime", "_hashlib", "_random", "_sha2", "_sha512", "bisect", "calendar", "datetime"),
-    *("_json", "email", "hashlib", "hmac", "ipaddress", "json", "locale", "quopri", "random", "secrets", "urllib"),
+    *("_bisect", "_blake2", "_datetime", "_hashlib", "_hmac", "_json", "_random", "_sha2", "_sha512", "bisect"),
+    *("calendar", "datetime", "email", "hashlib", "hmac", "ipaddress", "json", "locale", "quopri", "random", "secrets"),
+    "urllib",
 }
 
 #: What a client's constructor loads.

@@ -49,14 +49,14 @@ def count_timers(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return times
 
 
-@pytest.mark.parametrize(("timeout", "timers"), [(Timeout(), TIMERS), (Timeout(read=60, total=60), 1)])
+@pytest.mark.parametrize(("limits", "timers"), [(Timeout(), TIMERS), (Timeout(read=60, total=60), 1)])
 async def test_a_call_sets_few_timers(
-    timeout: Timeout, timers: int, scopes: list[object], monkeypatch: pytest.MonkeyPatch
+    limits: Timeout, timers: int, scopes: list[object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A small call on a kept connection sets one timer, and two more if a silence may end it sooner; and no scope."""
     with scripted_server() as server:
         server.otherwise = answer(ORGANIZATION)
-        async with AsyncConfidentAI(KEY, base_url=server.url, timeout=timeout) as client:
+        async with AsyncConfidentAI(KEY, base_url=server.url, timeout=limits) as client:
             await client.whoami()
             scopes.clear()
             times = count_timers(monkeypatch)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import time
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -30,9 +30,9 @@ def test_it_is_as_late_as_it_was_moved(by: float | timedelta) -> None:
     """Both of its times are those of the system and as much later as it was moved, and go on."""
     clock = Clock()
     clock.advance(by)
-    before = datetime.now(timezone.utc), time.monotonic()
+    before = datetime.now(UTC), time.monotonic()
     seen = clock.now(), clock.monotonic()
-    after = datetime.now(timezone.utc), time.monotonic()
+    after = datetime.now(UTC), time.monotonic()
     assert before[0] <= seen[0] - timedelta(seconds=90) <= after[0]
     assert before[1] <= seen[1] - 90 <= after[1]
 
@@ -60,7 +60,7 @@ def test_a_move_beyond_all_dates_is_refused_and_does_nothing() -> None:
     clock = Clock()
     with pytest.raises(OverflowError):
         clock.advance(1e12)
-    assert clock.now() - datetime.now(timezone.utc) < timedelta(seconds=10)
+    assert clock.now() - datetime.now(UTC) < timedelta(seconds=10)
 
 
 async def test_sleeping_moves_it_and_does_not_wait() -> None:
@@ -187,7 +187,7 @@ async def test_the_emulator_goes_by_its_clock(api: Api) -> None:
         used = (await api.ok("listOrganizationApiKeys"))["apiKeys"][0]["lastUsed"]
         for text in (project["created_at"], used):
             moment = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%f%z")
-            assert abs(moment - datetime.now(timezone.utc) - timedelta(days=days)) < timedelta(minutes=1)
+            assert abs(moment - datetime.now(UTC) - timedelta(days=days)) < timedelta(minutes=1)
         api.emu.reset()
     assert api.emu.clock is clock
     assert Emulator().clock is not clock

@@ -242,7 +242,7 @@ async def test_a_dripped_answer_comes_by_the_clock(face: Face) -> None:
         length = int(head.lower().partition(b"content-length: ")[2].split()[0])
         came = 0
         for number in range(1, 5):
-            with pytest.raises(asyncio.TimeoutError):
+            with pytest.raises(TimeoutError):
                 await asyncio.wait_for(reader.read(1), 0.02)
             assert emu.calls[-1].status is None
             emu.clock.advance(60)

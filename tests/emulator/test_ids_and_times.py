@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -42,7 +42,7 @@ def test_times_have_milliseconds_and_a_z() -> None:
     """A time is written in UTC, cut to milliseconds."""
     moment = datetime(2026, 1, 2, 3, 4, 5, 6_999, tzinfo=timezone(timedelta(hours=2)))
     assert timestamp(moment) == "2026-01-02T01:04:05.006Z"
-    assert Clock().now().tzinfo is timezone.utc
+    assert Clock().now().tzinfo is UTC
 
 
 def test_every_rule_has_one_name() -> None:

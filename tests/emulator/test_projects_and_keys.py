@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from unittest import mock
 
@@ -161,7 +161,7 @@ async def test_last_used_moves_with_each_use(api: Api) -> None:
     """`lastUsed` is the time of the latest use, not of the first."""
     made = (await api.ok("createOrganizationApiKey", body={"name": "k"}))["apiKey"]
     for day in (1, 2):
-        with mock.patch.object(Clock, "now", return_value=datetime(2026, 1, day, tzinfo=timezone.utc)):
+        with mock.patch.object(Clock, "now", return_value=datetime(2026, 1, day, tzinfo=UTC)):
             assert (await api.call("getOrganization", key=made["value"])).status == 200
         shown = (await api.ok("getOrganizationApiKey", made["id"]))["apiKey"]
         assert shown["lastUsed"] == f"2026-01-0{day}T00:00:00.000Z"

@@ -102,15 +102,6 @@ async def do(method: Callable[..., None], **options: bool) -> None:
     await done(cast(object, method(**options)))
 
 
-async def enter(rotation: AsyncKeyRotation, kept: list[BaseException]) -> None:
-    """Enter a rotation and keep what it raises; Python 3.10 makes another CancelledError for who awaits a task."""
-    try:
-        await rotation.__aenter__()
-    except BaseException as error:
-        kept.append(error)
-        raise
-
-
 def wait_for(condition: Callable[[], bool]) -> None:
     """Wait until the emulator has come so far."""
     end = time.monotonic() + 10
@@ -551,14 +542,13 @@ async def test_a_minting_that_is_cancelled_says_so(async_client: AsyncConfidentA
     assert created.api_key is not None
     emulator.faults.add("createProjectApiKey", faults.Hang(after_work=True))
     rotation = async_client.project(created.project.id).api_keys.rotate(created.api_key.id)
-    kept: list[BaseException] = []
-    task = asyncio.create_task(enter(rotation, kept))
+    task = asyncio.create_task(rotation.__aenter__())
     await asyncio.to_thread(wait_for, lambda: emulator.writes[-1].operation == "createProjectApiKey")
     task.cancel()
-    with pytest.raises(asyncio.CancelledError):
+    with pytest.raises(asyncio.CancelledError) as caught:
         await task
     (left,) = [key for key in keys_in(emulator, created.project.id).values() if key.id != created.api_key.id]
-    assert repr(left.name) in notes_of(kept[0])
+    assert repr(left.name) in notes_of(caught.value)
 
 
 @pytest.mark.parametrize("operation", ["listProjectApiKeys", "deleteProjectApiKey"])
@@ -571,15 +561,14 @@ async def test_a_clearing_that_is_cancelled_says_so(
     emulator.faults.add("createProjectApiKey", LOST)
     emulator.faults.add(operation, faults.Hang(), nth=2 if operation == "listProjectApiKeys" else 1)
     rotation = async_client.project(created.project.id).api_keys.rotate(created.api_key.id)
-    kept: list[BaseException] = []
-    task = asyncio.create_task(enter(rotation, kept))
+    task = asyncio.create_task(rotation.__aenter__())
     await asyncio.to_thread(wait_for, lambda: not emulator.faults.unused)
     task.cancel()
-    with pytest.raises(asyncio.CancelledError):
+    with pytest.raises(asyncio.CancelledError) as caught:
         await task
     (left,) = [key for key in keys_in(emulator, created.project.id).values() if key.id != created.api_key.id]
-    assert repr(left.name) in notes_of(kept[0])
-    assert "which nobody has" in notes_of(kept[0])
+    assert repr(left.name) in notes_of(caught.value)
+    assert "which nobody has" in notes_of(caught.value)
 
 
 def test_a_secret_that_came_with_an_interruption_is_on_it(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,9 +7,9 @@ from __future__ import annotations
 import datetime
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import assert_type
 
 import aiohttp
-from typing_extensions import assert_type
 
 from confidentai_admin import (
     ApiKey,

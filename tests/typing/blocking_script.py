@@ -6,9 +6,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
-from typing import Any
-
-from typing_extensions import assert_type
+from typing import Any, assert_type
 
 from confidentai_admin import (
     NOT_GIVEN,

@@ -33,9 +33,9 @@ API_KEY_ID = 4711
 INVITATION_ID = 815
 
 CREATED = "2026-03-04T05:06:07.089Z"
-CREATED_AT = datetime.datetime(2026, 3, 4, 5, 6, 7, 89000, tzinfo=datetime.timezone.utc)
+CREATED_AT = datetime.datetime(2026, 3, 4, 5, 6, 7, 89000, tzinfo=datetime.UTC)
 USED = "2026-11-12T23:59:59.999Z"
-USED_AT = datetime.datetime(2026, 11, 12, 23, 59, 59, 999000, tzinfo=datetime.timezone.utc)
+USED_AT = datetime.datetime(2026, 11, 12, 23, 59, 59, 999000, tzinfo=datetime.UTC)
 
 #: Not a key of anybody: one letter, as often as a real one has characters.
 FULL_KEY = "confident_us_proj_" + "q" * 43
