@@ -32,6 +32,14 @@ settings.register_profile("without a deadline", deadline=None)
 settings.load_profile("without a deadline")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave to ``nox -s deep`` what the blocking face repeats: it has the core's code, and no more than six forms."""
+    for item in items:
+        is_long = item.get_closest_marker("deep_if_blocking") is not None
+        if is_long and isinstance(item, pytest.Function) and item.callspec.params["face"] is ConfidentAI:
+            item.add_marker(pytest.mark.deep)
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("CONFIDENT_ORG_API_KEY", "CONFIDENT_BASE_URL", "CONFIDENT_REGION", "CONFIDENT_API_KEY"):
