@@ -88,7 +88,7 @@ def coverage(session: nox.Session) -> None:
 def deep(session: nox.Session) -> None:
     """Run what is long and worth it: every fault at every step on both faces, interleavings, and the soak."""
     install(session, "test")
-    session.run("pytest", "-m", "deep", *workers(session), *session.posargs)
+    session.run("pytest", "-m", "deep or hypothesis", "--hypothesis-profile", "deep", *workers(session), *session.posargs)
     if not session.posargs:
         session.notify("soak")
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import anyio.to_thread
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from confidentai_admin import (
@@ -1398,7 +1398,6 @@ def expected(state: State, items: list[str], role: str | None, options: dict[str
     return happened, after
 
 
-@settings(max_examples=80)
 @given(
     states=st.lists(each_state, min_size=len(POOL), max_size=len(POOL)),
     items=st.lists(each_item, max_size=9),
