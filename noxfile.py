@@ -86,9 +86,10 @@ def coverage(session: nox.Session) -> None:
 
 @nox.session
 def deep(session: nox.Session) -> None:
-    """Run what is long and worth it: every fault at every step on both faces, interleavings, and the soak."""
+    """Run what is long and worth it: faults at every step on the blocking face, many more examples, and the soak."""
     install(session, "test")
-    session.run("pytest", "-m", "deep or hypothesis", "--hypothesis-profile", "deep", *workers(session), *session.posargs)
+    chosen = ["-m", "deep or hypothesis", "--hypothesis-profile", "deep"]
+    session.run("pytest", *chosen, *workers(session), *session.posargs)
     if not session.posargs:
         session.notify("soak")
 
