@@ -12,7 +12,7 @@ import pytest
 
 from confidentai_admin import AsyncConfidentAI, ConfidentAI
 
-from ..subprocess_program import Program, run
+from ..subprocess_program import LIBRARIES, Program, run
 from .scripted_server import answer, scripted_server, together
 from .wire_data import ORGANIZATION
 
@@ -71,7 +71,7 @@ def test_a_call_when_the_program_is_almost_over(name: str, options: tuple[str, .
     deed, said = LAST_CALLS[name]
     with scripted_server() as server:
         server.otherwise = answer(ORGANIZATION)
-        done = run(f"{START}\n{deed}", server.url, "key", options=options)
+        done = run(f"{START}\n{deed}", server.url, "key", options=options, start=LIBRARIES)
     assert (done.status, done.output, done.errors) == (int("raise" in deed), f"{said}\n", "")
 
 
@@ -133,7 +133,7 @@ client.whoami()
 """
     with scripted_server() as server:
         server.otherwise = answer(ORGANIZATION)
-        done = run(source, server.url, "key", options=options)
+        done = run(source, server.url, "key", options=options, start=LIBRARIES)
     assert (done.status, done.output, done.errors) == (0, f"{[False] * 5}\n", "")
 
 
@@ -170,7 +170,7 @@ if {is_stubborn}:
 """
     with scripted_server() as server:
         server.otherwise = answer(ORGANIZATION) if is_stubborn else server.hang
-        program = Program(source, server.url, "key", options=options)
+        program = Program(source, server.url, "key", options=options, start=LIBRARIES)
         assert server.arrived.acquire(timeout=20)
         done = program.finish("arrived\n")
     assert (done.status, done.output, done.errors) == (0, "True\n", "")
@@ -204,7 +204,7 @@ client.whoami()
 """
     with scripted_server() as server:
         server.otherwise = answer(ORGANIZATION)
-        done = run(source, server.url, "key", options=options)
+        done = run(source, server.url, "key", options=options, start=LIBRARIES)
     assert (done.status, done.output, done.errors) == (0, "o\no\n3\n", "")
 
 

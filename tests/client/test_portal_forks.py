@@ -11,7 +11,7 @@ import pytest
 
 from confidentai_admin.emulator import Emulator
 
-from ..subprocess_program import Program, run
+from ..subprocess_program import COLD, LIBRARIES, Program, run
 from .scripted_server import answer, scripted_server, together
 from .wire_data import ORGANIZATION
 
@@ -67,7 +67,7 @@ client.whoami()
 """
     with scripted_server() as server:
         server.otherwise = answer(ORGANIZATION)
-        done = run(source, server.url, "key", options=options)
+        done = run(source, server.url, "key", options=options, start=LIBRARIES)
     assert (done.status, done.output, done.errors) == (0, "", "")
     assert [request.number for request in server.requests if request.connection == 1] == [1, 2, 3]
 
@@ -85,7 +85,7 @@ print(sorted(set(sys.modules) - before))
 """
     with scripted_server() as server:
         server.otherwise = answer(ORGANIZATION)
-        done = run(source, server.url.replace("127.0.0.1", "localhost"), "key")
+        done = run(source, server.url.replace("127.0.0.1", "localhost"), "key", start=COLD)
     assert (done.status, done.output, done.errors) == (0, "[]\n", "")
 
 
@@ -108,7 +108,7 @@ try:
 except APIConnectionError:
     print(sorted(set(sys.modules) - before))
 """
-    done = run(source)
+    done = run(source, start=COLD)
     assert (done.status, done.output, done.errors) == (0, "[]\n[]\n", "")
 
 
@@ -186,7 +186,7 @@ client.whoami()
 """
     with scripted_server() as server:
         server.otherwise = answer(ORGANIZATION)
-        done = run(source, server.url, "key", options=options)
+        done = run(source, server.url, "key", options=options, start=LIBRARIES)
     assert (done.status, done.output, done.errors) == (0, "", "")
     counts = [sum(request.connection == number + 1 for request in server.requests) for number in range(3)]
     assert (server.connections, sorted(counts)) == (3, [1, 3, 3])
@@ -484,4 +484,4 @@ forked.set()
 maker.join()
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
-    assert run(source).output == "7\n"
+    assert run(source, start=COLD).output == "7\n"

@@ -11,7 +11,7 @@ import pytest
 
 from confidentai_admin.emulator import Emulator
 
-from ..subprocess_program import Program, run
+from ..subprocess_program import COLD, LIBRARIES, Program, run
 from .scripted_server import answer, scripted_server
 from .wire_data import ORGANIZATION
 
@@ -30,7 +30,7 @@ def test_exit_without_close_is_silent_and_prompt(emulator: Emulator) -> None:
     took = {}
     for name, last in {"closed": "client.close()", "left open": ""}.items():
         began = time.monotonic()
-        done = run(f"{START}\nprint(client.whoami().name)\n{last}", emulator.url, emulator.api_key)
+        done = run(f"{START}\nprint(client.whoami().name)\n{last}", emulator.url, emulator.api_key, start=COLD)
         took[name] = time.monotonic() - began
         assert (done.status, done.output, done.errors) == (0, "Acme Inc.\n", "")
     assert took["left open"] - took["closed"] < 1
@@ -45,7 +45,7 @@ from confidentai_admin import ConfidentAI
 client = ConfidentAI(sys.argv[2], base_url=sys.argv[1])
 client.whoami()
 """
-    done = run(source, emulator.url, emulator.api_key)
+    done = run(source, emulator.url, emulator.api_key, start=LIBRARIES)
     assert (done.status, done.output, done.errors) == (0, "['MainThread']\n", "")
 
 

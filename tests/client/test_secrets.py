@@ -936,7 +936,7 @@ def test_a_program_that_tells_all_tells_no_key(
     with scripted_server() as server:
         server.otherwise = action
         timeout = str(_timeout(name).read)
-        done = run(TELLTALE, server.url, face.__name__, timeout, options=("-X", "dev", "-X", "faulthandler"))
+        done = run(TELLTALE, server.url, face.__name__, timeout, options=("-X", "dev"))
     assert server.requests[0].headers["confident_api_key"] == KEY
     assert done.status == (0 if kind is None else 1)
     told = done.output + done.errors
@@ -963,7 +963,7 @@ def test_a_program_that_tells_all_tells_no_key_that_was_replaced(
     with scripted_server(*_rotation()) as server:
         server.otherwise = action
         timeout = str(_timeout(name).read)
-        done = run(TELLTALE, server.url, face.__name__, timeout, "rotates", options=("-X", "dev", "-X", "faulthandler"))
+        done = run(TELLTALE, server.url, face.__name__, timeout, "rotates", options=("-X", "dev"))
     used = [request.headers["confident_api_key"] for request in server.requests]
     assert used[:5] == [KEY] * 2 + [ROTATED_KEY] * 3
     assert set(used[5:]) == {ROTATED_KEY}
