@@ -119,7 +119,7 @@ def call_just_then():
 def at_last():
     go.set()
     for thread in threads:
-        thread.join(5)
+        thread.join(20)
     print([thread.is_alive() for thread in threads])
 another = ConfidentAI(key, base_url=url)
 begun, inside = threading.Semaphore(0), threading.Event()
@@ -161,7 +161,7 @@ def call():
     except Exception as error:
         print("no error should come here", error)
 def at_last():
-    print(lock.acquire(timeout=5))
+    print(lock.acquire(timeout=20))
 lock, arrived = threading.Lock(), threading.Event()
 threading.Thread(target=call, daemon=True).start()
 sys.stdin.readline()
@@ -296,7 +296,7 @@ def test_an_exception_in_with_comes_out_unchanged(kind: type[BaseException], is_
             work()
         assert caught.value is mine
         assert (mine.__cause__, mine.__context__) == (None, None)
-        assert not is_used or server.closed.acquire(timeout=5)
+        assert not is_used or server.closed.acquire(timeout=20)
 
 
 @ENDINGS
@@ -317,7 +317,7 @@ def test_an_exception_in_async_with_comes_out_unchanged(kind: type[BaseException
     with scripted_server(answer(ORGANIZATION)) as server:
         assert asyncio.run(main()) is mine
         assert (mine.__cause__, mine.__context__) == (None, None)
-        assert not is_used or server.closed.acquire(timeout=5)
+        assert not is_used or server.closed.acquire(timeout=20)
 
 
 def _raiser(kind: type[BaseException], hook: str, armed: list[bool]) -> dict[str, Any]:

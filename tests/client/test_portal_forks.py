@@ -304,7 +304,7 @@ def forked_at(at):
             if seen == at:
                 child = os.fork()
                 if child == 0:
-                    signal.alarm(5)
+                    signal.alarm(20)
     sys.setprofile(profile)
     try:
         said = client.whoami().id
@@ -466,16 +466,18 @@ def test_a_fork_while_a_thread_makes_the_first_client(face: str) -> None:
     source = f"""
 import os, sys, threading
 import confidentai_admin
-inside, forked = threading.Event(), threading.Event()
+inside, forks, forked = threading.Event(), threading.Event(), threading.Event()
+os.register_at_fork(before=forks.set)  # it comes before the SDK's own hook, which waits
 class Finder:
     def find_spec(name, path=None, target=None):
         if name == "aiohttp.client" and threading.current_thread() is not threading.main_thread():
             inside.set()
-            forked.wait(0.5)
+            forks.wait(5)
+            forked.wait(0.1)
 sys.meta_path.insert(0, Finder)
 maker = threading.Thread(target=lambda: confidentai_admin.{face}("k" * 20))
 maker.start()
-assert inside.wait(5)
+assert inside.wait(20)
 child = os.fork()
 if child == 0:
     confidentai_admin.{face}("k" * 20)
