@@ -419,9 +419,9 @@ def use(client):
 
 
 @MODES
-@pytest.mark.parametrize("method", [pytest.param("fork", marks=needs_fork), "spawn"])
+@pytest.mark.parametrize(("method", "processes"), [pytest.param("fork", 2, marks=needs_fork), ("spawn", 1)])
 def test_the_workers_of_multiprocessing(
-    method: str, options: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    method: str, processes: int, options: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Pool and Process run functions that use a module's clients, which were used before; a client is not sent there.
 
@@ -434,7 +434,7 @@ sys.path.insert(0, sys.argv[1])
 import workers
 workers.work(0)
 context = multiprocessing.get_context("{method}")
-with context.Pool(2) as pool:
+with context.Pool({processes}) as pool:
     print(pool.map(workers.work, range(6), chunksize=1))
     for client in (workers.client, workers.core):
         try:
@@ -443,6 +443,7 @@ with context.Pool(2) as pool:
             print("API key" in str(error) or str(error))
     pool.close()
     pool.join()
+workers.work(0)
 process = context.Process(target=workers.work, args=(0,))
 process.start()
 process.join()
@@ -456,7 +457,7 @@ print(process.exitcode, workers.work(0))
     assert done.errors == ""
     assert (done.status, done.output) == (0, f"{['o'] * 6}\nTrue\nTrue\n0 o\n")
     kept = [request.connection for request in server.requests if request.connection in (1, 2)]
-    assert kept.count(2) == 2  # the blocking client's, for its call before and its call after
+    assert kept.count(2) == 3  # the blocking client's, for its calls before, between and after
 
 
 @needs_fork
