@@ -5,8 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
-import subprocess
-import sys
 import threading
 import urllib.error
 import urllib.request
@@ -22,6 +20,8 @@ import uvicorn
 from confidentai_admin import ConfidentAI
 from confidentai_admin.emulator import Emulator, faults
 
+from .subprocess_program import Finished, Program
+
 TEXT = (Path(__file__).parent.parent / "docs" / "jobs.md").read_text(encoding="utf-8")
 PROGRAMS = {
     re.match(r"# (\w+\.py)", text).group(1): text  # type: ignore[union-attr]
@@ -30,23 +30,17 @@ PROGRAMS = {
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A folder with the programs of the guides."""
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the programs of the guides, which is where they run."""
+    monkeypatch.chdir(tmp_path)
     for name, text in PROGRAMS.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     return tmp_path
 
 
-def _run(folder: Path, name: str, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-W", "error", name, *arguments],
-        cwd=folder,
-        input=text,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+def _run(name: str, *arguments: str, text: str = "") -> Finished:
+    source = "import runpy, sys; del sys.argv[0]; runpy.run_path(sys.argv[0], run_name='__main__')"
+    return Program(source, name, *arguments).finish(text)
 
 
 def _load(path: Path) -> ModuleType:
@@ -124,12 +118,12 @@ def test_the_service_provisions_on_sign_up(
 def test_the_joiners_are_invited(folder: Path, confident_emulator: Emulator, confident_client: ConfidentAI) -> None:
     """The script invites who is new, tells of each line, and fails if an address is none."""
     joiners = "name,email\nAda,ada@example.com\nAlan,alan@example.com\n"
-    first = _run(folder, "joiners.py", text=joiners)
-    assert (first.returncode, first.stderr) == (0, "")
-    assert first.stdout.splitlines() == ["ada@example.com: invited ", "alan@example.com: invited "]
-    again = _run(folder, "joiners.py", text=f"{joiners}Typo,grace.example.com\n")
-    assert (again.returncode, again.stderr) == (1, "")
-    assert [line.partition(" (")[0].strip() for line in again.stdout.splitlines()] == [
+    first = _run("joiners.py", text=joiners)
+    assert (first.status, first.errors) == (0, "")
+    assert first.output.splitlines() == ["ada@example.com: invited ", "alan@example.com: invited "]
+    again = _run("joiners.py", text=f"{joiners}Typo,grace.example.com\n")
+    assert (again.status, again.errors) == (1, "")
+    assert [line.partition(" (")[0].strip() for line in again.output.splitlines()] == [
         "ada@example.com: nothing",
         "alan@example.com: nothing",
         "grace.example.com: failed",
@@ -142,8 +136,8 @@ def test_a_key_is_rotated(folder: Path, confident_emulator: Emulator, confident_
     """The script leaves the new key valid and the old one not."""
     created = confident_client.projects.create("acme")
     assert created.api_key is not None
-    done = _run(folder, "rotate_one.py", created.project.id, str(created.api_key.id))
-    assert (done.returncode, done.stderr) == (0, "")
+    done = _run("rotate_one.py", created.project.id, str(created.api_key.id))
+    assert (done.status, done.errors) == (0, "")
     keys = confident_client.project(created.project.id).api_keys.list()
     assert [key.valid for key in keys] == [False, True]
 
@@ -155,9 +149,9 @@ def test_the_keys_are_rotated_every_night(
     for name in ("acme", "globex"):
         confident_client.projects.create(name)
     for _ in range(2):
-        done = _run(folder, "nightly.py")
-        assert (done.returncode, done.stderr) == (0, "")
-        assert len(done.stdout.splitlines()) == 2
+        done = _run("nightly.py")
+        assert (done.status, done.errors) == (0, "")
+        assert len(done.output.splitlines()) == 2
         vault = json.loads((folder / "vault.json").read_text())
         for project in confident_client.projects.list():
             keys = confident_client.project(project.id).api_keys.list()
@@ -167,10 +161,10 @@ def test_the_keys_are_rotated_every_night(
     bare = confident_client.projects.create("initech")
     assert bare.api_key is not None
     confident_client.project(bare.project.id).api_keys.delete(bare.api_key.id)
-    done = _run(folder, "nightly.py")
-    assert done.returncode == 1
-    assert done.stderr.startswith(f"{bare.project.id}: ")
-    assert "Default Key" in done.stderr
+    done = _run("nightly.py")
+    assert done.status == 1
+    assert done.errors.startswith(f"{bare.project.id}: ")
+    assert "Default Key" in done.errors
 
 
 def test_somebody_leaves(folder: Path, confident_emulator: Emulator, confident_client: ConfidentAI) -> None:
@@ -178,9 +172,9 @@ def test_somebody_leaves(folder: Path, confident_emulator: Emulator, confident_c
     _, admin, member, *_ = confident_client.organization().members.list()
     project = confident_client.projects.create("acme", email=member.email).project
     confident_emulator.add_member(admin.email, project_id=project.id)
-    done = _run(folder, "leaver.py", member.email, admin.email)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.count("planned") == len(done.stdout.splitlines()) >= 3
+    done = _run("leaver.py", member.email, admin.email)
+    assert (done.status, done.errors) == (0, "")
+    assert done.output.count("planned") == len(done.output.splitlines()) >= 3
     assert confident_client.organization().members.find(member.email) is None
     heir = confident_client.project(project.id).members.find(admin.email)
     assert heir is not None

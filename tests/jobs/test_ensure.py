@@ -41,6 +41,7 @@ from confidentai_admin import (
 from confidentai_admin.emulator import Emulator, faults
 
 from ..operations.faces import done, opened
+from ..subprocess_program import ctrl_c
 from .key_watch import notes_of
 from .steps import each_fault, each_persistence, steps_of
 from .turns import Turns
@@ -875,7 +876,7 @@ def test_an_interruption_drops_no_secret(emulator: Emulator) -> None:
         if progress.done == 3:
             os.kill(os.getpid(), signal.SIGINT)
 
-    with ConfidentAI(emulator.api_key, base_url=emulator.url) as client:
+    with ctrl_c(), ConfidentAI(emulator.api_key, base_url=emulator.url) as client:
         with pytest.raises(KeyboardInterrupt) as caught:
             client.projects.ensure_many([DesiredProject(f"tenant {n}") for n in range(60)], on_progress=interrupt)
         assert len(caught.value.partial.new_keys) >= 3  # type: ignore[attr-defined]
@@ -891,7 +892,7 @@ def test_an_interruption_does_not_wait_for_a_callback(emulator: Emulator) -> Non
         is_over.wait(timeout=30)
 
     try:
-        with ConfidentAI(emulator.api_key, base_url=emulator.url) as client:
+        with ctrl_c(), ConfidentAI(emulator.api_key, base_url=emulator.url) as client:
             with pytest.raises(KeyboardInterrupt) as caught:
                 client.projects.ensure_many([DesiredProject(NAME)], store=store)
             (outcome,) = caught.value.partial  # type: ignore[attr-defined]

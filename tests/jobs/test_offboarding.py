@@ -35,6 +35,7 @@ from confidentai_admin import (
 from confidentai_admin.emulator import Emulator, faults
 
 from ..operations.faces import done, everything, opened
+from ..subprocess_program import ctrl_c
 from .steps import each_fault, each_persistence, steps_of
 
 OLIVIA, MIA, MAX, ADAM, JOE = (f"{name}@acme.example" for name in ("olivia", "mia", "max", "adam", "joe"))
@@ -768,7 +769,7 @@ def test_ctrl_c_tells_what_was_done(emulator: Emulator) -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
     thread = threading.Thread(target=interrupt)
-    with ConfidentAI(emulator.api_key, base_url=emulator.url) as client:
+    with ctrl_c(), ConfidentAI(emulator.api_key, base_url=emulator.url) as client:
         thread.start()
         with pytest.raises(KeyboardInterrupt) as caught:
             client.offboard(MIA, transfer_projects_to=MAX)
