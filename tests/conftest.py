@@ -43,12 +43,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Let collections of garbage, which many tests ask for, leave the thousands of collected tests alone."""
-    gc.collect()
-    gc.freeze()
-
-
-def pytest_collection_finish() -> None:
     """Have the collector look only at what tests make: all that was loaded to begin with takes it 0.05 s each time."""
     gc.collect()
     gc.freeze()
