@@ -215,7 +215,7 @@ def _add_members(world: World, described: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _add_project(world: World, described: Mapping[str, Any], governance_ids: Mapping[str, str], place: str) -> None:
-    if any(project.name == described["name"] for project in world.projects.values()):
+    if world.projects.named(described["name"]) is not None:
         raise SeedError(f"The seed is wrong: {place}.name is there twice.")
     project = projects.add(world, described["name"], described.get("description"))
     policy_name = described.get("governancePolicy")
@@ -250,7 +250,7 @@ def _fill_roles(world: World, scope: Scope, described: Mapping[str, Any], prefix
         policy_ids[made.name] = made.id
     for index, role in enumerate(described.get("roles", ())):
         place = f"{prefix}roles[{index}]"
-        if any(each.name == role["name"] for each in scope.roles.values()):
+        if scope.roles.named(role["name"]) is not None:
             raise SeedError(f"The seed is wrong: {place}.name is taken.")
         contents = _ids_of(role["policies"], policy_ids, f"{place}.policies")
         new_role = Role(world.ids.uuid("role"), role["name"], role.get("description"), contents)
@@ -260,19 +260,17 @@ def _fill_roles(world: World, scope: Scope, described: Mapping[str, Any], prefix
 def _fill_rest(world: World, scope: Scope, described: Mapping[str, Any], prefix: str) -> None:
     for api_key in described.get("apiKeys", ()):
         api_keys.add(world, scope, api_key["name"]).valid = api_key.get("valid", True)
-    invited: set[str] = set()
-    members = {world.users[user_id].email.casefold() for user_id in scope.members}
     for index, described_invitation in enumerate(described.get("invitations", ())):
         place = f"{prefix}invitations[{index}]"
-        email = described_invitation["email"].casefold()
-        if email in members or email in invited:
+        email = described_invitation["email"]
+        user = world.user_by_email(email)
+        if (user is not None and user.id in scope.members) or scope.invitation_to(email) is not None:
             raise SeedError(f"The seed is wrong: {place}.email is a member or invited already.")
-        invited.add(email)
         # An invitation's role is null when none was named; the invitee then becomes a Member.
         role_id = _role_id(scope, {"role": None, **described_invitation}, place)
         if role_id == scope.system_role("Owner").id:
             raise SeedError(f"The seed is wrong: {place}.role must not be Owner.")
-        invitation = invitations.add(world, scope, described_invitation["email"], role_id)
+        invitation = invitations.add(world, scope, email, role_id)
         invitation.status = described_invitation.get("status", "PENDING")
 
 
@@ -280,10 +278,10 @@ def _role_id(scope: Scope, described: Mapping[str, Any], place: str) -> str | No
     name = described.get("role", DEFAULT_ROLE)
     if name is None:
         return None
-    for role in scope.roles.values():
-        if role.name == name:
-            return role.id
-    raise SeedError(f"The seed is wrong: {place}.role is not the name of a role of this {scope.kind}.")
+    role = scope.roles.named(name)
+    if role is None:
+        raise SeedError(f"The seed is wrong: {place}.role is not the name of a role of this {scope.kind}.")
+    return role.id
 
 
 def _ids_of(names: Sequence[str], known: Mapping[str, str], place: str) -> list[str]:
@@ -294,4 +292,4 @@ def _ids_of(names: Sequence[str], known: Mapping[str, str], place: str) -> list[
 
 
 def _owners(scope: Scope) -> int:
-    return list(scope.members.values()).count(scope.system_role("Owner").id)
+    return len(scope.members.with_role(scope.system_role("Owner").id))

@@ -79,9 +79,8 @@ class Emulator:
         def make_world() -> World:
             return seeds.build(first_state, api_key=api_key, plan=plan, clock=clock, key_mask=key_mask)
 
-        world = make_world()
-        self._api_key = next(iter(world.scope.api_keys.values())).value
         self._app = App(make_world, clock, statuses or {})
+        self._api_key = self._app.first_api_key
         self._url: str | None = None
         self._runner: web.ServerRunner | None = None
         self._thread: _ServingThread | None = None
