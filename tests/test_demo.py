@@ -170,27 +170,37 @@ def test_help_is_help_and_an_unknown_option_is_an_error(capsys: pytest.CaptureFi
         assert "Morning" not in said.out
 
 
+# Ctrl-C in the morning, also where the parent has had it ignored.
+INTERRUPTED = """
+import os, signal, time
+from confidentai_admin import _command, demo
+
+def interrupt(*_):
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(30)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+demo.create_projects = interrupt
+_command.run(demo.PROGRAM, lambda: demo.main([]))
+"""
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
 def test_it_ends_like_any_program_in_a_pipe_or_without_an_output() -> None:
-    """A reader that stops reading is an end by SIGPIPE, Ctrl-C one by SIGINT; without an output one line says so."""
-    command = [sys.executable, "-u", "-W", "error", "-m", "confidentai_admin.demo"]
-    # A parent may have had SIGINT ignored, which its children inherit.
-    program = "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-    hearing = [*command[:-2], "-c", f"{program}runpy.run_module('confidentai_admin.demo', run_name='__main__')"]
-    left, interrupted = (
-        subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for arguments in (command, hearing)
-    )
+    """A reader that has gone is an end by SIGPIPE, Ctrl-C one by SIGINT; without an output one line says so."""
+    python = [sys.executable, "-W", "error"]
+    command = [*python, "-m", "confidentai_admin.demo"]
+    reader, writer = os.pipe()
+    os.close(reader)
+    unread = subprocess.Popen(command, stdout=writer, stderr=subprocess.PIPE)
+    os.close(writer)
+    interrupted = subprocess.Popen([*python, "-c", INTERRUPTED], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     closed = subprocess.Popen(["/bin/sh", "-c", '"$@" >&-', "sh", *command], stderr=subprocess.PIPE)
-    for reader in (left, interrupted):
-        assert reader.stdout is not None
-        assert reader.stdout.readline().startswith(b"One administrator's day")
-    assert left.stdout is not None
-    left.stdout.close()
-    left.stdout = None
-    interrupted.send_signal(signal.SIGINT)
-    assert (left.communicate(timeout=30)[1], left.returncode) == (b"", -signal.SIGPIPE)
-    assert (interrupted.communicate(timeout=30)[1], interrupted.returncode) == (b"", -signal.SIGINT)
-    assert closed.communicate(timeout=30)[1].splitlines() == [
+    ended = [each.communicate(timeout=60) for each in (unread, interrupted, closed)]
+    assert (ended[0][1], unread.returncode) == (b"", -signal.SIGPIPE)
+    assert (ended[1][1], interrupted.returncode) == (b"", -signal.SIGINT)
+    assert ended[1][0].startswith(b"One administrator's day")
+    assert ended[2][1].splitlines() == [
         b"python -m confidentai_admin.demo: error: Standard output is closed, and there is something to say."
     ]
     assert closed.returncode == 1
