@@ -90,7 +90,10 @@ class Answer:
             return self.body, None
         if isinstance(self.body, str):
             return self.body.encode("utf-8"), "text/html; charset=utf-8"
-        return json.dumps(self.body).encode("ascii"), "application/json"
+        try:
+            return json.dumps(self.body).encode("ascii"), "application/json"
+        except RecursionError:
+            raise ValueError("body is nested too deeply to be sent as JSON.") from None
 
     def sent_headers(self) -> dict[str, str]:
         """Give the headers to send: those of `headers` and `Retry-After`."""

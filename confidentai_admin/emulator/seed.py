@@ -142,28 +142,29 @@ SEED_FORM: Final = Record(
 
 
 def read_seed(seed: str | PathLike[str] | Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """Give the seed that is meant: a file's, a copy of the mapping as it is now, or the default one."""
+    """Give the seed that is meant, if it has the form of one: a file's, a copy of the mapping, or the default one."""
     if seed is None:
         return DEFAULT_SEED
     if isinstance(seed, Mapping):
+        # What has the form of a seed has an end: nothing in it can hold itself.
+        _check(seed)
         return {name: _copied(value) for name, value in seed.items()}
     try:
         content = json.loads(Path(seed).read_text(encoding="utf-8"))
     except OSError as error:
         raise SeedError(f"The seed file cannot be read: {error.strerror or error}.") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise SeedError(f"The seed file is not JSON: {error}.") from error
+    except RecursionError:
+        raise SeedError("The seed file is no JSON that can be a seed: it is nested too deeply.") from None
     if not isinstance(content, dict):
         raise SeedError("The seed must be a JSON object.")
+    _check(content)
     return content
 
 
 def build(seed: Mapping[str, Any], *, api_key: str | None, plan: str | None, clock: Clock, key_mask: KeyMask) -> World:
-    """Make the world that a seed describes. A plan given here is taken instead of the seed's."""
-    try:
-        check(seed, SEED_FORM, "")
-    except Refused as refusal:
-        raise SeedError(f"The seed is wrong: {refusal.message}") from None
+    """Make the world that a seed describes, as `read_seed` gives it. A plan given here is taken instead of its own."""
     ids = Ids(seed.get("idSeed", 0))
     about = seed.get("organization", {})
     organization_id = ids.cuid("organization")
@@ -190,6 +191,13 @@ def build(seed: Mapping[str, Any], *, api_key: str | None, plan: str | None, clo
     for index, project in enumerate(seed.get("projects", ())):
         _add_project(world, project, governance_ids, f"projects[{index}]")
     return world
+
+
+def _check(seed: Mapping[str, Any]) -> None:
+    try:
+        check(seed, SEED_FORM, "")
+    except Refused as refusal:
+        raise SeedError(f"The seed is wrong: {refusal.message}") from None
 
 
 def _copied(value: object) -> object:

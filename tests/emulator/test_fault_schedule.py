@@ -347,3 +347,15 @@ def test_a_fault_that_cannot_be_is_refused_at_once(
     """What cannot be sent, or is of the wrong type, is an error where the fault is made."""
     with pytest.raises(error):
         kind(**arguments)
+
+
+def test_a_body_without_an_end_is_refused_at_once() -> None:
+    """A body that holds itself, or is nested too deeply for JSON, is an error where the fault is made."""
+    loop: list[Any] = []
+    loop.append(loop)
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    for body in (loop, deep):
+        with pytest.raises(ValueError, match=r"Circular reference|nested too deeply"):
+            Answer(503, body=body)
