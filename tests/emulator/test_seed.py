@@ -94,7 +94,7 @@ def test_the_same_seed_makes_the_same_ids_and_another_makes_others() -> None:
 def test_members_are_enough() -> None:
     """The smallest seed is one Owner; the rest is empty."""
     world = build({"members": [OWNER]})
-    assert (world.plan, len(world.users), world.projects, world.governance_policies) == ("TEAM", 1, {}, {})
+    assert (world.plan, len(world.users), len(world.projects), len(world.governance_policies)) == ("TEAM", 1, 0, 0)
 
 
 def test_a_plan_given_is_taken_instead_of_the_seeds() -> None:
