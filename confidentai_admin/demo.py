@@ -10,7 +10,7 @@ with the exit status 1.
 
 from __future__ import annotations
 
-import sys
+import argparse
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -37,15 +37,28 @@ from confidentai_admin import (
     ProjectMember,
     ProjectRole,
 )
+from confidentai_admin._command import FAILED, complain, output, run
 from confidentai_admin.emulator import Emulator
 
+PROGRAM = "python -m confidentai_admin.demo"
 TENANTS = ("Globex", "Initech", "Umbrella")
 UNKNOWN_PROJECT_ID = "cl00000000000000000000000"
 
 
-def main(out: TextIO | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command, and return the exit status."""
+    parser = argparse.ArgumentParser(
+        prog=PROGRAM,
+        description="Tell one administrator's day on an emulator that lives as long as this program: "
+        "no account, no network, nothing to clean up. It has no options.",
+    )
+    parser.parse_args(arguments)
+    return tell(output())
+
+
+def tell(out: TextIO) -> int:
     """Tell the whole day, and return the exit status."""
-    story = Story(out or sys.stdout)
+    story = Story(out)
     began = time.monotonic()
     try:
         with Emulator() as emulator:
@@ -54,8 +67,8 @@ def main(out: TextIO | None = None) -> int:
             morning(emulator, story)
             anyio.run(afternoon, emulator, story)
     except (NotReadBackError, ConfidentAIError) as error:
-        sys.stderr.write(f"The demo has failed. {type(error).__name__}: {error}\n")
-        return 1
+        complain(f"The demo has failed. {type(error).__name__}: {error}")
+        return FAILED
     story.sum_up(time.monotonic() - began)
     return 0
 
@@ -262,12 +275,12 @@ async def afternoon(emulator: Emulator, story: Story) -> None:
 
 async def at_the_same_time(work: Callable[[str], Awaitable[None]], names: Iterable[str]) -> None:
     """Do the work for all names concurrently. The first that fails ends the others, and its error is raised."""
-    failures: list[NotReadBackError | ConfidentAIError] = []
+    failures: list[NotReadBackError | ConfidentAIError | OSError] = []
 
     async def attempt(name: str) -> None:
         try:
             await work(name)
-        except (NotReadBackError, ConfidentAIError) as error:
+        except (NotReadBackError, ConfidentAIError, OSError) as error:  # the last: what is told cannot be written
             failures.append(error)
             tasks.cancel_scope.cancel()
 
@@ -502,4 +515,4 @@ def with_email(people: Iterable[WithEmailT], email: str) -> WithEmailT:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(PROGRAM, main)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterable
@@ -60,7 +62,7 @@ def key_values(monkeypatch: pytest.MonkeyPatch) -> set[str]:
 def told() -> tuple[int, str]:
     """Run the demo here; its exit status, and what it says."""
     out = io.StringIO()
-    status = demo.main(out)
+    status = demo.tell(out)
     return status, out.getvalue()
 
 
@@ -152,6 +154,70 @@ def test_it_ends_with_a_summary() -> None:
     in_the_afternoon = checks - story.count("[ok]")
     assert in_the_afternoon >= len(CHAPTERS) * len(demo.TENANTS)
     assert in_the_afternoon % len(demo.TENANTS) == 0
+
+
+# How it ends ----------------------------------------------------------------------------------------------------------
+
+
+def test_help_is_help_and_an_unknown_option_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    """Neither tells the story."""
+    for arguments, status in ((["--help"], 0), (["--loud"], 2), (["twice"], 2)):
+        with pytest.raises(SystemExit) as ended:
+            demo.main(arguments)
+        said = capsys.readouterr()
+        assert ended.value.code == status
+        assert "usage: python -m confidentai_admin.demo" in (said.err if status else said.out)
+        assert "Morning" not in said.out
+
+
+# Ctrl-C in the morning, also where the parent has had it ignored.
+INTERRUPTED = """
+import os, signal, time
+from confidentai_admin import _command, demo
+
+def interrupt(*_):
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(30)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+demo.create_projects = interrupt
+_command.run(demo.PROGRAM, lambda: demo.main([]))
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
+def test_it_ends_like_any_program_in_a_pipe_or_without_an_output() -> None:
+    """A reader that has gone is an end by SIGPIPE, Ctrl-C one by SIGINT; without an output one line says so."""
+    python = [sys.executable, "-W", "error"]
+    command = [*python, "-m", "confidentai_admin.demo"]
+    reader, writer = os.pipe()
+    os.close(reader)
+    unread = subprocess.Popen(command, stdout=writer, stderr=subprocess.PIPE)
+    os.close(writer)
+    interrupted = subprocess.Popen([*python, "-c", INTERRUPTED], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    closed = subprocess.Popen(["/bin/sh", "-c", '"$@" >&-', "sh", *command], stderr=subprocess.PIPE)
+    ended = [each.communicate(timeout=60) for each in (unread, interrupted, closed)]
+    assert (ended[0][1], unread.returncode) == (b"", -signal.SIGPIPE)
+    assert (ended[1][1], interrupted.returncode) == (b"", -signal.SIGINT)
+    assert ended[1][0].startswith(b"One administrator's day")
+    assert ended[2][1].splitlines() == [
+        b"python -m confidentai_admin.demo: error: Standard output is closed, and there is something to say."
+    ]
+    assert closed.returncode == 1
+
+
+@pytest.mark.parametrize("lines", [3, 60])
+def test_an_output_that_fails_is_told_as_that(lines: int) -> None:
+    """Whether it fails in the morning or in the afternoon, in one of several tasks, it is the output's own error."""
+
+    class Full(io.StringIO):
+        def write(self, text: str) -> int:
+            if self.getvalue().count("\n") >= lines:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return super().write(text)
+
+    with pytest.raises(OSError, match="No space left"):
+        demo.tell(Full())
 
 
 # What it keeps to itself ----------------------------------------------------------------------------------------------

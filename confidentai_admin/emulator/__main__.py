@@ -5,19 +5,21 @@ import asyncio
 import contextlib
 import json
 import signal
-import sys
 from collections.abc import Sequence
+from typing import TextIO
+
+from confidentai_admin._command import WRONG_USE, CommandError, output, run
 
 from .contract import PLANS
 from .server import Emulator
 
-_WRONG_USE = 2
+PROGRAM = "python -m confidentai_admin.emulator"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the emulator until Ctrl-C or SIGTERM; return the exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m confidentai_admin.emulator",
+        prog=PROGRAM,
         description="Serve the Confident AI management API on this machine, from memory. "
         "When it is ready, one JSON line on standard output gives the url and the api_key.",
     )
@@ -36,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     # Ctrl-C may come before the loop listens for it, or where the loop cannot.
     with contextlib.suppress(KeyboardInterrupt):
+        out = output()
         try:
             emulator = Emulator(
                 host=chosen.host,
@@ -45,10 +48,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 seed=chosen.seed,
                 statuses=dict(map(_status, chosen.status)),
             )
-            asyncio.run(_serve(emulator))
+            asyncio.run(_serve(emulator, out))
         except (ValueError, OverflowError, OSError) as error:
-            sys.stderr.write(f"{parser.prog}: error: {' '.join(str(error).split())}\n")
-            return _WRONG_USE
+            if isinstance(error, BrokenPipeError):
+                raise
+            raise CommandError(str(error), WRONG_USE) from None
     return 0
 
 
@@ -59,7 +63,7 @@ def _status(given: str) -> tuple[str, int]:
     return name, int(status)
 
 
-async def _serve(emulator: Emulator) -> None:
+async def _serve(emulator: Emulator, out: TextIO) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -67,10 +71,10 @@ async def _serve(emulator: Emulator) -> None:
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(number, stop.set)
     async with emulator:
-        sys.stdout.write(json.dumps({"url": emulator.url, "api_key": emulator.api_key}) + "\n")
-        sys.stdout.flush()
+        out.write(json.dumps({"url": emulator.url, "api_key": emulator.api_key}) + "\n")
+        out.flush()
         await stop.wait()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(PROGRAM, main)

@@ -71,6 +71,7 @@ class App:
         self._statuses = dict(statuses)
         self._lock = threading.Lock()
         self._world = make_world()
+        self.first_api_key = next(iter(self._world.scope.api_keys.values())).value
         self._held: set[asyncio.Task[Any]] = set()
         self.faults = Faults()
         self.calls = CallLog()

@@ -20,14 +20,15 @@ import math
 import random
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Any, ClassVar, Final, TypeAlias
 
 import attrs
 
 from .clock import check_seconds
-from .contract import BY_NAME
+from .contract import BY_NAME, OPERATIONS
+from .routes import possible
 
 __all__ = ["Answer", "Cut", "Drip", "Drop", "Fault", "Faults", "Hang", "Redirect", "ScriptedFault", "Truncate"]
 
@@ -38,6 +39,10 @@ _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _LONGEST_DELAY: Final = 1_000_000_000
 # These say where a message ends; `Cut` and `Truncate` are there for what ends too early.
 _FRAMING: Final = ("content-length", "transfer-encoding")
+
+
+# How many a message names of those that may be meant.
+_NEAREST: Final = 3
 
 
 class _Default(Enum):
@@ -90,7 +95,10 @@ class Answer:
             return self.body, None
         if isinstance(self.body, str):
             return self.body.encode("utf-8"), "text/html; charset=utf-8"
-        return json.dumps(self.body).encode("ascii"), "application/json"
+        try:
+            return json.dumps(self.body).encode("ascii"), "application/json"
+        except RecursionError:
+            raise ValueError("body is nested too deeply to be sent as JSON.") from None
 
     def sent_headers(self) -> dict[str, str]:
         """Give the headers to send: those of `headers` and `Retry-After`."""
@@ -249,6 +257,7 @@ class ScriptedFault:
         times: int | None,
         probability: float | None,
         seed: int,
+        unknown_route: bool,
     ) -> None:
         self.where = where
         self.fault = fault
@@ -257,7 +266,7 @@ class ScriptedFault:
         self.nth = nth
         self.times = times
         self.probability = probability
-        self._matches = _read_where(where)
+        self._matches = _read_where(where, unknown_route=unknown_route)
         self._random = random.Random(seed)  # noqa: S311 - chance that can be repeated is what is wanted
         self._seen = 0
         self._used = 0
@@ -310,6 +319,7 @@ class Faults:
         times: int | None = 1,
         probability: float | None = None,
         seed: int = 0,
+        unknown_route: bool = False,
     ) -> ScriptedFault:
         """Make a fault happen at some calls.
 
@@ -321,7 +331,8 @@ class Faults:
         Args:
             where: An operation by its name in the contract, as `createProject`; or a path, as `/v1/projects/*`, in
                 which `*` is anything; or such a path after a method, as `POST /v1/projects`. `*` is every request.
-                A path is compared as it is sent, percent-encoded and without the query.
+                A path is compared as it is sent, percent-encoded and without the query. The API must have a route
+                that fits.
             fault: What goes wrong. None if the call is only late.
             delay_before: Seconds of the emulator's clock to wait before the work. It is done even if the client has
                 gone away by then.
@@ -332,13 +343,16 @@ class Faults:
                 then.
             seed: What the chance is made from: the same seed, the same calls. Faults with the same seed meet the
                 same chances, so give each its own.
+            unknown_route: Whether `where` may be a path or a method that the API does not have, as far as the emulator
+                knows: for an `Answer` in place of an operation that is newer than it.
 
         Returns:
             The fault and its calls; `used` tells how many it was applied to.
 
         Raises:
             TypeError: An argument is of the wrong type.
-            ValueError: An argument is out of range, `where` can match nothing, or there is neither fault nor delay.
+            ValueError: An argument is out of range, `where` can match nothing of the API's (the message names what is
+                near), or there is neither fault nor delay.
         """
         if fault is not None and not isinstance(fault, _KINDS):
             raise TypeError(f"fault must be one of {', '.join(kind.__name__ for kind in _KINDS)}, or None.")
@@ -354,6 +368,7 @@ class Faults:
             if nth != 1 or times != 1:
                 raise ValueError("nth and times have no meaning with a probability.")
         _check_whole(seed, "seed")
+        _check_truth(unknown_route, "unknown_route")
         scripted = ScriptedFault(
             where,
             fault,
@@ -363,6 +378,7 @@ class Faults:
             times=times,
             probability=probability,
             seed=seed,
+            unknown_route=unknown_route,
         )
         with self._lock:
             self._scripted.append(scripted)
@@ -415,7 +431,7 @@ class _Where:
         return self.method in (None, method) and self.path.fullmatch(path) is not None
 
 
-def _read_where(where: str) -> _Where:
+def _read_where(where: str, *, unknown_route: bool) -> _Where:
     if not isinstance(where, str):
         raise TypeError("where must be a str.")
     if where in BY_NAME:
@@ -424,17 +440,40 @@ def _read_where(where: str) -> _Where:
     if space and method not in _METHODS:
         raise ValueError(f"where must begin with a path or with one of {', '.join(_METHODS)}, not with {method!r}.")
     if not path.startswith(("/", "*")):
-        near = difflib.get_close_matches(where, BY_NAME, 3, 0.5)
         raise ValueError(
             f"where must be an operation's name, a path such as /v1/projects/*, or a method and a path; {where!r} is "
-            f"none of these.{f' Did you mean {near[0]}, perhaps?' if near else ''}"
+            f"none of these.{near(where, BY_NAME)}"
         )
     if not path.isprintable() or not path.isascii() or "?" in path or "#" in path:
         raise ValueError("where must have a path as it is sent, percent-encoded and without a query.")
     if path.startswith("/_emulator/"):
         raise ValueError("where must be a path of the API: the emulator's own verbs have no faults.")
+    if not unknown_route:
+        _refuse_unknown_route(where, method, path)
     pattern = ".*".join(re.escape(part) for part in path.split("*"))
     return _Where(method=method or None, path=re.compile(pattern, re.DOTALL))
+
+
+def _refuse_unknown_route(where: str, method: str, path: str) -> None:
+    fitting = possible(path)
+    if any(method in ("", operation.method) for operation in fitting):
+        return
+    if fitting:
+        there = f" Did you mean {', '.join(f'{each.method} {each.path}' for each in fitting[:_NEAREST])}?"
+    elif method:
+        there = near(where, [f"{each.method} {each.path}" for each in OPERATIONS])
+    else:
+        there = near(where, list(dict.fromkeys(each.path for each in OPERATIONS)))
+    raise ValueError(
+        f"where must be a route that the API has, and {where!r} fits none.{there} docs/testing.md lists them; with "
+        "unknown_route=True it may be one that the emulator does not know."
+    )
+
+
+def near(given: str, known: Iterable[str]) -> str:
+    """Say which of the known are most like what was given: the end of a message, or nothing."""
+    found = difflib.get_close_matches(given, known, _NEAREST, 0.5)
+    return f" Did you mean {' or '.join(found)}?" if found else ""
 
 
 def _check_whole(value: int, name: str, minimum: int | None = None, maximum: int | None = None) -> None:

@@ -29,13 +29,8 @@ def create(world: World, scope: Scope, emails: Sequence[str], role_id: str | Non
         role = roles.named_in_body(scope, role_id, f"{scope.kind}RoleId")
         if role is scope.system_role("Owner"):
             raise Refused(NO_INVITED_OWNER, "Nobody can be invited as Owner; make a member Owner instead.")
-    settled = {world.users[user_id].email.casefold() for user_id in scope.members}
-    settled |= {each.email.casefold() for each in scope.invitations.values() if each.status == "PENDING"}
-    made: list[Invitation] = []
-    for email in emails:
-        if email.casefold() not in settled:
-            settled.add(email.casefold())
-            made.append(add(world, scope, email, role_id))
+    # One that was made for an address a moment ago is pending, so that an address given twice is invited once.
+    made = [add(world, scope, email, role_id) for email in emails if not _is_settled(world, scope, email)]
     if not made:
         return Unchanged({"invitations": []}, NOBODY_TO_INVITE)
     return {"invitations": [shown(scope, invitation) for invitation in made]}
@@ -58,11 +53,12 @@ def delete(scope: Scope, invitation_id: int) -> dict[str, Any]:
 
 def add(world: World, scope: Scope, email: str, role_id: str | None) -> Invitation:
     """Put a new invitation into a scope, in the place of one that the same person declined."""
-    for earlier in list(scope.invitations.values()):
-        if earlier.email.casefold() == email.casefold():
-            del scope.invitations[earlier.id]
+    earlier = scope.invitation_to(email)
+    if earlier is not None:
+        del scope.invitations[earlier.id]
     invitation = Invitation(world.ids.integer("invitation"), email, role_id, world.clock.now())
     scope.invitations[invitation.id] = invitation
+    world.inviting_scopes[invitation.id] = scope
     return invitation
 
 
@@ -75,6 +71,14 @@ def shown(scope: Scope, invitation: Invitation) -> dict[str, Any]:
         "created_at": timestamp(invitation.created_at),
         f"{scope.kind}RoleId": invitation.role_id,
     }
+
+
+def _is_settled(world: World, scope: Scope, email: str) -> bool:
+    user = world.user_by_email(email)
+    if user is not None and user.id in scope.members:
+        return True
+    invitation = scope.invitation_to(email)
+    return invitation is not None and invitation.status == "PENDING"
 
 
 def _refuse_plan(world: World) -> None:

@@ -14,12 +14,12 @@ from .refusal import (
     Unchanged,
 )
 from .scopes import FORMER_OWNER
-from .world import Scope, World, same_email
+from .world import Scope, World
 
 
 def listing(world: World, scope: Scope, *, page: int, page_size: int) -> dict[str, Any] | Unchanged:
     """List one page of a scope's members."""
-    of_page = pages.cut(list(scope.members), page=page, page_size=page_size)
+    of_page = pages.cut(scope.members, page=page, page_size=page_size)
     data = {"members": [shown(world, scope, user_id) for user_id in of_page], "total": len(scope.members)}
     return data if of_page or page == 1 else Unchanged(data, PAGE_BEYOND_END)
 
@@ -93,7 +93,6 @@ def _refuse_owner(scope: Scope, user_id: str) -> None:
 
 
 def _clear_pending_invitations(world: World, scope: Scope, user_id: str) -> None:
-    email = world.users[user_id].email
-    for invitation in list(scope.invitations.values()):
-        if invitation.status == "PENDING" and same_email(invitation.email, email):
-            del scope.invitations[invitation.id]
+    invitation = scope.invitation_to(world.users[user_id].email)
+    if invitation is not None and invitation.status == "PENDING":
+        del scope.invitations[invitation.id]

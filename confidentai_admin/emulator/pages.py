@@ -1,12 +1,13 @@
 """Listings that come in pages."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from itertools import islice
 from typing import TypeVar
 
 T = TypeVar("T")
 
 
-def cut(items: Sequence[T], *, page: int, page_size: int) -> list[T]:
+def cut(items: Iterable[T], *, page: int, page_size: int) -> list[T]:
     """Give one page of a listing; a page beyond the end is empty."""
     start = (page - 1) * page_size
-    return list(items[start : start + page_size])
+    return list(islice(items, start, start + page_size))

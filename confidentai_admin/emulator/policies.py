@@ -50,6 +50,7 @@ def update(scope: Scope, policy_id: str, body: Mapping[str, Any]) -> dict[str, A
         return Unchanged({"policy": _shown(scope, policy)}, NOTHING_TO_UPDATE)
     policy.name = body["name"]
     policy.description = description
+    scope.policies[policy.id] = policy
     policy.permission_ids = permission_ids
     return {"policy": _shown(scope, policy)}
 
@@ -83,7 +84,8 @@ def _known_permissions(scope: Scope, permission_ids: Sequence[str]) -> list[str]
 
 
 def _refuse_taken_name(scope: Scope, name: str, but: Policy | None) -> None:
-    if any(policy.name == name and policy is not but for policy in scope.policies.values()):
+    other = scope.policies.named(name)
+    if other is not None and other is not but:
         raise Refused(POLICY_NAME_TAKEN, f"The {scope.kind} already has a policy named {name!r}.")
 
 

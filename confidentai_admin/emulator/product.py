@@ -80,12 +80,12 @@ def add_member(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
 
 def create_governance_policy(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
     """Make a governance policy."""
-    if any(policy.name == body["name"] for policy in world.governance_policies.values()):
+    if world.governance_policies.named(body["name"]) is not None:
         raise Refused(
             GOVERNANCE_POLICY_NAME_TAKEN, f"The organization already has a governance policy named {body['name']!r}."
         )
     policy = governance.add(world, body["name"], body.get("description"), body.get("controls", ()))
-    return {"governancePolicy": governance.shown(world, policy)}
+    return {"governancePolicy": governance.shown(policy, 0)}
 
 
 def change_plan(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,13 +95,13 @@ def change_plan(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _pending(world: World, invitation_id: int) -> tuple[Scope, Invitation]:
-    for scope in world.scopes():
-        invitation = scope.invitations.get(invitation_id)
-        if invitation is not None:
-            if invitation.status != "PENDING":
-                raise Refused(NOT_PENDING, "This invitation has been declined.")
-            return scope, invitation
-    raise Refused(UNKNOWN_ID, "There is no invitation with this id.")
+    scope = world.inviting_scopes.get(invitation_id)
+    invitation = None if scope is None or not world.has(scope) else scope.invitations.get(invitation_id)
+    if scope is None or invitation is None:
+        raise Refused(UNKNOWN_ID, "There is no invitation with this id.")
+    if invitation.status != "PENDING":
+        raise Refused(NOT_PENDING, "This invitation has been declined.")
+    return scope, invitation
 
 
 def _new_user(world: World, email: str, name: str | None) -> User:
@@ -113,7 +113,7 @@ def _new_user(world: World, email: str, name: str | None) -> User:
 def _role_by_name(scope: Scope, name: str | None, field: str) -> str | None:
     if name is None:
         return None
-    role = next((role for role in scope.roles.values() if role.name == name), None)
+    role = scope.roles.named(name)
     if role is None:
         raise Refused(UNKNOWN_ROLE_NAME, f"{field} is not the name of a role of this {scope.kind}.")
     if role is scope.system_role("Owner") and scope.owner_id() is not None:

@@ -45,6 +45,7 @@ def update(world: World, project: Project, body: Mapping[str, Any]) -> dict[str,
         return Unchanged({"project": _shown(world, project)}, NOTHING_TO_UPDATE)
     project.name = name
     project.description = description
+    world.projects[project.id] = project
     return {"project": _shown(world, project)}
 
 
@@ -69,7 +70,8 @@ def add(world: World, name: str, description: str | None) -> Project:
 
 
 def _refuse_taken_name(world: World, name: str, but: Project | None) -> None:
-    if any(project.name == name and project is not but for project in world.projects.values()):
+    other = world.projects.named(name)
+    if other is not None and other is not but:
         raise Refused(NAME_TAKEN, f"The organization already has a project named {name!r}.")
 
 

@@ -42,6 +42,7 @@ def update(scope: Scope, role_id: str, body: Mapping[str, Any]) -> dict[str, Any
         return Unchanged({"role": _shown(scope, role)}, NOTHING_TO_UPDATE)
     role.name = body["name"]
     role.description = description
+    scope.roles[role.id] = role
     role.policy_ids = policy_ids
     return {"role": _shown(scope, role)}
 
@@ -49,7 +50,7 @@ def update(scope: Scope, role_id: str, body: Mapping[str, Any]) -> dict[str, Any
 def delete(scope: Scope, role_id: str) -> dict[str, Any]:
     """Remove a role that nobody has and nobody is invited to."""
     role = _find_own(scope, role_id)
-    if role.id in scope.members.values():
+    if scope.members.with_role(role.id):
         raise Refused(ROLE_IN_USE, "This role is still assigned to a member.")
     for invitation in scope.invitations.values():
         if invitation.role_id == role.id and invitation.status == "PENDING":
@@ -86,7 +87,8 @@ def _known_policies(scope: Scope, policy_ids: Sequence[str]) -> list[str]:
 
 
 def _refuse_taken_name(scope: Scope, name: str, but: Role | None) -> None:
-    if any(role.name == name and role is not but for role in scope.roles.values()):
+    other = scope.roles.named(name)
+    if other is not None and other is not but:
         raise Refused(NAME_TAKEN, f"The {scope.kind} already has a role named {name!r}.")
 
 

@@ -44,6 +44,42 @@ def find(method: str, raw_path: str) -> Route | WrongMethod | None:
     return WrongMethod(tuple(allowed)) if allowed else None
 
 
+def possible(pattern: str) -> list[Operation]:
+    """Give the operations whose paths, with some ids, fit a pattern in which `*` is anything."""
+    return [operation for operation in OPERATIONS if _can_fit(_letters(operation.path), pattern)]
+
+
+# What stands in a path for an id: one character that is no slash, and any number of them.
+_ONE: Final = "one"
+_MORE: Final = "more"
+
+
+def _letters(path: str) -> list[str]:
+    parts = [(*part.partition("}")[::2],) for part in path.split("{")[1:]]
+    return [*path.partition("{")[0], *(letter for _, text in parts for letter in (_ONE, _MORE, *text))]
+
+
+def _can_fit(letters: list[str], pattern: str) -> bool:
+    """Whether a path of these letters can fit: each character of the pattern moves all places where one may be."""
+    places = {0}
+    for character in pattern:
+        if character == "*":
+            places = set(range(min(places), len(letters) + 1))
+            continue
+        following: set[int] = set()
+        for place in places:
+            letter = letters[place] if place < len(letters) else ""
+            if letter == character or (letter == _ONE and character != "/"):
+                following.add(place + 1)
+            elif letter == _MORE and character != "/":
+                following.add(place)
+        # Any number may be none.
+        places = following | {place + 1 for place in following if letters[place : place + 1] == [_MORE]}
+        if not places:
+            return False
+    return len(letters) in places
+
+
 def _match(template: tuple[str, ...], segments: list[str]) -> dict[str, str] | None:
     if len(template) != len(segments):
         return None

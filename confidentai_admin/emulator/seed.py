@@ -142,28 +142,29 @@ SEED_FORM: Final = Record(
 
 
 def read_seed(seed: str | PathLike[str] | Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """Give the seed that is meant: a file's, a copy of the mapping as it is now, or the default one."""
+    """Give the seed that is meant, if it has the form of one: a file's, a copy of the mapping, or the default one."""
     if seed is None:
         return DEFAULT_SEED
     if isinstance(seed, Mapping):
+        # What has the form of a seed has an end: nothing in it can hold itself.
+        _check(seed)
         return {name: _copied(value) for name, value in seed.items()}
     try:
         content = json.loads(Path(seed).read_text(encoding="utf-8"))
     except OSError as error:
         raise SeedError(f"The seed file cannot be read: {error.strerror or error}.") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise SeedError(f"The seed file is not JSON: {error}.") from error
+    except RecursionError:
+        raise SeedError("The seed file is no JSON that can be a seed: it is nested too deeply.") from None
     if not isinstance(content, dict):
         raise SeedError("The seed must be a JSON object.")
+    _check(content)
     return content
 
 
 def build(seed: Mapping[str, Any], *, api_key: str | None, plan: str | None, clock: Clock, key_mask: KeyMask) -> World:
-    """Make the world that a seed describes. A plan given here is taken instead of the seed's."""
-    try:
-        check(seed, SEED_FORM, "")
-    except Refused as refusal:
-        raise SeedError(f"The seed is wrong: {refusal.message}") from None
+    """Make the world that a seed describes, as `read_seed` gives it. A plan given here is taken instead of its own."""
     ids = Ids(seed.get("idSeed", 0))
     about = seed.get("organization", {})
     organization_id = ids.cuid("organization")
@@ -192,6 +193,13 @@ def build(seed: Mapping[str, Any], *, api_key: str | None, plan: str | None, clo
     return world
 
 
+def _check(seed: Mapping[str, Any]) -> None:
+    try:
+        check(seed, SEED_FORM, "")
+    except Refused as refusal:
+        raise SeedError(f"The seed is wrong: {refusal.message}") from None
+
+
 def _copied(value: object) -> object:
     # Any mapping or list will do in a seed, also kinds that copy.deepcopy cannot copy.
     if isinstance(value, Mapping):
@@ -215,7 +223,7 @@ def _add_members(world: World, described: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _add_project(world: World, described: Mapping[str, Any], governance_ids: Mapping[str, str], place: str) -> None:
-    if any(project.name == described["name"] for project in world.projects.values()):
+    if world.projects.named(described["name"]) is not None:
         raise SeedError(f"The seed is wrong: {place}.name is there twice.")
     project = projects.add(world, described["name"], described.get("description"))
     policy_name = described.get("governancePolicy")
@@ -250,7 +258,7 @@ def _fill_roles(world: World, scope: Scope, described: Mapping[str, Any], prefix
         policy_ids[made.name] = made.id
     for index, role in enumerate(described.get("roles", ())):
         place = f"{prefix}roles[{index}]"
-        if any(each.name == role["name"] for each in scope.roles.values()):
+        if scope.roles.named(role["name"]) is not None:
             raise SeedError(f"The seed is wrong: {place}.name is taken.")
         contents = _ids_of(role["policies"], policy_ids, f"{place}.policies")
         new_role = Role(world.ids.uuid("role"), role["name"], role.get("description"), contents)
@@ -260,19 +268,17 @@ def _fill_roles(world: World, scope: Scope, described: Mapping[str, Any], prefix
 def _fill_rest(world: World, scope: Scope, described: Mapping[str, Any], prefix: str) -> None:
     for api_key in described.get("apiKeys", ()):
         api_keys.add(world, scope, api_key["name"]).valid = api_key.get("valid", True)
-    invited: set[str] = set()
-    members = {world.users[user_id].email.casefold() for user_id in scope.members}
     for index, described_invitation in enumerate(described.get("invitations", ())):
         place = f"{prefix}invitations[{index}]"
-        email = described_invitation["email"].casefold()
-        if email in members or email in invited:
+        email = described_invitation["email"]
+        user = world.user_by_email(email)
+        if (user is not None and user.id in scope.members) or scope.invitation_to(email) is not None:
             raise SeedError(f"The seed is wrong: {place}.email is a member or invited already.")
-        invited.add(email)
         # An invitation's role is null when none was named; the invitee then becomes a Member.
         role_id = _role_id(scope, {"role": None, **described_invitation}, place)
         if role_id == scope.system_role("Owner").id:
             raise SeedError(f"The seed is wrong: {place}.role must not be Owner.")
-        invitation = invitations.add(world, scope, described_invitation["email"], role_id)
+        invitation = invitations.add(world, scope, email, role_id)
         invitation.status = described_invitation.get("status", "PENDING")
 
 
@@ -280,10 +286,10 @@ def _role_id(scope: Scope, described: Mapping[str, Any], place: str) -> str | No
     name = described.get("role", DEFAULT_ROLE)
     if name is None:
         return None
-    for role in scope.roles.values():
-        if role.name == name:
-            return role.id
-    raise SeedError(f"The seed is wrong: {place}.role is not the name of a role of this {scope.kind}.")
+    role = scope.roles.named(name)
+    if role is None:
+        raise SeedError(f"The seed is wrong: {place}.role is not the name of a role of this {scope.kind}.")
+    return role.id
 
 
 def _ids_of(names: Sequence[str], known: Mapping[str, str], place: str) -> list[str]:
@@ -294,4 +300,4 @@ def _ids_of(names: Sequence[str], known: Mapping[str, str], place: str) -> list[
 
 
 def _owners(scope: Scope) -> int:
-    return list(scope.members.values()).count(scope.system_role("Owner").id)
+    return len(scope.members.with_role(scope.system_role("Owner").id))

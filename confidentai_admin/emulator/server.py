@@ -17,7 +17,7 @@ from .app import App
 from .calls import RecordedCall
 from .clock import Clock
 from .contract import BY_NAME, PLANS
-from .faults import Faults
+from .faults import Faults, near
 from .key_mask import KeyMask
 from .product import RESET
 from .protocol import EnvelopeServer
@@ -79,9 +79,8 @@ class Emulator:
         def make_world() -> World:
             return seeds.build(first_state, api_key=api_key, plan=plan, clock=clock, key_mask=key_mask)
 
-        world = make_world()
-        self._api_key = next(iter(world.scope.api_keys.values())).value
         self._app = App(make_world, clock, statuses or {})
+        self._api_key = self._app.first_api_key
         self._url: str | None = None
         self._runner: web.ServerRunner | None = None
         self._thread: _ServingThread | None = None
@@ -129,7 +128,10 @@ class Emulator:
             ValueError: The contract has no such operation.
         """
         if operation not in BY_NAME:
-            raise ValueError(f"There is no operation {operation!r}; those of the contract are {', '.join(BY_NAME)}.")
+            raise ValueError(
+                f"There is no operation {operation!r}.{near(operation, BY_NAME)} Those of the contract are "
+                f"{', '.join(BY_NAME)}."
+            )
         return [call for call in self.calls if call.operation == operation]
 
     def accept_invitation(self, invitation_id: int, *, name: str | None = None) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from .clock import Clock
 from .ids import Ids
 from .key_mask import KeyMask
 from .refusal import UNKNOWN_ID, Refused
+from .tables import Members, Table
 
 ScopeKind: TypeAlias = Literal["organization", "project"]
 
@@ -84,21 +85,25 @@ class Scope:
     kind: ScopeKind
     id: str
     permissions: dict[str, Permission] = attrs.Factory(dict)
-    policies: dict[str, Policy] = attrs.Factory(dict)
-    roles: dict[str, Role] = attrs.Factory(dict)
+    policies: Table[str, Policy] = attrs.Factory(lambda: Table(_name))
+    roles: Table[str, Role] = attrs.Factory(lambda: Table(_name))
     api_keys: dict[int, ApiKey] = attrs.Factory(dict)
-    members: dict[str, str | None] = attrs.Factory(dict)
-    """The role id, or None for no role, of each member by user id."""
-    invitations: dict[int, Invitation] = attrs.Factory(dict)
+    members: Members = attrs.Factory(Members)
+    invitations: Table[int, Invitation] = attrs.Factory(lambda: Table(_address))
 
     def system_role(self, name: str) -> Role:
         """Find one of the roles that every scope of this kind has."""
-        return next(role for role in self.roles.values() if role.system and role.name == name)
+        role = self.roles.named(name)
+        assert role is not None  # noqa: S101 - no other can take its name
+        return role
 
     def owner_id(self) -> str | None:
         """Give the user id of the Owner, if there is one."""
-        owner_role = self.system_role("Owner").id
-        return next((user_id for user_id, role_id in self.members.items() if role_id == owner_role), None)
+        return next(iter(self.members.with_role(self.system_role("Owner").id)), None)
+
+    def invitation_to(self, email: str) -> Invitation | None:
+        """Find the invitation of somebody, pending or declined; addresses are compared without case."""
+        return self.invitations.named(folded(email))
 
 
 @attrs.define
@@ -146,9 +151,11 @@ class World:
     key_mask: KeyMask = attrs.field(eq=False, repr=False)
     keys_by_value: dict[str, tuple[Scope, ApiKey]] = attrs.field(factory=dict, eq=False, repr=False)
     """All API keys that ever were, by their values; whether one is still there, its scope says."""
-    users: dict[str, User] = attrs.Factory(dict)
-    projects: dict[str, Project] = attrs.Factory(dict)
-    governance_policies: dict[str, GovernancePolicy] = attrs.Factory(dict)
+    inviting_scopes: dict[int, Scope] = attrs.field(factory=dict, eq=False, repr=False)
+    """The scopes of all invitations that ever were, by their ids; whether one is still there, its scope says."""
+    users: Table[str, User] = attrs.Factory(lambda: Table(_address))
+    projects: Table[str, Project] = attrs.Factory(lambda: Table(_name))
+    governance_policies: Table[str, GovernancePolicy] = attrs.Factory(lambda: Table(_name))
 
     def project(self, project_id: str) -> Project:
         """Find a project, or refuse."""
@@ -166,9 +173,17 @@ class World:
 
     def user_by_email(self, email: str) -> User | None:
         """Find a user; addresses are compared without case."""
-        return next((user for user in self.users.values() if same_email(user.email, email)), None)
+        return self.users.named(folded(email))
 
 
-def same_email(one: str, other: str) -> bool:
-    """Whether two addresses are the same but for case."""
-    return one.casefold() == other.casefold()
+def folded(email: str) -> str:
+    """Give an address as it is compared: without case."""
+    return email.casefold()
+
+
+def _name(record: Policy | Role | Project | GovernancePolicy) -> str:
+    return record.name
+
+
+def _address(person: User | Invitation) -> str:
+    return folded(person.email)

@@ -156,3 +156,56 @@ def test_a_bad_seed_file_ends_it_with_one_line(tmp_path: Path) -> None:
     assert (done.status, done.output) == (2, "")
     assert len(done.errors.splitlines()) == 1
     assert "members[0].email" in done.errors
+
+
+SHELL = pytest.mark.skipif(os.name == "nt", reason="Windows has no such shell")
+
+
+def in_a_shell(line: str) -> "subprocess.CompletedProcess[str]":
+    """Run a line of shell in which $0 is this Python."""
+    shell = ["/bin/sh", "-c", line, sys.executable]
+    return subprocess.run(shell, capture_output=True, text=True, timeout=READY_WITHIN, check=False)
+
+
+@SHELL
+def test_a_closed_output_ends_it_with_one_line() -> None:
+    """Where the ready line cannot be written, nobody could find the emulator: one line on stderr says so."""
+    done = in_a_shell('"$0" -m confidentai_admin.emulator >&-')
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines() == [
+        "python -m confidentai_admin.emulator: error: Standard output is closed, and there is something to say."
+    ]
+
+
+@SHELL
+def test_a_closed_error_output_does_not_change_the_status() -> None:
+    """A mistake on the command line is status 2 also where it cannot be told."""
+    done = in_a_shell('"$0" -m confidentai_admin.emulator --plan GOLD 2>&-')
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", "")
+
+
+@SHELL
+def test_a_reader_that_has_gone_ends_it_in_silence() -> None:
+    """Nobody who reads the ready line is an end by SIGPIPE, as of any program in a pipe."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        command = [sys.executable, "-m", "confidentai_admin.emulator"]
+        done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, timeout=READY_WITHIN, check=False)
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (-signal.SIGPIPE, b"")
+
+
+@SHELL
+def test_a_reader_of_only_the_ready_line_leaves_it_running() -> None:
+    """After `| head -1` it serves on, and Ctrl-C ends it without a word."""
+    with ctrl_c(), running() as (process, ready):
+        assert process.stdout is not None
+        process.stdout.close()
+        assert organization(ready["url"], ready["api_key"])["plan"] == "TEAM"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(READY_WITHIN) == 0
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+        process.stdout = None

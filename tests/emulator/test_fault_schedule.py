@@ -37,7 +37,7 @@ LIST = ("GET", "/v1/projects", "listProjects")
 def matches(where: str, method: str, path: str, operation: str | None = None) -> bool:
     """Whether a fault for this place is applied to such a request."""
     scripted = Faults()
-    scripted.add(where, GONE)
+    scripted.add(where, GONE, unknown_route=True)
     return scripted.take(method, path, operation) is not None
 
 
@@ -126,6 +126,19 @@ def fits(pattern: str, path: str) -> bool:
         ("/v1/projects/ä", "percent-encoded"),
         ("/v1/projects/a#b", "without a query"),
         ("/v1/projects\n", "percent-encoded"),
+        ("POST /v1/project", "Did you mean POST /v1/projects"),
+        ("/v1/project", "Did you mean /v1/projects"),
+        ("/projects", "Did you mean /v1/projects"),
+        ("/v1/projects/", "Did you mean /v1/projects"),
+        ("DELETE /v1/projects", "Did you mean GET /v1/projects, POST /v1/projects"),
+        ("PATCH /v1/projects/p1", "Did you mean GET /v1/projects/{projectId}, PUT /v1/projects/{projectId}"),
+        ("DELETE /v1/projects/*/api-key/*", "DELETE /v1/projects/{projectId}/api-keys/{apiKeyId}"),
+        ("/v1/project/*", "or /v1/projects/{projectId} or "),
+        ("/v1/organization/member*/", "/v1/organization/members"),
+        ("/v1/projects//members", "/v1/projects/{projectId}/members"),
+        ("/nowhere/at/all", "docs/testing.md lists them"),
+        ("createProjectKey", "Did you mean createProjectApiKey"),
+        ("organization", "Did you mean "),
         ("/_emulator/reset", "own verbs"),
         ("POST /_emulator/*", "own verbs"),
     ],
@@ -134,6 +147,26 @@ def test_a_place_that_can_be_none_is_refused(where: str, says: str) -> None:
     """What no request can match is an error that says what is possible."""
     with pytest.raises(ValueError, match=re.escape(says)):
         Faults().add(where, GONE)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+def test_every_route_can_be_meant_by_its_path(operation: emulator.Operation) -> None:
+    """With any ids, with stars for them or for parts of it, an operation's own path is a place for a fault."""
+    path = re.sub(r"{\w+}", "a%2Fb", operation.path)
+    stars = re.sub(r"{\w+}", "*", operation.path)
+    cut = len(path) // 2
+    for where in (path, stars, f"*{path[cut:]}", f"{path[:cut]}*", f"{path[:cut]}**{path[cut:]}", "*/*", "*"):
+        Faults().add(where, GONE)
+        Faults().add(f"{operation.method} {where}", GONE)
+
+
+def test_a_place_that_the_api_does_not_have_yet_is_one_if_that_is_said() -> None:
+    """A fault can answer for what the emulator does not know: an operation newer than it."""
+    scripted = Faults()
+    scripted.add("GET /v2/usage", Answer(200, body={}), unknown_route=True)
+    assert scripted.take("GET", "/v2/usage", None) is not None
+    with pytest.raises(TypeError, match="unknown_route must be a bool"):
+        scripted.add("GET /v2/usage", GONE, unknown_route="yes")  # type: ignore[arg-type]
 
 
 def test_two_for_one_place_take_turns() -> None:
@@ -347,3 +380,15 @@ def test_a_fault_that_cannot_be_is_refused_at_once(
     """What cannot be sent, or is of the wrong type, is an error where the fault is made."""
     with pytest.raises(error):
         kind(**arguments)
+
+
+def test_a_body_without_an_end_is_refused_at_once() -> None:
+    """A body that holds itself, or is nested too deeply for JSON, is an error where the fault is made."""
+    loop: list[Any] = []
+    loop.append(loop)
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    for body in (loop, deep):
+        with pytest.raises(ValueError, match=r"Circular reference|nested too deeply"):
+            Answer(503, body=body)

@@ -48,7 +48,7 @@ FULL: dict[str, Any] = {
 
 def build(seed: dict[str, Any], *, plan: str | None = None) -> World:
     """Make a world as `Emulator` does."""
-    return seeds.build(seed, api_key=None, plan=plan, clock=Clock(), key_mask=KeyMask())
+    return seeds.build(seeds.read_seed(seed), api_key=None, plan=plan, clock=Clock(), key_mask=KeyMask())
 
 
 def test_a_seed_describes_everything() -> None:
@@ -94,7 +94,7 @@ def test_the_same_seed_makes_the_same_ids_and_another_makes_others() -> None:
 def test_members_are_enough() -> None:
     """The smallest seed is one Owner; the rest is empty."""
     world = build({"members": [OWNER]})
-    assert (world.plan, len(world.users), world.projects, world.governance_policies) == ("TEAM", 1, {}, {})
+    assert (world.plan, len(world.users), len(world.projects), len(world.governance_policies)) == ("TEAM", 1, 0, 0)
 
 
 def test_a_plan_given_is_taken_instead_of_the_seeds() -> None:
@@ -211,4 +211,43 @@ def test_a_file_that_is_no_seed_is_refused(tmp_path: Path, content: bytes) -> No
         Emulator(seed=path)
     path.write_bytes(content)
     with pytest.raises(SeedError, match="JSON"):
+        Emulator(seed=path)
+
+
+def _holding_itself(place: str) -> dict[str, Any]:
+    """Give a seed in which something holds all of it."""
+    seed = copy.deepcopy(FULL)
+    inner = seed
+    if place:
+        inner[place].append(seed)
+    else:
+        inner["seed"] = seed
+    return seed
+
+
+@pytest.mark.parametrize(
+    ("place", "says"),
+    [
+        ("", "seed is not a known field here"),
+        ("members", "members[4].email is required"),
+        ("apiKeys", "apiKeys[2].name"),
+    ],
+)
+def test_a_seed_that_holds_itself_is_refused_by_the_place(place: str, says: str) -> None:
+    """A mapping in a program may hold itself: a seed that does describes no world, and the message says where."""
+    with pytest.raises(SeedError) as caught:
+        Emulator(seed=_holding_itself(place))
+    assert says in str(caught.value)
+
+
+def test_a_seed_without_an_end_is_refused(tmp_path: Path) -> None:
+    """Lists in lists, in a mapping or in a file, are no world either, however many there are."""
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    with pytest.raises(SeedError, match=r"members\[0\] must be an object, not a list"):
+        Emulator(seed={"members": deep})
+    path = tmp_path / "seed.json"
+    path.write_text(f'{{"members": {"[" * 200_000}{"]" * 200_000}}}')
+    with pytest.raises(SeedError, match=r"nested too deeply|must be an object"):
         Emulator(seed=path)
