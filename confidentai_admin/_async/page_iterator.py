@@ -114,7 +114,7 @@ class AsyncPageIterator(Generic[ItemT]):
         found, low, high = len(self._seen_in_pass), min(self._totals), max(self._totals)
         read = f"the list was read {self._passes} times"
         if low != high:
-            told = f"does not keep still: {read}, and the last time the server's count of it went from {low} to {high}"
+            told = f"does not keep still: {read}, and the last time the server counted between {low} and {high} items"
         elif found < high:
             told = f"is not complete: {read}, and the server counts {high} items, of which {found} came"
         else:

@@ -439,7 +439,7 @@ async def test_a_count_that_never_keeps_still_is_an_error_that_contradicts_nothi
                 await everything(client.organization().members.iter(page_size=6))
     assert sorted(moving.asked) == [1, 1, 1, 2, 2, 2]
     assert "does not keep still" in str(caught.value)
-    assert "from 10 to 11" in str(caught.value)
+    assert "between 10 and 11" in str(caught.value)
 
 
 async def test_other_members_each_time_are_an_error_that_says_so(face: type[ConfidentAI]) -> None:
