@@ -201,7 +201,7 @@ class ConfidentAI:
 
         Returns:
             What became of each thing that the person had: ``transferred``, ``revoked``, ``removed``, ``failed`` or
-            ``not tried``, or ``planned`` in a dry run. Empty if there is nothing. ``raise_for_failures()`` makes an
+            ``not_tried``, or ``planned`` in a dry run. Empty if there is nothing. ``raise_for_failures()`` makes an
             error of those that are left.
 
         Raises:

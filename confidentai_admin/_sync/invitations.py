@@ -127,7 +127,7 @@ class OrganizationInvitations:
         Returns:
             An outcome for each address, in order: ``NOTHING``, ``INVITED``, ``UPDATED``, ``RESENT``, ``REINVITED``,
             ``LEFT_ALONE``, ``DUPLICATE``, ``FAILED`` or ``NOT_TRIED``. Its ``raise_for_failures()`` makes an error of
-            those that failed.
+            those that failed, and with ``left_alone=True`` of those that are not as asked for.
 
         Raises:
             AmbiguousMatchError: Several roles are meant, such as one of this id and another of this name.
@@ -261,7 +261,7 @@ class ProjectInvitations:
         Returns:
             An outcome for each address, in order: ``NOTHING``, ``INVITED``, ``UPDATED``, ``RESENT``, ``REINVITED``,
             ``LEFT_ALONE``, ``DUPLICATE``, ``FAILED`` or ``NOT_TRIED``. Its ``raise_for_failures()`` makes an error of
-            those that failed.
+            those that failed, and with ``left_alone=True`` of those that are not as asked for.
 
         Raises:
             AmbiguousMatchError: Several roles are meant, such as one of this id and another of this name.

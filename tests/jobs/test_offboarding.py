@@ -489,7 +489,7 @@ async def test_what_concerns_everybody_stops_it(
     emulator.faults.add("deleteProjectInvitation", faults.Answer(status))
     report = await done(client.offboard(MIA, transfer_projects_to=MAX))
     assert isinstance(report.stopped_by, error)
-    assert [happened for _, happened in shown(report)] == ["transferred", "failed", "not tried", "not tried"]
+    assert [happened for _, happened in shown(report)] == ["transferred", "failed", "not_tried", "not_tried"]
     assert report[1].error is report.stopped_by
     assert "the job was stopped before by" in str(report[2].reason)
     assert emulator.sent("removeMember") == []
@@ -551,7 +551,7 @@ async def test_whom_the_organization_keeps_the_projects_keep(
     """If the organization does not let somebody go, nothing more is removed, and the report says what was."""
     emulator.faults.add("removeMember", faults.Answer(status))
     report = await done(client.offboard(MIA, transfer_projects_to=MAX))
-    assert [happened for _, happened in shown(report)] == ["transferred", "revoked", "failed", "not tried"]
+    assert [happened for _, happened in shown(report)] == ["transferred", "revoked", "failed", "not_tried"]
     assert report[3].reason == "the person is still in the organization, and is taken out of no project before"
     assert report.stopped_by is None
     assert len(emulator.sent("removeMember")) == 1
@@ -570,7 +570,7 @@ async def test_who_could_not_be_removed_twice_stays_in_the_projects(
     """If the organization's removal fails for now, it is tried once more, and then the projects keep the person."""
     emulator.faults.add("removeMember", fault, times=2)
     report = await done(client.with_options(max_retries=0).offboard(MIA, transfer_projects_to=MAX))
-    assert [happened for _, happened in shown(report)] == ["transferred", "revoked", "failed", "not tried"]
+    assert [happened for _, happened in shown(report)] == ["transferred", "revoked", "failed", "not_tried"]
     assert len(emulator.sent("removeMember")) == 2
     assert emulator.sent("removeProjectMember") == []
 
@@ -620,13 +620,13 @@ async def test_what_was_done_before_a_stop_is_looked_at(client: ConfidentAI, emu
     """After a refusal to everybody, what was answered before it is looked at all the same, or has failed."""
     emulator.faults.add("removeMember", faults.Answer(403), times=2)
     report = await done(client.offboard(MIA, transfer_projects_to=MAX))
-    assert [happened for _, happened in shown(report)] == ["transferred", "revoked", "failed", "not tried"]
+    assert [happened for _, happened in shown(report)] == ["transferred", "revoked", "failed", "not_tried"]
 
     emulator.reset()
     emulator.faults.add("removeMember", faults.Answer(401))
     emulator.faults.add("listProjectInvitations", faults.Answer(401), nth=3, times=None)
     report = await done(client.offboard(MIA, transfer_projects_to=MAX))
-    assert [happened for _, happened in shown(report)] == ["transferred", "failed", "failed", "not tried"]
+    assert [happened for _, happened in shown(report)] == ["transferred", "failed", "failed", "not_tried"]
     assert "answered that it is revoked, and it was not seen" in str(report[1].reason)
     assert report.stopped_by is report[2].error
 
@@ -676,7 +676,7 @@ async def test_a_project_that_goes_to_somebody_else_meanwhile(face: type[Confide
         trace = at_request("GET", f"/{project.id}/roles", interfere)
         async with opened(face(emulator.api_key, base_url=emulator.url, trace_configs=[trace])) as client:
             report = await done(client.offboard(MIA, transfer_projects_to=MAX))
-            assert [happened for _, happened in shown(report)] == ["failed", "not tried", "not tried", "not tried"]
+            assert [happened for _, happened in shown(report)] == ["failed", "not_tried", "not_tried", "not_tried"]
             assert isinstance(report[0].error, UnexpectedStateError)
             assert ADAM in str(report[0].reason)
             assert (await state(client))["Owned"][ADAM] == "Owner"
@@ -715,9 +715,9 @@ async def test_an_ownership_that_comes_up_meanwhile_ends_it(face: type[Confident
                 assert emulator.sent("removeProjectMember") == []
                 assert shown(report) == [
                     ("membership in the organization", "failed"),
-                    ("membership in the project 'Owned'", "not tried"),
-                    ("membership in the project 'Asked'", "not tried"),
-                    ("ownership in the project 'Owned'", "not tried"),
+                    ("membership in the project 'Owned'", "not_tried"),
+                    ("membership in the project 'Asked'", "not_tried"),
+                    ("ownership in the project 'Owned'", "not_tried"),
                 ]
                 assert report[3].reason == "it came up meanwhile"
                 now = await state(client)
@@ -730,7 +730,7 @@ async def test_an_ownership_that_comes_up_meanwhile_ends_it(face: type[Confident
 
 def assert_cut_short(partial: Report[Holding, None]) -> None:
     """See that a report is that of Mia's offboarding, as far as the removal from the organization."""
-    assert [happened for _, happened in shown(partial)] == ["transferred", "revoked", "failed", "not tried"]
+    assert [happened for _, happened in shown(partial)] == ["transferred", "revoked", "failed", "not_tried"]
     assert partial[2].reason == "it was cancelled on its way"
 
 
