@@ -344,7 +344,7 @@ def test_a_job_is_one_hand_over(client: ConfidentAI, emulator: Emulator) -> None
     with costs_of(client) as costs:
         report = client.projects.ensure_many(wishes)
         ids = [outcome.result.project.id for outcome in report if outcome.result is not None]
-        client.offboard("nobody@acme.example")
+        client.offboard("nobody@acme.example", must_exist=False)
         client.organization().members.find("nobody@acme.example")
         client.project(ids[0]).invitations.ensure(["new@acme.example"], role="Member")
     assert len(ids) == 25
