@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeVar
 
+from .._wire import misfit
 from ..errors import AmbiguousMatchError, UnexpectedStateError
 
 _LONGEST_ADDRESS = 254  # characters
@@ -30,6 +31,8 @@ AddressedT = TypeVar("AddressedT", bound=_Addressed)
 def text(name: str, value: object) -> str:
     """``value`` if it is a string with something in it, else a ``TypeError`` or ``ValueError`` that names it."""
     if not isinstance(value, str):
+        if name.endswith("_id"):
+            raise misfit(name, "a string", value)
         raise TypeError(f"{name} must be a string, not {type(value).__name__}")
     if not value.strip():
         raise ValueError(f"{name} is empty")

@@ -311,12 +311,13 @@ class _Offboarding:
         self._stop(report.stopped_by)
         looks = {outcome.item: outcome for outcome in report}
         deleted = await self._deleted({outcome.item: outcome.error for outcome in report})
-        for holding in [holding for holding in left if holding.project in deleted]:
-            left.remove(holding)
-            if self._outcomes[holding].is_failure or self._outcomes[holding].reason is not None:
+        for holding in left:
+            known = self._outcomes[holding]
+            if holding.project in deleted and (known.is_failure or known.reason is not None):
                 self._outcomes[holding] = _gone(holding)
+        there = [holding for holding in left if holding.project not in deleted]
         return [
-            *(holding for holding in left if self._is_left(holding, looks[holding.project], was_over=was_over)),
+            *(holding for holding in there if self._is_left(holding, looks[holding.project], was_over=was_over)),
             *(holding for outcome in report if outcome.result for holding in self._new_in(outcome.result)),
         ]
 

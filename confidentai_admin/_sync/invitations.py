@@ -48,8 +48,8 @@ class OrganizationInvitations:
             BadRequestError: An address is none, or the role is ``Owner``.
             NotFoundError: There is no such role.
             PermissionDeniedError: The plan has no invitations.
-            TypeError: ``emails`` is one string.
-            ValueError: ``emails`` is empty.
+            TypeError: ``emails`` is one string, or ``role_id`` is no string.
+            ValueError: ``emails`` or ``role_id`` is empty.
         """
         return self._portal.call(self._core.create, emails, role_id=role_id)
 
@@ -182,8 +182,8 @@ class ProjectInvitations:
             BadRequestError: An address is none, or the role is ``Owner``.
             NotFoundError: There is no such project, or no such role in it.
             PermissionDeniedError: The plan has no invitations.
-            TypeError: ``emails`` is one string.
-            ValueError: ``emails`` is empty.
+            TypeError: ``emails`` is one string, or ``role_id`` is no string.
+            ValueError: ``emails`` or ``role_id`` is empty.
         """
         return self._portal.call(self._core.create, emails, role_id=role_id)
 
