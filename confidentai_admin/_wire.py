@@ -100,8 +100,9 @@ def text_list(name: str, values: Iterable[str], *, empty: bool = True) -> list[s
     texts = list(values)
     for text in texts:
         if not isinstance(text, str):
-            told = f"there is a {type(text).__name__} in it{_way_to_id(text)}"
-            raise TypeError(f"{name} must be a list of strings, but {told}")
+            raise TypeError(
+                f"{name} must be a list of strings, but there is a {type(text).__name__} in it{_way_to_id(text)}"
+            )
     if not texts and not empty:
         raise ValueError(f"{name} is empty: the API wants at least one")
     return texts

@@ -30,7 +30,7 @@ def oddly(listing: Callable[..., Any], lag: int) -> Callable[..., Any]:
 
     def listed(*place: object, page: int, page_size: int) -> Any:
         given = listing(*place, page=page, page_size=min(page_size, 4))
-        data = given.data if isinstance(given, Unchanged) else given
+        data: Any = given.data if isinstance(given, Unchanged) else given
         data["total"] -= lag
         return given
 
