@@ -10,6 +10,9 @@ from ..errors import AmbiguousMatchError, UnexpectedStateError
 
 _LONGEST_ADDRESS = 254  # characters
 
+# Arguments that are an id, or may be one, besides those that are called so.
+_IDS = ("expect_current", "governance_policy", "role")
+
 
 class _Named(Protocol):
     @property
@@ -31,7 +34,7 @@ AddressedT = TypeVar("AddressedT", bound=_Addressed)
 def text(name: str, value: object) -> str:
     """``value`` if it is a string with something in it, else a ``TypeError`` or ``ValueError`` that names it."""
     if not isinstance(value, str):
-        if name.endswith("_id"):
+        if name.endswith("_id") or name in _IDS:
             raise misfit(name, "a string", value)
         raise TypeError(f"{name} must be a string, not {type(value).__name__}")
     if not value.strip():

@@ -152,8 +152,10 @@ class _Person:
         places = await _together(look_at, projects, at_once=self.at_once)
         if gone:
             # Deleted meanwhile, if that is so: a project that is there has not been looked at.
-            for project_id in gone.keys() - await self.deleted(gone):
-                raise gone[project_id]
+            deleted = await self.deleted(gone)
+            for project_id, error in gone.items():
+                if project_id not in deleted:
+                    raise error
         return [place for place in places if place is not None]
 
     async def deleted(self, project_ids: Iterable[str]) -> set[str]:

@@ -109,6 +109,9 @@ async def test_a_thing_in_the_place_of_its_id_is_told_so(client: ConfidentAI, em
         (project.api_keys.get, created.api_key, r"not ApiKey: pass its \.id"),
         (project.members.remove, member, r"not OrganizationMember: pass its \.id"),
         (lambda each: project.members.update_role("usr-1", role_id=each), role, r"not ProjectRole: pass its \.id"),
+        (lambda each: project.invitations.ensure([], role=each), role, r"role must be a string, not ProjectRole: pass"),
+        (lambda each: project.members.transfer_ownership(each, expect_current=None), member, r"pass its \.id"),
+        (lambda each: project.members.transfer_ownership("usr-1", expect_current=each), member, r"pass its \.id"),
         (
             lambda each: policies.assign("policy", project_ids=[each]),
             created.project,
