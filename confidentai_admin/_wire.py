@@ -33,6 +33,20 @@ NOT_GIVEN = NotGiven.NOT_GIVEN
 # Parts of a request ---------------------------------------------------------------------------------------------------
 
 
+def misfit(name: str, wanted: str, value: object) -> TypeError:
+    """The error of an argument that is no id, and where the id is, if what was given has one."""
+    told = "None (a lookup that finds nothing gives that)" if value is None else type(value).__name__
+    return TypeError(f"{name} must be {wanted}, not {told}{_way_to_id(value)}")
+
+
+def _way_to_id(value: object) -> str:
+    if isinstance(getattr(value, "id", None), (str, int)):
+        return ": pass its .id"
+    if isinstance(getattr(getattr(value, "project", None), "id", None), str):
+        return ": pass its .project.id"
+    return ""
+
+
 def path_segment(name: str, value: str | int) -> str:
     """``value`` as one percent-encoded segment of a path.
 
@@ -41,7 +55,7 @@ def path_segment(name: str, value: str | int) -> str:
         ValueError: It is empty or blank, ``.`` or ``..``, or no valid Unicode: it would name something else.
     """
     if isinstance(value, bool) or not isinstance(value, (str, int)):
-        raise TypeError(f"{name} must be a string or an integer, not {type(value).__name__}")
+        raise misfit(name, "a string or an integer", value)
     text = str(value)
     if not text.strip():
         raise ValueError(f"{name} is empty: nothing has such an id")
@@ -86,7 +100,9 @@ def text_list(name: str, values: Iterable[str], *, empty: bool = True) -> list[s
     texts = list(values)
     for text in texts:
         if not isinstance(text, str):
-            raise TypeError(f"{name} must be a list of strings, but there is a {type(text).__name__} in it")
+            raise TypeError(
+                f"{name} must be a list of strings, but there is a {type(text).__name__} in it{_way_to_id(text)}"
+            )
     if not texts and not empty:
         raise ValueError(f"{name} is empty: the API wants at least one")
     return texts

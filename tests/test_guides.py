@@ -132,6 +132,16 @@ def test_the_joiners_are_invited(folder: Path, confident_emulator: Emulator, con
     assert sorted(invitation.email for invitation in invited) == ["ada@example.com", "alan@example.com"]
 
 
+def test_a_joiner_with_another_role_is_no_success(
+    folder: Path, confident_emulator: Emulator, confident_client: ConfidentAI
+) -> None:
+    """The script fails if somebody has another role and was left alone, and says so."""
+    confident_emulator.add_member("ada@example.com", role="Admin")
+    done = _run(folder, "joiners.py", text="name,email\nAda,ada@example.com\n")
+    assert done.returncode == 1
+    assert "ada@example.com: left_alone (this is a member with the role 'Admin'" in done.stdout
+
+
 def test_a_key_is_rotated(folder: Path, confident_emulator: Emulator, confident_client: ConfidentAI) -> None:
     """The script leaves the new key valid and the old one not."""
     created = confident_client.projects.create("acme")

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeVar
 
+from .._wire import misfit
 from ..errors import AmbiguousMatchError, UnexpectedStateError
 
 _LONGEST_ADDRESS = 254  # characters
+
+# Arguments that are an id, or may be one, besides those that are called so.
+_IDS = ("expect_current", "governance_policy", "role")
 
 
 class _Named(Protocol):
@@ -30,6 +34,8 @@ AddressedT = TypeVar("AddressedT", bound=_Addressed)
 def text(name: str, value: object) -> str:
     """``value`` if it is a string with something in it, else a ``TypeError`` or ``ValueError`` that names it."""
     if not isinstance(value, str):
+        if name.endswith("_id") or name in _IDS:
+            raise misfit(name, "a string", value)
         raise TypeError(f"{name} must be a string, not {type(value).__name__}")
     if not value.strip():
         raise ValueError(f"{name} is empty")

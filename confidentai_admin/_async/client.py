@@ -188,7 +188,7 @@ class AsyncConfidentAI:
         return await self._organization.get()
 
     async def offboard(
-        self, email: str, *, transfer_projects_to: str | None = None, dry_run: bool = False
+        self, email: str, *, transfer_projects_to: str | None = None, dry_run: bool = False, must_exist: bool = True
     ) -> Report[Holding, None]:
         """Take a person out of the organization: every invitation and membership, also in all projects.
 
@@ -197,7 +197,8 @@ class AsyncConfidentAI:
         the invitations and the memberships are removed, and looked for again: what was not seen to be gone has failed.
         Whom the organization refuses to remove is taken out of no project, and who comes to own something meanwhile is
         taken out of nothing more. From the first change on, nothing but a cancellation is raised: what failed is in the
-        report. Make the same call again, and it does what is left.
+        report. Make the same call again, and it does what is left. What was in a project that somebody deletes
+        meanwhile is gone with it, and the row says so.
 
         Who is invited again, or gets a project, while this runs may not be noticed: run it again to see.
 
@@ -213,15 +214,17 @@ class AsyncConfidentAI:
             transfer_projects_to: The address of the member who becomes the Owner of the projects that the person owns,
                 and who is in them already. ``None`` if there are no such projects.
             dry_run: Only read, and say what would be done. A read-only client can do this.
+            must_exist: Whether it is an error if nobody has this address. Pass ``False`` where the call may be made
+                again after it has succeeded, since then nothing is left.
 
         Returns:
             What became of each thing that the person had: ``transferred``, ``revoked``, ``removed``, ``failed`` or
-            ``not tried``, or ``planned`` in a dry run. Empty if there is nothing. ``raise_for_failures()`` makes an
-            error of those that are left.
+            ``not_tried``, or ``planned`` in a dry run. Empty if there is nothing, with ``must_exist=False``.
+            ``raise_for_failures()`` makes an error of those that are left.
 
         Raises:
-            UnexpectedStateError: The person owns the organization, or projects that cannot be transferred as asked; the
-                message says what to do. Nothing was changed.
+            UnexpectedStateError: Nobody of this address is a member or invited, or the person owns the organization, or
+                projects that cannot be transferred as asked; the message says what to do. Nothing was changed.
             AmbiguousMatchError: Several members have the address. Nothing was changed.
             ConfigurationError: The client is read-only, and it is no dry run.
             ConfidentAIError: What the person has could not be read. Nothing was changed.
@@ -232,9 +235,10 @@ class AsyncConfidentAI:
         successor = None if transfer_projects_to is None else address("transfer_projects_to", transfer_projects_to)
         if successor is not None and address_key(successor) == address_key(email):
             raise ValueError("transfer_projects_to is the person who is to leave")
+        truth("must_exist", must_exist)
         if not truth("dry_run", dry_run):
             self._transport.refuse_job("offboard")
-        return await offboard(self._transport, email, successor, dry_run=dry_run)
+        return await offboard(self._transport, email, successor, dry_run=dry_run, must_exist=must_exist)
 
     async def request(
         self,

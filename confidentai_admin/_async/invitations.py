@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from .._transport import Transport
 from .._wire import NOT_GIVEN, Call, Effect, given, path_segment, text_list
 from ..models import DeletionResult, Onboarding, OrganizationInvitation, ProjectInvitation
+from ._matching import text
 from ._onboarding import onboard
 from .members import AsyncOrganizationMembers, AsyncProjectMembers
 from .roles import AsyncOrganizationRoles, AsyncProjectRoles
@@ -54,12 +55,12 @@ class AsyncOrganizationInvitations:
             BadRequestError: An address is none, or the role is ``Owner``.
             NotFoundError: There is no such role.
             PermissionDeniedError: The plan has no invitations.
-            TypeError: ``emails`` is one string.
-            ValueError: ``emails`` is empty.
+            TypeError: ``emails`` is one string, or ``role_id`` is no string.
+            ValueError: ``emails`` or ``role_id`` is empty.
         """
         fields = given(
             emails=text_list("emails", emails, empty=False),
-            organizationRoleId=NOT_GIVEN if role_id is None else role_id,
+            organizationRoleId=NOT_GIVEN if role_id is None else text("role_id", role_id),
         )
         call = Call("createInvitations", "POST", self._path, Effect.ONCE, body=fields)
         return await self._transport.send(call, builtins.list[OrganizationInvitation], "invitations")
@@ -140,7 +141,7 @@ class AsyncOrganizationInvitations:
         Returns:
             An outcome for each address, in order: ``NOTHING``, ``INVITED``, ``UPDATED``, ``RESENT``, ``REINVITED``,
             ``LEFT_ALONE``, ``DUPLICATE``, ``FAILED`` or ``NOT_TRIED``. Its ``raise_for_failures()`` makes an error of
-            those that failed.
+            those that failed, and with ``left_alone=True`` of those that are not as asked for.
 
         Raises:
             AmbiguousMatchError: Several roles are meant, such as one of this id and another of this name.
@@ -208,12 +209,12 @@ class AsyncProjectInvitations:
             BadRequestError: An address is none, or the role is ``Owner``.
             NotFoundError: There is no such project, or no such role in it.
             PermissionDeniedError: The plan has no invitations.
-            TypeError: ``emails`` is one string.
-            ValueError: ``emails`` is empty.
+            TypeError: ``emails`` is one string, or ``role_id`` is no string.
+            ValueError: ``emails`` or ``role_id`` is empty.
         """
         fields = given(
             emails=text_list("emails", emails, empty=False),
-            projectRoleId=NOT_GIVEN if role_id is None else role_id,
+            projectRoleId=NOT_GIVEN if role_id is None else text("role_id", role_id),
         )
         call = Call("createProjectInvitations", "POST", self._path, Effect.ONCE, body=fields)
         return await self._transport.send(call, builtins.list[ProjectInvitation], "invitations")
@@ -294,7 +295,7 @@ class AsyncProjectInvitations:
         Returns:
             An outcome for each address, in order: ``NOTHING``, ``INVITED``, ``UPDATED``, ``RESENT``, ``REINVITED``,
             ``LEFT_ALONE``, ``DUPLICATE``, ``FAILED`` or ``NOT_TRIED``. Its ``raise_for_failures()`` makes an error of
-            those that failed.
+            those that failed, and with ``left_alone=True`` of those that are not as asked for.
 
         Raises:
             AmbiguousMatchError: Several roles are meant, such as one of this id and another of this name.

@@ -108,12 +108,13 @@ class AsyncOrganizationMembers:
             The member as it is now.
 
         Raises:
-            BadRequestError: The role is empty.
             NotFoundError: There is no such member or no such role.
             PermissionDeniedError: The member is the Owner, who changes only when somebody else becomes Owner.
+            TypeError: ``role_id`` is not a string.
+            ValueError: An id is empty.
         """
         path = f"{self._path}/{path_segment('user_id', user_id)}"
-        call = Call("updateMemberRole", "PUT", path, Effect.REPEATABLE, body={"roleId": role_id})
+        call = Call("updateMemberRole", "PUT", path, Effect.REPEATABLE, body={"roleId": text("role_id", role_id)})
         return await self._transport.send(call, OrganizationMember, "member")
 
     async def transfer_ownership(self, user_id: str, *, expect_current: str | None) -> OrganizationMember:
@@ -259,12 +260,15 @@ class AsyncProjectMembers:
             The member as it is now.
 
         Raises:
-            BadRequestError: The role is empty.
             NotFoundError: There is no such project, no such member or no such role.
             PermissionDeniedError: The member is the Owner, who changes only when somebody else becomes Owner.
+            TypeError: ``role_id`` is not a string.
+            ValueError: An id is empty.
         """
         path = f"{self._path}/{path_segment('user_id', user_id)}"
-        call = Call("updateProjectMemberRole", "PUT", path, Effect.REPEATABLE, body={"roleId": role_id})
+        call = Call(
+            "updateProjectMemberRole", "PUT", path, Effect.REPEATABLE, body={"roleId": text("role_id", role_id)}
+        )
         return await self._transport.send(call, ProjectMember, "member")
 
     async def transfer_ownership(self, user_id: str, *, expect_current: str | None) -> ProjectMember:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Literal
 
 from .._transport import Transport
-from .._wire import Call, Effect, path_segment, text_list
+from .._wire import Call, Effect, misfit, path_segment, text_list
 from ..errors import UnexpectedStateError
 from ..models import (
     CreatedProject,
@@ -302,7 +302,7 @@ class AsyncProjectClient:
 
     def __init__(self, transport: Transport, project_id: str) -> None:
         if not isinstance(project_id, str):
-            raise TypeError(f"project_id must be a string, not {type(project_id).__name__}")
+            raise misfit("project_id", "a string", project_id)
         self._transport = transport
         self._id = project_id
         self._path = f"/v1/projects/{path_segment('project_id', project_id)}"

@@ -7,12 +7,13 @@ import datetime
 import attrs
 
 from .api_key import ApiKey
+from .elsewhere import Elsewhere
 from .named_ref import NamedRef
 
 
 @attrs.frozen
 class Project:
-    """A project.
+    """A project, as the API described it. Its members, keys and the rest are at ``client.project(project.id)``.
 
     Attributes:
         id: Its id.
@@ -30,6 +31,14 @@ class Project:
     organization_id: str | None = None
     created_at: datetime.datetime | None = None
     governance_policy: NamedRef | None = None
+
+    get = Elsewhere("client.project(project.id)")
+    update = Elsewhere("client.project(project.id)")
+    delete = Elsewhere("client.project(project.id)")
+    api_keys = Elsewhere("client.project(project.id)")
+    members = Elsewhere("client.project(project.id)")
+    invitations = Elsewhere("client.project(project.id)")
+    iam = Elsewhere("client.project(project.id)")
 
 
 @attrs.frozen

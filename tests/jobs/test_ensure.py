@@ -654,7 +654,7 @@ async def test_an_error_for_everybody_stops_the_job(client: ConfidentAI, emulato
     narrow = type(client)(emulator.api_key, base_url=emulator.url, clock=emulator.clock, max_connections=1)
     async with opened(narrow) as one:
         report = await done(one.projects.ensure_many([DesiredProject(f"tenant {n}") for n in range(9)]))
-    assert [outcome.happened for outcome in report] == ["created"] * 2 + ["failed"] + ["not tried"] * 6
+    assert [outcome.happened for outcome in report] == ["created"] * 2 + ["failed"] + ["not_tried"] * 6
     assert isinstance(report.stopped_by, PermissionDeniedError)
     assert len(emulator.sent("createProject")) == 3
     assert len(report.new_keys) == 2
@@ -669,7 +669,7 @@ async def test_too_many_requests_stop_the_job(client: ConfidentAI, emulator: Emu
     narrow = type(client)(emulator.api_key, base_url=emulator.url, clock=emulator.clock, max_connections=1)
     async with opened(narrow) as one:
         report = await done(one.projects.ensure_many([DesiredProject(f"tenant {n}") for n in range(5)]))
-    assert [outcome.happened for outcome in report] == ["created", "failed"] + ["not tried"] * 3
+    assert [outcome.happened for outcome in report] == ["created", "failed"] + ["not_tried"] * 3
     assert isinstance(report.stopped_by, RateLimitError)
 
 

@@ -150,7 +150,7 @@ async def test_a_refused_key_stops_the_job(emulator: Emulator, face: type[Confid
     emulator.faults.add("createProjectApiKey", faults.Answer(401), nth=2)
     async with opened(face(emulator.api_key, base_url=emulator.url, max_connections=1)) as client:
         report = await done(client.projects.rotate_keys(ids, key="service", store=lambda rotated: None))
-    assert [outcome.happened for outcome in report] == ["rotated", "failed"] + ["not tried"] * 4
+    assert [outcome.happened for outcome in report] == ["rotated", "failed"] + ["not_tried"] * 4
     assert isinstance(report.stopped_by, AuthenticationError)
 
 

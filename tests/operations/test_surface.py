@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import importlib
 import inspect
 import re
@@ -18,6 +19,7 @@ from confidentai_admin import (
     AsyncKeyRotation,
     AsyncPageIterator,
     ConfidentAI,
+    Happened,
     KeyRotation,
     PageIterator,
 )
@@ -291,6 +293,17 @@ def test_the_clients_are_made_alike() -> None:
     assert inspect.iscoroutinefunction(AsyncConfidentAI.__aexit__)
     assert not hasattr(AsyncConfidentAI, "__enter__")
     assert not hasattr(ConfidentAI, "__aenter__")
+
+
+def test_texts_of_enumerations_are_identifiers() -> None:
+    """What an enumeration is equal to is its name, in its case or in small letters, so that it can be guessed."""
+    exported = [vars(confidentai_admin)[name] for name in confidentai_admin.__all__]
+    texts = [each for each in exported if isinstance(each, type) and issubclass(each, enum.Enum)]
+    assert {each.__name__ for each in texts} >= {"Happened", "HoldingKind", "InvitationStatus", "Plan"}
+    for member in [member for each in texts for member in each]:
+        assert member.value in (member.name, member.name.lower()), member
+    assert Happened("left_alone") == "left_alone"
+    assert Happened("not_tried") == "not_tried"
 
 
 def test_the_iterators_are_alike() -> None:

@@ -106,7 +106,7 @@ async def provision_all(client: AsyncConfidentAI, tenants: list[str]) -> list[Ap
 
 
 async def let_go(client: AsyncConfidentAI, email: str) -> None:
-    report = await client.offboard(email, transfer_projects_to="b@example.com", dry_run=True)
+    report = await client.offboard(email, transfer_projects_to="b@example.com", dry_run=True, must_exist=False)
     assert_type(report, Report[Holding, None])
     assert_type(report[0].item.project, NamedRef | None)
     assert_type(await client.projects.find("name"), Project | None)

@@ -23,6 +23,7 @@ from confidentai_admin import (
     Happened,
     Holding,
     HoldingKind,
+    Invitation,
     InvitationStatus,
     KeyRotation,
     Member,
@@ -34,6 +35,7 @@ from confidentai_admin import (
     OrganizationInvitation,
     OrganizationMember,
     OrganizationRole,
+    Outcome,
     Page,
     PageIterator,
     Permission,
@@ -138,7 +140,8 @@ def main() -> None:
         for outcome in onboarding:
             assert_type(outcome.item, str)
             assert_type(outcome.happened, Happened)
-        onboarding.raise_for_failures()
+        onboarding.raise_for_failures(left_alone=True)
+        assert_type(onboarding.left_alone, list[Outcome[str, Invitation | Member]])
         assert_type(organization.iam.permissions.list(), list[Permission])
         assert_type(organization.iam.policies.list(), list[Policy])
         assert_type(organization.governance.policies.list(), list[GovernancePolicy])
