@@ -27,6 +27,7 @@ REGION_VARIABLE = "CONFIDENT_REGION"
 
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _BRACKETED = re.compile(r"([^\[\]]*@)?\[[^\[\]]*\](:[0-9]*)?")  # an IPv6 address in a URL
+_PROJECT_KEY = re.compile(r"confident_([a-z]{2}_)?proj_", re.IGNORECASE)
 _KEY_REGION = re.compile(r"confident_([a-z]{2})_", re.IGNORECASE)
 
 
@@ -173,6 +174,11 @@ def _api_key(argument: str | None) -> SecretText:
             " ASCII): copy it again. It is not shown here, since it is a secret."
         )
     return key
+
+
+def is_project_key(key: str) -> bool:
+    """Whether a key says of itself that it is of a project. One that does not say so may be one all the same."""
+    return _PROJECT_KEY.match(key) is not None
 
 
 def _base_url(argument: str | None, region: str | None, key: str, *, allow_insecure_http: bool) -> str:
