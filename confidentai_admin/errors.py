@@ -210,7 +210,7 @@ class BadRequestError(APIStatusError):
 
 
 class AuthenticationError(APIStatusError):
-    """401: the API key is missing, unknown, deactivated, deleted or of the wrong kind; ``hint`` says which is wanted."""
+    """401: the API key is missing, unknown, deactivated, deleted or of the wrong kind; ``hint`` says what is wanted."""
 
 
 class PermissionDeniedError(APIStatusError):
