@@ -7,12 +7,14 @@ import math
 import os
 import re
 import sys
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import attrs
 
 from .errors import ConfigurationError
+
+T = TypeVar("T")
 
 REGIONS = {
     "US": "https://api.confident-ai.com",
@@ -31,6 +33,21 @@ _PROJECT_KEY = re.compile(r"confident_([a-z]{2}_)?proj_", re.IGNORECASE)
 _KEY_REGION = re.compile(r"confident_([a-z]{2})_", re.IGNORECASE)
 
 
+def plain(value: T) -> T:
+    """``value`` as what it is itself, if it is a text or a number of a subclass, such as a member of an enumeration.
+
+    The ``str()`` of such a one may be its name.
+    """
+    kind = type(value)
+    if kind is str or kind is int or kind is bool or value is None:
+        return value
+    if isinstance(value, str):
+        return str.__str__(value)  # type: ignore[return-value]
+    if isinstance(value, int):
+        return int.__int__(value)  # type: ignore[return-value]
+    return float.__float__(value) if isinstance(value, float) else value  # type: ignore[return-value]
+
+
 class SecretText(str):
     """An API key: a string for the wire, masked wherever it is shown, and never pickled."""
 
@@ -41,7 +58,7 @@ class SecretText(str):
         """``text`` with a mask over it; in place of what is no string, something that says so and can be shown."""
         if text is None or isinstance(text, SecretText):
             return text
-        return cls(text) if isinstance(text, str) else NotText(type(text).__name__)
+        return cls(plain(text)) if isinstance(text, str) else NotText(type(text).__name__)
 
     def __repr__(self) -> str:
         return "'**********'"
@@ -69,6 +86,10 @@ def _positive_seconds(instance: object, attribute: attrs.Attribute[Any], value: 
         raise ValueError(f"timeout {attribute.name} must be a positive, finite number of seconds")
 
 
+def _plain_seconds(value: float) -> float:
+    return plain(value)
+
+
 @attrs.frozen
 class Timeout:
     """How long a call may take, in seconds.
@@ -80,9 +101,9 @@ class Timeout:
             hooks of your own wait for is not counted.
     """
 
-    connect: float = attrs.field(default=10, validator=_positive_seconds)
-    read: float = attrs.field(default=30, validator=_positive_seconds)
-    total: float = attrs.field(default=60, validator=_positive_seconds)
+    connect: float = attrs.field(default=10, converter=_plain_seconds, validator=_positive_seconds)
+    read: float = attrs.field(default=30, converter=_plain_seconds, validator=_positive_seconds)
+    total: float = attrs.field(default=60, converter=_plain_seconds, validator=_positive_seconds)
 
     @classmethod
     def of(cls, timeout: float | Timeout) -> Timeout:
@@ -127,11 +148,12 @@ class Settings:
         return cls(Credential(key), _base_url(base_url, region, key, allow_insecure_http=allow_insecure_http))
 
 
-def whole_number(name: str, value: object, *, minimum: int) -> int:
+def whole_number(name: str, value: object, *, minimum: int | None = None) -> int:
     """``value`` if it is an integer of at least ``minimum``, else a ``TypeError`` or ``ValueError`` that names it."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{name} must be an integer, not {type(value).__name__}")
-    if value < minimum:
+    value = plain(value)
+    if minimum is not None and value < minimum:
         raise ValueError(f"{name} must be at least {minimum}, not {value}")
     return value
 

@@ -6,6 +6,7 @@ import datetime
 
 import attrs
 
+from .._settings import plain
 from .api_key import ApiKey
 from .named_ref import NamedRef
 
@@ -65,7 +66,7 @@ class DesiredProject:
     key: str | None = attrs.field(default=None, kw_only=True)
 
     def __str__(self) -> str:
-        return self.name
+        return plain(self.name)
 
 
 @attrs.frozen

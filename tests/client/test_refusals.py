@@ -145,7 +145,7 @@ async def test_what_looks_like_a_key_is_masked_in_words(secret: str, where: str,
     assert "0123456789" not in shown_by(error, but_for=__file__)
     assert "is bad" in str(error)
     assert error.body is not None
-    assert secret.encode() in error.body
+    assert error.body.find(secret.encode()) >= 0
 
 
 async def test_a_field_for_a_secret_is_masked_in_words(face: type[ConfidentAI]) -> None:
