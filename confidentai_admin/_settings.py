@@ -27,8 +27,14 @@ API_KEY_VARIABLE = "CONFIDENT_ORG_API_KEY"
 BASE_URL_VARIABLE = "CONFIDENT_BASE_URL"
 REGION_VARIABLE = "CONFIDENT_REGION"
 
+_QUOTES = "\"'`"
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _BRACKETED = re.compile(r"([^\[\]]*@)?\[[^\[\]]*\](:[0-9]*)?")  # an IPv6 address in a URL
+# What a shell, a workflow or a person would have filled in.
+_TEMPLATE = re.compile(r"\$\{|\$\(|\{\{|\A(\$(env:)?[A-Za-z_]\w*|%\w+%|<.*>)\Z", re.ASCII | re.DOTALL)
+_NOTHING = ("none", "null", "nil", "undefined", "nan", "true", "false")
+_WHOLE_LINE = re.compile(rf"(export\s+)?{API_KEY_VARIABLE}\s*([=:]|\Z)")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _PROJECT_KEY = re.compile(r"confident_([a-z]{2}_)?proj_", re.IGNORECASE)
 _KEY_REGION = re.compile(r"confident_([a-z]{2})_", re.IGNORECASE)
 
@@ -171,6 +177,29 @@ def _text(name: str, value: object) -> str:
     return value.strip()
 
 
+def why_no_value(text: str) -> str | None:
+    """Why this is certainly not what was meant, whatever should be here, in words that show nothing of it."""
+    if text and (text[0] in _QUOTES or text[-1] in _QUOTES):
+        return (
+            "has quotation marks around it, which a shell takes away and other readers of a file, such as"
+            " `docker run --env-file`, do not: write it without them"
+        )
+    if _TEMPLATE.search(text):
+        return "holds a variable or a template that was not filled in"
+    return f"is the text {plain(text)!r}, which stands for no value" if text.lower() in _NOTHING else None
+
+
+def _why_no_key(key: str) -> str | None:
+    """Why this is certainly no key, in words that show nothing of it."""
+    if why := why_no_value(key):
+        return why
+    if _WHOLE_LINE.match(key):
+        return f"begins with the name of the variable, {API_KEY_VARIABLE}: give the value alone"
+    if key.startswith("***"):
+        return "is masked, as keys are in a listing: a key is shown in full only when it is made"
+    return "is a URL" if _URL.match(key) else None
+
+
 def _environment(variable: str) -> str | None:
     # A variable that is set to nothing is a common way to unset it.
     return os.environ.get(variable, "").strip() or None
@@ -190,6 +219,8 @@ def _api_key(argument: str | None) -> SecretText:
         key = SecretText(_text("api_key", SecretText.hide(argument)))
         if not key:
             raise ConfigurationError("api_key is empty: pass an organization API key.")
+    if why := _why_no_key(key):
+        raise ConfigurationError(f"The API key in {source} {why}. It is not shown here, since it may be a secret.")
     if not (key.isascii() and key.isprintable() and " " not in key):
         raise ConfigurationError(
             f"The API key in {source} has a character in it that no key has (a line break, a blank, or one outside of"
@@ -224,6 +255,8 @@ def _base_url(argument: str | None, region: str | None, key: str, *, allow_insec
 
 
 def _region_url(source: str, name: str) -> str:
+    if why := why_no_value(name):
+        raise ConfigurationError(f"{source} {why}.")
     url = REGIONS.get(name.upper())
     if url is None:
         raise ConfigurationError(
@@ -254,6 +287,8 @@ def is_http_url(url: str) -> bool:
 def _checked_url(source: str, url: str, *, allow_insecure_http: bool) -> str:
     # The URL itself is not shown: it may hold a password.
     url = SecretText(url)
+    if why := why_no_value(url):
+        raise ConfigurationError(f"{source} {why}.")
     if not (url.isascii() and url.isprintable() and " " not in url and "\\" not in url):
         raise ConfigurationError(f"{source} has a character in it that a URL must have encoded.")
     if not is_http_url(url):
