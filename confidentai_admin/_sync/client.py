@@ -53,7 +53,8 @@ class ConfidentAI:
         ssl_context: Whom to trust, where the system's certificates do not say: ``ssl.create_default_context(cafile=…)``
             for a private CA.
         trust_env: Take a proxy from ``HTTPS_PROXY``, not ``ALL_PROXY``, and its password from ``.netrc``; not for plain
-            http. Tracebacks that show local variables may show that password, and do not show one in ``proxy``.
+            http. The server is sent none from there. Tracebacks that show local variables may show a password from
+            ``.netrc``, and do not show one in ``proxy``.
         trace_configs: aiohttp's hooks for tracing, as OpenTelemetry's instrumentation has them.
         session_factory: Makes the whole aiohttp session, instead of the four before it. Called in the event loop.
         allow_insecure_http: Send the key over plain http to another machine.
