@@ -5,12 +5,13 @@ from __future__ import annotations
 import ssl
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import attrs
 
 from .. import _surroundings
 from .._fork import no_fork
+from .._instances import child, twin
 from .._session_types import SessionFactory, TraceConfig
 from .._settings import SecretText, Settings, Timeout, truth, whole_number
 from .._surroundings import Clock
@@ -79,6 +80,8 @@ class AsyncConfidentAI:
         ValueError: A number is out of its range.
     """
 
+    projects: AsyncProjects = child(AsyncProjects)
+
     def __init__(
         self,
         api_key: str | None = None,
@@ -138,7 +141,7 @@ class AsyncConfidentAI:
         # One whose constructor failed is shown in the traceback of that.
         return f"{type(self).__name__}(base_url={self.base_url!r})" if vars(self) else f"{type(self).__name__}(?)"
 
-    async def __aenter__(self) -> AsyncConfidentAI:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(
@@ -292,8 +295,10 @@ class AsyncConfidentAI:
         timeout: float | Timeout | None = None,
         max_retries: int | None = None,
         read_only: bool | None = None,
-    ) -> AsyncConfidentAI:
+    ) -> Self:
         """A view of this client with other limits, on the same connections. It costs nothing, and needs no closing.
+
+        What a class of your own added to the client, the view has as well: the same objects, under the same names.
 
         Args:
             timeout: Seconds in total, or a ``Timeout``. Default: as it is.
@@ -316,6 +321,6 @@ class AsyncConfidentAI:
             if transport.read_only and not wanted:
                 raise ConfigurationError("This client is read-only, and so are its views: make another client.")
             transport = attrs.evolve(transport, read_only=wanted)
-        view = object.__new__(type(self))
+        view = twin(self)
         view._bind(transport, is_view=True)
         return view

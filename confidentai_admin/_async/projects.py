@@ -7,6 +7,7 @@ import functools
 from collections.abc import Callable, Iterable
 from typing import Literal
 
+from .._instances import child
 from .._settings import plain
 from .._transport import Transport
 from .._wire import Call, Effect, path_segment, text_list
@@ -300,6 +301,11 @@ class AsyncProjectClient:
         invitations: Its invitations.
         iam: Its roles, policies and permissions.
     """
+
+    api_keys: AsyncProjectApiKeys = child(AsyncProjectApiKeys)
+    members: AsyncProjectMembers = child(AsyncProjectMembers)
+    invitations: AsyncProjectInvitations = child(AsyncProjectInvitations)
+    iam: AsyncProjectIam = child(AsyncProjectIam)
 
     def __init__(self, transport: Transport, project_id: str) -> None:
         if not isinstance(project_id, str):
