@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import attrs
 
-from ._server_words import shown, words_in
+from ._server_words import in_one_line, shown, words_in
 from ._structuring import Misfit, is_not, structure
 from ._wire import Call, Effect
 from .errors import (
@@ -216,4 +216,4 @@ def _refusal_message(answer: Answer, envelope: Mapping[str, Any]) -> str:
 def _plain_text(answer: Answer) -> str | None:
     """What a gateway says that speaks no JSON."""
     is_text = answer.envelope is None and answer.headers.get("Content-Type", "").lower().startswith("text/plain")
-    return shown(answer.body.decode(errors="replace")) or None if is_text else None
+    return in_one_line(answer.body.decode(errors="replace")) if is_text else None

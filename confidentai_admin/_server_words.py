@@ -18,21 +18,26 @@ _SECRET_FIELD = re.compile(r"api[-_ ]?key|token|secret|passw|credential|authoriz
 
 
 def shown(text: str) -> str:
-    """``text`` in one line and bounded, with a mask over what looks like an API key and ``?`` for what cannot be seen.
+    """``text``, bounded, with a mask over what looks like an API key and ``?`` for what is not printable.
 
     It becomes part of a log's line, which it may not end to begin another one, and of what a terminal shows.
     """
     text = _KEY.sub(_MASK, text)
     if len(text) > _LONGEST:
         text = text[: _LONGEST - 1] + "…"
-    return "".join(character if character.isprintable() else "?" for character in " ".join(text.split()))
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def in_one_line(words: str) -> str | None:
+    """``words`` as ``shown``, with a blank for line breaks and other white space; ``None`` if there are none."""
+    return shown(" ".join(words.split())) or None
 
 
 def words_in(answer: Mapping[str, Any]) -> str | None:
     """What a failure's JSON says went wrong, in whatever form, or ``None`` if it says nothing."""
     fields = {name.lower(): value for name, value in answer.items()}
     said = dict.fromkeys(filter(None, (_words(fields.get(name)) for name in _FIELDS)))
-    return shown(": ".join(said)) or None
+    return in_one_line(": ".join(said))
 
 
 def _words(value: object) -> str | None:
