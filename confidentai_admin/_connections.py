@@ -24,7 +24,7 @@ from aiohttp import ClientSession, TraceConfig
 
 from ._fork import generation
 from ._name_lookups import Resolver
-from ._settings import SecretText, is_http_url, is_loopback
+from ._settings import SecretText, is_http_url, is_loopback, why_no_value
 from ._surroundings import Clock
 from ._turns import Turns
 from ._version import __version__
@@ -204,6 +204,8 @@ class ConnectionOptions:
     is_local: bool = False  # plain http, which may not leave this machine
 
     def __attrs_post_init__(self) -> None:
+        if self.proxy is not None and (why := why_no_value(self.proxy)):
+            raise ConfigurationError(f"proxy {why}. It is not shown: it may hold a password.")
         if self.proxy is not None and not is_http_url(self.proxy):
             raise ConfigurationError(
                 "proxy must be a URL like http://host:port. It is not shown: it may hold a password."

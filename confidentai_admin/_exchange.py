@@ -47,6 +47,19 @@ async def _never_repeat(
         raise LostConnectionError(_reason(error)) from error
 
 
+async def _without_netrc(
+    request: ClientRequest, handler: Callable[[ClientRequest], Awaitable[ClientResponse]]
+) -> ClientResponse:
+    """The outermost client middleware where aiohttp asks ~/.netrc, which has logins for proxies, for the server too."""
+    request.headers.popall("Authorization", None)
+    return await handler(request)
+
+
+def _asks_netrc(session: ClientSession) -> bool:
+    """Whether what aiohttp itself puts into ``Authorization`` comes from ~/.netrc."""
+    return session.trust_env and session.auth is None and "Authorization" not in session.headers
+
+
 async def _stay_here(
     request: ClientRequest, handler: Callable[[ClientRequest], Awaitable[ClientResponse]]
 ) -> ClientResponse:
@@ -208,6 +221,7 @@ async def exchange(pool: ConnectionPool, session: ClientSession, attempt: Attemp
             ),
             # A session that the user made may have middlewares of its own, which one given here would replace.
             middlewares=(
+                *((_without_netrc,) if _asks_netrc(session) else ()),
                 _never_repeat,
                 *session._middlewares,
                 *(() if payload is None else (payload.watch,)),

@@ -17,7 +17,7 @@ from ._attempts import Attempt, CallProgress, Failure, not_sent
 from ._call_details import CallDetails, recordings
 from ._log import log
 from ._retry import Fate
-from ._settings import Credential, SecretText, Settings, Timeout, is_loopback
+from ._settings import Credential, SecretText, Settings, Timeout, is_loopback, is_project_key
 from ._surroundings import Clock
 from ._wire import NOT_GIVEN, Call, Effect, NotGiven, encode
 from .errors import (
@@ -115,8 +115,9 @@ class Transport:
     ) -> T:
         """Make a call: as many attempts as are right, within the time there is.
 
-        ``returns`` and ``key`` say what to read from the answer. ``if_gone`` is the result when a repeated deletion
-        meets a 404, since it is then its own lost attempt that succeeded.
+        ``returns`` and ``key`` say what to read from the answer. ``if_gone`` is the result of a deletion whose answer
+        has none: a success without data, or a 404 on a repeated one, since it is then its own lost attempt that
+        succeeded.
 
         Raises:
             ConfidentAIError: Whatever went wrong; ``outcome_unknown`` counts all attempts.
@@ -177,6 +178,8 @@ class Transport:
                     continue
                 if fate is Fate.DONE:
                     self._slowdown.hear_of_another()
+                    if if_gone is not NOT_GIVEN and outcome.is_success_without_data:
+                        return if_gone
                     result = read_success(outcome, call, returns, key)
                     if isinstance(result, APIResponseValidationError):
                         raise result
@@ -225,8 +228,15 @@ class Transport:
 
     def _error(self, outcome: Answer | Failure, call: Call, *, outcome_unknown: bool) -> ConfidentAIError:
         if isinstance(outcome, Answer):
-            retry_after = _retry.parse_retry_after(outcome.headers.get("Retry-After"), self.clock.now())
-            return read_refusal(outcome, call, retry_after=retry_after, outcome_unknown=outcome_unknown)
+            # A date is one by the server's clock, and this machine's may be another.
+            now = outcome.date or self.clock.now()
+            return read_refusal(
+                outcome,
+                call,
+                retry_after=_retry.parse_retry_after(outcome.headers.get("Retry-After"), now),
+                by_project_key=is_project_key(self.settings.api_key),
+                outcome_unknown=outcome_unknown,
+            )
         return outcome.kind(outcome.message, **outcome.details, **call.place, outcome_unknown=outcome_unknown)
 
     async def _attempt(

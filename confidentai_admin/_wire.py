@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 
 import attrs
 
+from ._settings import plain, whole_number
 from .models import Page
 
 T = TypeVar("T")
@@ -56,7 +57,7 @@ def path_segment(name: str, value: str | int) -> str:
     """
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         raise misfit(name, "a string or an integer", value)
-    text = str(value)
+    text = str(plain(value))
     if not text.strip():
         raise ValueError(f"{name} is empty: nothing has such an id")
     if text in (".", ".."):
@@ -97,7 +98,7 @@ def text_list(name: str, values: Iterable[str], *, empty: bool = True) -> list[s
     """
     if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
         raise TypeError(f"{name} must be a list of strings, not {type(values).__name__}")
-    texts = list(values)
+    texts = [plain(value) for value in values]
     for text in texts:
         if not isinstance(text, str):
             raise TypeError(
@@ -124,7 +125,7 @@ def query(params: Mapping[str, Any]) -> str:
                 continue
             if not isinstance(item, (str, int, float)):
                 raise TypeError(f"the parameter {name} is a {type(item).__name__}, which a query has no form for")
-            pairs.append((name, str(item).lower() if isinstance(item, bool) else str(item)))
+            pairs.append((plain(name), str(item).lower() if isinstance(item, bool) else str(plain(item))))
     try:
         return f"?{urlencode(pairs)}" if pairs else ""
     except UnicodeEncodeError:
@@ -138,14 +139,14 @@ def page_query(page: int | None, page_size: int | None) -> str:
         TypeError: A number is not an integer.
     """
     for name, value in (("page", page), ("page_size", page_size)):
-        if value is not None and type(value) is not int:
-            raise TypeError(f"{name} must be an integer, not {type(value).__name__}")
+        if value is not None:
+            whole_number(name, value)
     return query({"page": page, "pageSize": page_size})
 
 
 def page_of(items: list[T], total: int, page: int | None, page_size: int | None) -> Page[T]:
     """The page that ``page_query`` asked for; a number that was left out is the API's own default."""
-    return Page(items, total, page or 1, page_size or _DEFAULT_PAGE_SIZE)
+    return Page(items, total, plain(page) or 1, plain(page_size) or _DEFAULT_PAGE_SIZE)
 
 
 def given(**fields: Any) -> dict[str, Any]:

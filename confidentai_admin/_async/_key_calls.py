@@ -6,6 +6,7 @@ import builtins
 
 import attrs
 
+from .._settings import plain
 from .._transport import Transport
 from .._wire import Call, Effect, path_segment
 from ..errors import AuthenticationError, ConfigurationError, NotFoundError, UnexpectedStateError
@@ -82,7 +83,7 @@ class KeyCalls:
 
     async def one_of(self, known: builtins.list[ApiKey], api_key_id: int) -> ApiKey:
         """The key of an id: one that was listed, or else what the API says of it."""
-        listed = [key for key in known if str(key.id) == str(api_key_id)]
+        listed = [key for key in known if str(key.id) == str(plain(api_key_id))]
         return listed[0] if listed else await self.get(api_key_id)
 
     async def create(self, name: str) -> ApiKey:
@@ -103,7 +104,7 @@ class KeyCalls:
         call = Call(f"delete{self.scope}ApiKey", "DELETE", self.path_of(api_key_id), Effect.REPEATABLE)
         if not allow_self:
             await self._refuse_own(api_key_id, call)
-        return await self.transport.send(call, DeletionResult, if_gone=DeletionResult(api_key_id, deleted=True))
+        return await self.transport.send(call, DeletionResult, if_gone=DeletionResult(plain(api_key_id), deleted=True))
 
     # The client's own key:
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeVar
 
+from .._settings import plain
 from .._wire import misfit
 from ..errors import AmbiguousMatchError, UnexpectedStateError
 
@@ -39,7 +40,7 @@ def text(name: str, value: object) -> str:
         raise TypeError(f"{name} must be a string, not {type(value).__name__}")
     if not value.strip():
         raise ValueError(f"{name} is empty")
-    return value
+    return plain(value)
 
 
 def address_key(email: str) -> str:

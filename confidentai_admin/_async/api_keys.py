@@ -166,7 +166,7 @@ class AsyncApiKeys:
         """
         self._calls.path_of(api_key_id)
         if name is not None:
-            text("name", name)
+            name = text("name", name)
         check_retire(retire)
         return self._rotation(api_key_id, name, retire)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import ssl
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import attrs
 
 from .. import _surroundings
 from .._fork import no_fork
+from .._instances import child, twin
 from .._session_types import SessionFactory, TraceConfig
 from .._settings import SecretText, Settings, Timeout, truth, whole_number
 from .._surroundings import Clock
@@ -65,7 +66,8 @@ class AsyncConfidentAI:
         ssl_context: Whom to trust, where the system's certificates do not say: ``ssl.create_default_context(cafile=…)``
             for a private CA.
         trust_env: Take a proxy from ``HTTPS_PROXY``, not ``ALL_PROXY``, and its password from ``.netrc``; not for plain
-            http. Tracebacks that show local variables may show that password, and do not show one in ``proxy``.
+            http. The server is sent none from there. Tracebacks that show local variables may show a password from
+            ``.netrc``, and do not show one in ``proxy``.
         trace_configs: aiohttp's hooks for tracing, as OpenTelemetry's instrumentation has them.
         session_factory: Makes the whole aiohttp session, instead of the four before it. Called in the event loop.
         allow_insecure_http: Send the key over plain http to another machine.
@@ -77,6 +79,8 @@ class AsyncConfidentAI:
         TypeError: An argument is of another type.
         ValueError: A number is out of its range.
     """
+
+    projects: AsyncProjects = child(AsyncProjects)
 
     def __init__(
         self,
@@ -137,7 +141,7 @@ class AsyncConfidentAI:
         # One whose constructor failed is shown in the traceback of that.
         return f"{type(self).__name__}(base_url={self.base_url!r})" if vars(self) else f"{type(self).__name__}(?)"
 
-    async def __aenter__(self) -> AsyncConfidentAI:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(
@@ -295,8 +299,10 @@ class AsyncConfidentAI:
         timeout: float | Timeout | None = None,
         max_retries: int | None = None,
         read_only: bool | None = None,
-    ) -> AsyncConfidentAI:
+    ) -> Self:
         """A view of this client with other limits, on the same connections. It costs nothing, and needs no closing.
+
+        What a class of your own added to the client, the view has as well: the same objects, under the same names.
 
         Args:
             timeout: Seconds in total, or a ``Timeout``. Default: as it is.
@@ -319,6 +325,6 @@ class AsyncConfidentAI:
             if transport.read_only and not wanted:
                 raise ConfigurationError("This client is read-only, and so are its views: make another client.")
             transport = attrs.evolve(transport, read_only=wanted)
-        view = object.__new__(type(self))
+        view = twin(self)
         view._bind(transport, is_view=True)
         return view

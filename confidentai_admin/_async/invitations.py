@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import Iterable
 
+from .._settings import plain
 from .._transport import Transport
 from .._wire import NOT_GIVEN, Call, Effect, given, path_segment, text_list
 from ..models import DeletionResult, Onboarding, OrganizationInvitation, ProjectInvitation
@@ -100,7 +101,9 @@ class AsyncOrganizationInvitations:
             NotFoundError: There is no such invitation.
         """
         call = Call("deleteInvitation", "DELETE", self._path_of(invitation_id), Effect.REPEATABLE)
-        return await self._transport.send(call, DeletionResult, if_gone=DeletionResult(invitation_id, deleted=True))
+        return await self._transport.send(
+            call, DeletionResult, if_gone=DeletionResult(plain(invitation_id), deleted=True)
+        )
 
     async def ensure(
         self,
@@ -254,7 +257,9 @@ class AsyncProjectInvitations:
             NotFoundError: There is no such project or no such invitation.
         """
         call = Call("deleteProjectInvitation", "DELETE", self._path_of(invitation_id), Effect.REPEATABLE)
-        return await self._transport.send(call, DeletionResult, if_gone=DeletionResult(invitation_id, deleted=True))
+        return await self._transport.send(
+            call, DeletionResult, if_gone=DeletionResult(plain(invitation_id), deleted=True)
+        )
 
     async def ensure(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import TracebackType
+from typing import Self
 
 from .._settings import SecretText, truth
 from ..errors import ConfidentAIError, ConfigurationError, UnexpectedStateError
@@ -79,7 +80,7 @@ class AsyncKeyRotation:
         self._entered(self._new)
         return list(self._unfinished)
 
-    async def __aenter__(self) -> AsyncKeyRotation:
+    async def __aenter__(self) -> Self:
         if self._is_entered:
             raise ConfigurationError("a rotation is entered once: call api_keys.rotate again")
         self._calls.transport.refuse_job("rotate")

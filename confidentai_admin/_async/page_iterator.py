@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, Self, TypeVar
 
 import anyio
 
@@ -61,7 +61,7 @@ class AsyncPageIterator(Generic[ItemT]):
         self._seen_before = len(self._seen)
         self._totals: set[int] = set()
 
-    def __aiter__(self) -> AsyncPageIterator[ItemT]:
+    def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> ItemT:

@@ -7,6 +7,8 @@ import functools
 from collections.abc import Callable, Iterable
 from typing import Literal
 
+from .._instances import child
+from .._settings import plain
 from .._transport import Transport
 from .._wire import Call, Effect, misfit, path_segment, text_list
 from ..errors import UnexpectedStateError
@@ -67,7 +69,7 @@ class AsyncProjects:
             TypeError: The name is not a string.
             ValueError: The name is empty.
         """
-        text("name", name)
+        name = text("name", name)
         return find_named(await self.list(), name, "project")
 
     async def create(self, name: str, *, description: str | None = None, email: str | None = None) -> CreatedProject:
@@ -257,7 +259,7 @@ class AsyncProjects:
         ids = text_list("project_ids", project_ids)
         places = {project_id: AsyncProjectClient(self._transport, project_id).api_keys for project_id in ids}
         refuse_doubles("project_ids", ids)
-        text("key", key)
+        key = text("key", key)
         check_retire(retire)
         check_callback("store", store)
         self._transport.refuse_job("projects.rotate_keys")
@@ -300,11 +302,16 @@ class AsyncProjectClient:
         iam: Its roles, policies and permissions.
     """
 
+    api_keys: AsyncProjectApiKeys = child(AsyncProjectApiKeys)
+    members: AsyncProjectMembers = child(AsyncProjectMembers)
+    invitations: AsyncProjectInvitations = child(AsyncProjectInvitations)
+    iam: AsyncProjectIam = child(AsyncProjectIam)
+
     def __init__(self, transport: Transport, project_id: str) -> None:
         if not isinstance(project_id, str):
             raise misfit("project_id", "a string", project_id)
         self._transport = transport
-        self._id = project_id
+        self._id = plain(project_id)
         self._path = f"/v1/projects/{path_segment('project_id', project_id)}"
         self.api_keys = AsyncProjectApiKeys(transport, self._path)
         self.members = AsyncProjectMembers(transport, self._path)
@@ -380,7 +387,7 @@ class AsyncProjectClient:
             ValueError: The expected name is empty.
         """
         if expect_name is not None:
-            text("expect_name", expect_name)
+            expect_name = text("expect_name", expect_name)
             self._transport.refuse_job("deleteProject")
             project = await self.get()
             if project.name != expect_name:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import ssl
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from .._async import client as _core
+from .._instances import child, twin
 from .._portal import Portal
 from .._session_types import SessionFactory, TraceConfig
 from .._settings import SecretText, Timeout
@@ -53,7 +54,8 @@ class ConfidentAI:
         ssl_context: Whom to trust, where the system's certificates do not say: ``ssl.create_default_context(cafile=…)``
             for a private CA.
         trust_env: Take a proxy from ``HTTPS_PROXY``, not ``ALL_PROXY``, and its password from ``.netrc``; not for plain
-            http. Tracebacks that show local variables may show that password, and do not show one in ``proxy``.
+            http. The server is sent none from there. Tracebacks that show local variables may show a password from
+            ``.netrc``, and do not show one in ``proxy``.
         trace_configs: aiohttp's hooks for tracing, as OpenTelemetry's instrumentation has them.
         session_factory: Makes the whole aiohttp session, instead of the four before it. Called in the event loop.
         allow_insecure_http: Send the key over plain http to another machine.
@@ -65,6 +67,8 @@ class ConfidentAI:
         TypeError: An argument is of another type.
         ValueError: A number is out of its range.
     """
+
+    projects: Projects = child(Projects)
 
     def __init__(
         self,
@@ -113,13 +117,12 @@ class ConfidentAI:
         self._is_view = is_view
         self.projects = Projects(core.projects, portal)
 
-    @classmethod
-    def _view(cls, core: _core.AsyncConfidentAI, portal: Portal) -> ConfidentAI:
-        view = object.__new__(cls)
-        view._bind(core, portal, is_view=True)
+    def _view(self, core: _core.AsyncConfidentAI) -> Self:
+        view = twin(self)
+        view._bind(core, self._portal, is_view=True)
         return view
 
-    def __enter__(self) -> ConfidentAI:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -262,8 +265,10 @@ class ConfidentAI:
         timeout: float | Timeout | None = None,
         max_retries: int | None = None,
         read_only: bool | None = None,
-    ) -> ConfidentAI:
+    ) -> Self:
         """A view of this client with other limits, on the same connections. It costs nothing, and needs no closing.
+
+        What a class of your own added to the client, the view has as well: the same objects, under the same names.
 
         Args:
             timeout: Seconds in total, or a ``Timeout``. Default: as it is.
@@ -276,6 +281,4 @@ class ConfidentAI:
             TypeError: An argument is of another type.
             ValueError: A number is out of its range.
         """
-        return type(self)._view(
-            self._core.with_options(timeout=timeout, max_retries=max_retries, read_only=read_only), self._portal
-        )
+        return self._view(self._core.with_options(timeout=timeout, max_retries=max_retries, read_only=read_only))

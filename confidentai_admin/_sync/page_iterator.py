@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Generic
+from typing import Generic, Self
 
 from .._async import page_iterator as _core
 from .._async.page_iterator import ItemT
@@ -33,7 +33,7 @@ class PageIterator(Generic[ItemT]):
         self._core = core
         self._portal = portal
 
-    def __iter__(self) -> PageIterator[ItemT]:
+    def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> ItemT:

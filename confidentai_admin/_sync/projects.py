@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Literal
 
 from .._async import projects as _core
+from .._instances import child
 from .._portal import Portal
 from ..models import (
     CreatedProject,
@@ -238,6 +239,11 @@ class ProjectClient:
         invitations: Its invitations.
         iam: Its roles, policies and permissions.
     """
+
+    api_keys: ProjectApiKeys = child(ProjectApiKeys)
+    members: ProjectMembers = child(ProjectMembers)
+    invitations: ProjectInvitations = child(ProjectInvitations)
+    iam: ProjectIam = child(ProjectIam)
 
     def __init__(self, core: _core.AsyncProjectClient, portal: Portal) -> None:
         self._core = core

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from os import PathLike
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import anyio
 import anyio.lowlevel
@@ -184,7 +184,7 @@ class Emulator:
         """
         self._app.perform(RESET, {})
 
-    async def __aenter__(self) -> "Emulator":
+    async def __aenter__(self) -> Self:
         self._refuse_second_entry()
         await self._start()
         return self
@@ -195,7 +195,7 @@ class Emulator:
         with anyio.CancelScope(shield=True):
             await self._stop()
 
-    def __enter__(self) -> "Emulator":
+    def __enter__(self) -> Self:
         self._refuse_second_entry()
         thread = _ServingThread(self._start, self._stop)
         thread.start_and_wait()

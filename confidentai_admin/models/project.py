@@ -6,6 +6,7 @@ import datetime
 
 import attrs
 
+from .._settings import plain
 from .api_key import ApiKey
 from .elsewhere import Elsewhere
 from .named_ref import NamedRef
@@ -74,7 +75,7 @@ class DesiredProject:
     key: str | None = attrs.field(default=None, kw_only=True)
 
     def __str__(self) -> str:
-        return self.name
+        return plain(self.name)
 
 
 @attrs.frozen

@@ -280,7 +280,7 @@ def test_a_method_is_the_same_on_both_faces(place: str) -> None:
     ]
     assert blocking(ours.return_annotation) == theirs.return_annotation
     assert blocking(core.__doc__) == facade.__doc__
-    gives_an_object = "Async" in ours.return_annotation
+    gives_an_object = "Async" in ours.return_annotation or ours.return_annotation == "Self"
     assert inspect.iscoroutinefunction(core) is not gives_an_object
     assert not inspect.iscoroutinefunction(facade)
 

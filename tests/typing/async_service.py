@@ -129,6 +129,22 @@ async def release(client: AsyncConfidentAI, policy_id: str) -> None:
     await client.close()
 
 
+class Admin(AsyncConfidentAI):
+    """A client of the user's own."""
+
+    tenant: str = "acme"
+
+
+async def administer() -> None:
+    async with Admin() as admin:
+        assert_type(admin, Admin)
+        assert_type(admin.with_options(timeout=5), Admin)
+        assert_type(admin.with_options(read_only=True).tenant, str)
+    async with AsyncConfidentAI() as client:
+        assert_type(client, AsyncConfidentAI)
+        assert_type(client.with_options(timeout=5), AsyncConfidentAI)
+
+
 async def mistakes(client: AsyncConfidentAI) -> None:
     # What users must be told of: each line is wrong, and a checker that is silent fails on the unused comment.
     client.whoami().name  # type: ignore[attr-defined]  # noqa: B018

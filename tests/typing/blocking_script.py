@@ -175,3 +175,19 @@ def main() -> None:
         organization.invitations.ensure(["a@example.com"], role=7)  # type: ignore[arg-type]
         project.api_keys.rotate(7, retire="later")  # type: ignore[arg-type]
         project.update(description=NOT_GIVEN)  # type: ignore[arg-type]
+
+
+class Admin(ConfidentAI):
+    """A client of the user's own."""
+
+    tenant: str = "acme"
+
+
+def administer() -> None:
+    with Admin() as admin:
+        assert_type(admin, Admin)
+        assert_type(admin.with_options(timeout=5), Admin)
+        assert_type(admin.with_options(read_only=True).tenant, str)
+    with ConfidentAI() as client:
+        assert_type(client, ConfidentAI)
+        assert_type(client.with_options(timeout=5), ConfidentAI)
