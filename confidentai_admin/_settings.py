@@ -126,13 +126,13 @@ class Settings:
         return cls(Credential(key), _base_url(base_url, region, key, allow_insecure_http=allow_insecure_http))
 
 
-def whole_number(name: str, value: object, *, minimum: int) -> int:
+def whole_number(name: str, value: object, *, minimum: int | None = None) -> int:
     """``value`` if it is an integer of at least ``minimum``, else a ``TypeError`` or ``ValueError`` that names it."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{name} must be an integer, not {type(value).__name__}")
-    if value < minimum:
+    if minimum is not None and value < minimum:
         raise ValueError(f"{name} must be at least {minimum}, not {value}")
-    return value
+    return int(value)
 
 
 def truth(name: str, value: object) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import datetime
 
 import attrs
 
@@ -31,6 +32,14 @@ def check_retire(retire: object) -> None:
     """Raise a ``ValueError`` if it is no word for what becomes of an old key."""
     if retire not in ("disable", "delete", "keep"):
         raise ValueError("retire must be 'disable', 'delete' or 'keep'")
+
+
+def check_span(name: str, span: object) -> None:
+    """Raise a ``TypeError`` or ``ValueError`` if it is no length of time."""
+    if not isinstance(span, datetime.timedelta):
+        raise TypeError(f"{name} must be a datetime.timedelta, not {type(span).__name__}")
+    if span < datetime.timedelta(0):
+        raise ValueError(f"{name} is negative")
 
 
 def is_later(one: ApiKey, other: ApiKey) -> bool:
@@ -82,7 +91,7 @@ class KeyCalls:
 
     async def one_of(self, known: builtins.list[ApiKey], api_key_id: int) -> ApiKey:
         """The key of an id: one that was listed, or else what the API says of it."""
-        listed = [key for key in known if str(key.id) == str(api_key_id)]
+        listed = [key for key in known if key.id == api_key_id]
         return listed[0] if listed else await self.get(api_key_id)
 
     async def create(self, name: str) -> ApiKey:
