@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import datetime
+from urllib.parse import unquote
 
 import attrs
 
@@ -65,6 +66,11 @@ class KeyCalls:
     def is_of_organization(self) -> bool:
         """Whether these are keys of the organization, of which the client uses one."""
         return self.scope == "Organization"
+
+    @property
+    def place(self) -> str:
+        """Where these keys are, in words: the organization, or the project of an id."""
+        return "the organization" if self.is_of_organization else f"the project {unquote(self.path.split('/')[3])!r}"
 
     def by_key(self, value: str) -> KeyCalls:
         """The same calls, made with another key than the client's."""

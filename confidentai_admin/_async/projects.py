@@ -22,6 +22,7 @@ from ..models import (
     Report,
     RotatedKey,
 )
+from ._cancellation import warn_of_keys
 from ._key_calls import check_retire
 from ._key_names import age, is_called
 from ._many import Job, check_callback, refuse_doubles
@@ -153,7 +154,12 @@ class AsyncProjects:
         self._transport.refuse_job("projects.ensure")
         provisioning = self._provisioning()
         await provisioning.read([wanted])
-        ensured, _ = await provisioning.ensure(wanted)
+        try:
+            ensured, _ = await provisioning.ensure(wanted)
+        except BaseException as error:
+            made: EnsuredProject | None = getattr(error, "partial", None)
+            warn_of_keys(error, [] if made is None else [(f"{name!r} ({made.project.id})", made.new_keys)])
+            raise
         return ensured
 
     async def ensure_many(
