@@ -86,10 +86,10 @@ class Job(Generic[ItemT, ResultT]):
         self._failures: list[BaseException] = []
         self._notes: list[str] = []  # on the cancellations of items, which are not the job's own
 
-    async def call_back(self, callback: Callable[[T], object], value: T) -> None:
-        """Call a function of the user's."""
+    async def call_back(self, callback: Callable[[T], object], value: T) -> object:
+        """Call a function of the user's, and give what it gives."""
         async with self._calling_back:
-            await _awaited(callback(value))
+            return await _awaited(callback(value))
 
     async def run(self, work: Callable[[ItemT], Awaitable[Outcome[ItemT, ResultT]]]) -> Report[ItemT, ResultT]:
         """Do ``work`` to each item; an error of one is its outcome, and no reason not to do the others.
@@ -170,6 +170,5 @@ def _is_cancelled(error: BaseException) -> bool:
     return isinstance(error, anyio.get_cancelled_exc_class()) and anyio.current_effective_deadline() == -math.inf
 
 
-async def _awaited(given: object) -> None:
-    if inspect.isawaitable(given):
-        await given
+async def _awaited(given: object) -> object:
+    return await given if inspect.isawaitable(given) else given
