@@ -43,7 +43,7 @@ async def client(emulator: Emulator) -> AsyncIterator[AsyncConfidentAI]:
 async def cancelled_when(is_so: Callable[[], object], job: Awaitable[object]) -> BaseException:
     """The cancellation of a job's task, which comes when the emulator has come so far."""
     task = asyncio.ensure_future(job)
-    while not is_so():  # noqa: ASYNC110  (it is another thread that uses it)
+    while not is_so() and not task.done():  # noqa: ASYNC110  (it is another thread that uses it)
         await anyio.sleep(0.001)
     task.cancel()
     with pytest.raises(asyncio.CancelledError) as caught:
@@ -141,7 +141,7 @@ def test_ctrl_c_in_a_job_over_many_says_what_may_be_there(
                 time.sleep(0.001)
             os.kill(os.getpid(), signal.SIGINT)
 
-        thread = threading.Thread(target=interrupt)
+        thread = threading.Thread(target=interrupt, daemon=True)
         thread.start()
         with pytest.raises(KeyboardInterrupt) as caught:
             MANY[job](client, project)
