@@ -45,8 +45,10 @@ class KeysInUse:
         found = next((key for key in known if key.id == in_use), None)
         if found is None or found not in valid:
             why = "is not listed" if found is None else "has another name" if found.valid else "is deactivated"
+            there = ", ".join(str(key.id) for key in valid) or "none"
             raise UnexpectedStateError(
-                f"API key {in_use}, which is said to be in use as {name!r}, {why}: nothing was changed"
+                f"API key {in_use}, which is said to be in use as {name!r}, {why}: nothing was changed. The valid keys"
+                f" of this name: {there}"
             )
         return cls(name, found, [key for key in valid if key.id != in_use], is_told=True)
 

@@ -54,13 +54,15 @@ async def cancelled_when(is_so: Callable[[], object], job: Awaitable[object]) ->
 async def swallowed_when(is_so: Callable[[], object], job: Awaitable[object]) -> None:
     """End a job by a scope when the emulator has come so far; the scope lets nothing of the cancellation out."""
 
+    scope = anyio.CancelScope()
+
     async def end() -> None:
         while not is_so():  # noqa: ASYNC110
             await anyio.sleep(0.001)
         scope.cancel()
 
     async with anyio.create_task_group() as group:
-        with anyio.CancelScope() as scope:
+        with scope:
             group.start_soon(end)
             await job
     assert scope.cancelled_caught
