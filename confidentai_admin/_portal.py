@@ -35,6 +35,7 @@ from .errors import (
 
 P = ParamSpec("P")
 T = TypeVar("T")
+R = TypeVar("R")
 
 _GRACE = 1.0  # seconds that a cancelled call has to be gone
 _LAST_WORDS = 0.05  # seconds in which some call has to end by itself when the client is closed, or all are cancelled
@@ -446,17 +447,17 @@ class Portal:
             error.add_note(f"The end of the block was not carried out: {closed}")
 
     @overload
-    def callback(self, function: Callable[[T], object]) -> Callable[[T], Awaitable[None]]: ...
+    def callback(self, function: Callable[[T], R]) -> Callable[[T], Awaitable[R]]: ...
     @overload
     def callback(self, function: None) -> None: ...
-    def callback(self, function: Callable[[T], object] | None) -> Callable[[T], Awaitable[None]] | None:
+    def callback(self, function: Callable[[T], R] | None) -> Callable[[T], Awaitable[R]] | None:
         """A function of the user's as one for the core: it runs in a worker thread, and may call the client."""
         if function is None:
             return None
         if not callable(function):
             raise TypeError(f"a callback must be a function, not {type(function).__name__}")
 
-        async def call_back(value: T) -> None:
+        async def call_back(value: T) -> R:
             # A thread of its own each time, so that callbacks in callbacks do not wait for one another. Who interrupts
             # the call does not wait for a callback either: it goes on by itself.
             given = await anyio.to_thread.run_sync(
@@ -466,6 +467,7 @@ class Portal:
                 if inspect.iscoroutine(given):
                     given.close()
                 raise TypeError("a blocking client's callback must be a plain function, not an asynchronous one")
+            return given
 
         return call_back
 

@@ -266,6 +266,26 @@ def test_a_users_function_is_handed_over(folders: tuple[Path, Path], default: st
     assert f"returnself._portal.call(self._core.walk,{passed}" in call
 
 
+def test_what_a_users_function_gives_is_not_awaited(folders: tuple[Path, Path]) -> None:
+    """A function whose result the core awaits or takes as it is has a plain result in the facade."""
+    core, facade = folders
+    source = (core / "permissions.py").read_text()
+    imports = "from collections.abc import Awaitable, Callable\n"
+    (core / "permissions.py").write_text(
+        source.replace("import builtins\n", f"import builtins\n{imports}", 1)
+        + _things(
+            "async def walk(self, each: Callable[[str], int | Awaitable[int | None] | None] | None = None) -> int:",
+            "    '''D.'''",
+            "    return 1",
+        )
+    )
+    assert _run(folders) == 0
+    text = (facade / "permissions.py").read_text()
+    assert "def walk(self, each: Callable[[str], int | None] | None = None) -> int:" in text
+    assert "self._portal.call(self._core.walk, self._portal.callback(each))" in text
+    assert "Awaitable" not in text
+
+
 def _things(*lines: str) -> str:
     return "\n    ".join(["class AsyncThings:", "'''D.'''", *lines, ""])
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import datetime
 import importlib.util
 import json
 import re
@@ -11,15 +13,16 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 import uvicorn
 
-from confidentai_admin import ConfidentAI
+from confidentai_admin import ApiKey, ConfidentAI
 from confidentai_admin.emulator import Emulator, faults
 
+from .jobs.key_watch import keys_in
 from .subprocess_program import Finished, Program
 
 TEXT = (Path(__file__).parent.parent / "docs" / "jobs.md").read_text(encoding="utf-8")
@@ -86,7 +89,14 @@ def _post(url: str) -> tuple[int, Any]:
 
 def test_every_program_has_a_test() -> None:
     """The guides have these programs and no others."""
-    assert PROGRAMS.keys() == {"service.py", "joiners.py", "rotate_one.py", "nightly.py", "leaver.py"}
+    assert PROGRAMS.keys() == {
+        "service.py",
+        "joiners.py",
+        "rotate_one.py",
+        "nightly.py",
+        "leaver.py",
+        "deadline.py",
+    }
 
 
 def test_the_service_provisions_on_sign_up(
@@ -152,6 +162,17 @@ def test_a_key_is_rotated(folder: Path, confident_emulator: Emulator, confident_
     assert [key.valid for key in keys] == [False, True]
 
 
+def _let_a_day_pass(emulator: Emulator) -> None:
+    """Have every key of a project be a day older: the program goes by the clock of this machine."""
+    for project_id in emulator._app._world.projects:
+        for key in keys_in(emulator, project_id).values():
+            key.created_at -= datetime.timedelta(days=1)
+
+
+def _valid_keys(client: ConfidentAI, project_id: str) -> list[ApiKey]:
+    return [key for key in client.project(project_id).api_keys.list() if key.valid]
+
+
 def test_the_keys_are_rotated_every_night(
     folder: Path, confident_emulator: Emulator, confident_client: ConfidentAI
 ) -> None:
@@ -159,22 +180,64 @@ def test_the_keys_are_rotated_every_night(
     for name in ("acme", "globex"):
         confident_client.projects.create(name)
     for _ in range(2):
+        _let_a_day_pass(confident_emulator)
         done = _run("nightly.py")
         assert (done.status, done.errors) == (0, "")
-        assert len(done.output.splitlines()) == 2
+        assert done.output.count("rotated") == len(done.output.splitlines()) == 2
         vault = json.loads((folder / "vault.json").read_text())
         for project in confident_client.projects.list():
-            keys = confident_client.project(project.id).api_keys.list()
-            valid = [key for key in keys if key.valid]
-            assert len(valid) == 1
-            assert vault[project.id].endswith(valid[0].value[-6:])
+            (key,) = _valid_keys(confident_client, project.id)
+            assert vault[project.id]["id"] == key.id
+            assert vault[project.id]["value"].endswith(key.value[-6:])
     bare = confident_client.projects.create("initech")
     assert bare.api_key is not None
     confident_client.project(bare.project.id).api_keys.delete(bare.api_key.id)
     done = _run("nightly.py")
     assert done.status == 1
-    assert done.errors.startswith(f"{bare.project.id}: ")
-    assert "Default Key" in done.errors
+    assert done.output.count("nothing") == 2
+    (told,) = [line for line in done.errors.splitlines() if line.startswith(f"{bare.project.id}: ")]
+    assert "Default Key" in told
+
+
+def test_a_crash_in_the_night_leaves_no_second_key(
+    folder: Path, confident_emulator: Emulator, confident_client: ConfidentAI
+) -> None:
+    """A key that never reached the vault is told the next night, and deleted when it is a day old."""
+    project_id = confident_client.projects.create("acme").project.id
+    _let_a_day_pass(confident_emulator)
+    left = confident_client.project(project_id).api_keys.create("Default Key-20260131-0a1b2c")
+    done = _run("nightly.py")
+    assert f"API key {left.id}, which was never used" in done.errors
+    assert len(_valid_keys(confident_client, project_id)) == 2
+    _let_a_day_pass(confident_emulator)
+    done = _run("nightly.py")
+    assert f"API key {left.id} was deleted" in done.errors
+    (key,) = _valid_keys(confident_client, project_id)
+    assert json.loads((folder / "vault.json").read_text())[project_id]["id"] == key.id
+
+
+async def test_what_was_done_by_the_deadline_is_kept(
+    folder: Path, confident_emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When its time is over, the program has each key that was made by then."""
+    deadline = _load(folder / "deadline.py")
+    hang = confident_emulator.faults.add("createProjectApiKey", faults.Hang(), times=None)
+    limit = asyncio.timeout(None)
+    names = SimpleNamespace(timeout=lambda seconds: limit, CancelledError=asyncio.CancelledError)
+    monkeypatch.setattr(deadline, "asyncio", names)
+    job = asyncio.create_task(deadline.main(60, ["acme", "globex"]))
+    while hang.used < 2 and not job.done():  # noqa: ASYNC110  (it is another thread that uses it)
+        await asyncio.sleep(0.001)
+    limit.reschedule(asyncio.get_running_loop().time())
+    with pytest.raises(TimeoutError):
+        await job
+    made = {
+        key_id: key.value
+        for project_id in confident_emulator._app._world.projects
+        for key_id, key in keys_in(confident_emulator, project_id).items()
+    }
+    assert len(made) == 2
+    assert deadline.vault == made
 
 
 def test_somebody_leaves(folder: Path, confident_emulator: Emulator, confident_client: ConfidentAI) -> None:

@@ -18,6 +18,7 @@ from ..errors import (
     attach_partial,
 )
 from ..models import ApiKey, Happened, Outcome, Progress, Report
+from ._cancellation import warn_of_keys
 
 T = TypeVar("T")
 ItemT = TypeVar("ItemT")
@@ -83,11 +84,12 @@ class Job(Generic[ItemT, ResultT]):
         self._calling_back = anyio.Lock()
         self._stopped_by: Exception | None = None
         self._failures: list[BaseException] = []
+        self._notes: list[str] = []  # on the cancellations of items, which are not the job's own
 
-    async def call_back(self, callback: Callable[[T], object], value: T) -> None:
-        """Call a function of the user's."""
+    async def call_back(self, callback: Callable[[T], object], value: T) -> object:
+        """Call a function of the user's, and give what it gives."""
         async with self._calling_back:
-            await _awaited(callback(value))
+            return await _awaited(callback(value))
 
     async def run(self, work: Callable[[ItemT], Awaitable[Outcome[ItemT, ResultT]]]) -> Report[ItemT, ResultT]:
         """Do ``work`` to each item; an error of one is its outcome, and no reason not to do the others.
@@ -126,6 +128,8 @@ class Job(Generic[ItemT, ResultT]):
             outcome = failed(item, error, self.made.get(item))
         except BaseException as error:
             self._outcomes[index] = failed(item, error, self.made.get(item))
+            if _is_cancelled(error):
+                self._notes += [f"{item}: {note}" for note in getattr(error, "__notes__", ())]
             raise
         self._outcomes[index] = outcome
         if concerns_everybody(outcome.error) and self._stopped_by is None:
@@ -137,6 +141,9 @@ class Job(Generic[ItemT, ResultT]):
 
     def _hand_report_to(self, error: BaseException) -> None:
         report = self._report()
+        for note in self._notes:
+            error.add_note(note)
+        warn_of_keys(error, ((repr(str(outcome.item)), outcome.new_keys) for outcome in report))
         if getattr(error, "partial", None) is None:
             attach_partial(error, report)
             return
@@ -163,6 +170,5 @@ def _is_cancelled(error: BaseException) -> bool:
     return isinstance(error, anyio.get_cancelled_exc_class()) and anyio.current_effective_deadline() == -math.inf
 
 
-async def _awaited(given: object) -> None:
-    if inspect.isawaitable(given):
-        await given
+async def _awaited(given: object) -> object:
+    return await given if inspect.isawaitable(given) else given

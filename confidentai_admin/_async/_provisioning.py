@@ -225,6 +225,9 @@ class Provisioning:
         except ConfidentAIError as failure:
             error.add_note(f"Whether there is a project {name!r} now could not be read: {failure}")
             raise error from failure
+        except BaseException as cancelled:
+            cancelled.add_note(f"There may be a project {name!r} now, with a key that nobody has.")
+            raise
 
     async def _describe(self, work: _Work, project: AsyncProjectClient) -> None:
         before = self._made(work)
@@ -287,11 +290,13 @@ class Provisioning:
             error.outcome_unknown = error.outcome_unknown or is_second
             if not error.outcome_unknown:
                 raise
-            work.orphaned_key_ids += await self._lost_keys(keys, name, known, error)
+            work.is_changed = True  # for all that is known
+            work.orphaned_key_ids += await self._lost_keys(work, keys, name, known, error)
             if is_second:
                 raise
         except BaseException as error:  # it was cancelled
-            error.add_note(f"There may be a key {name!r} now, in the project {work.wanted.name!r}, that nobody has.")
+            work.is_changed = True
+            self._note_key(error, work, name)
             raise
         else:
             work.api_key = key
@@ -300,8 +305,12 @@ class Provisioning:
             return
         await self._mint(work, keys, name, listed, is_second=True)
 
+    @staticmethod
+    def _note_key(cancelled: BaseException, work: _Work, name: str) -> None:
+        cancelled.add_note(f"There may be a key {name!r} now, in the project {work.wanted.name!r}, that nobody has.")
+
     async def _lost_keys(
-        self, keys: AsyncProjectApiKeys, name: str, known: set[int], error: ConfidentAIError
+        self, work: _Work, keys: AsyncProjectApiKeys, name: str, known: set[int], error: ConfidentAIError
     ) -> list[int]:
         """The keys of this name that appeared: one of them is that whose secret was lost."""
         try:
@@ -309,3 +318,6 @@ class Provisioning:
         except ConfidentAIError as failure:
             error.add_note(f"Whether there is a key {name!r} whose secret was lost could not be read: {failure}")
             raise error from failure
+        except BaseException as cancelled:
+            self._note_key(cancelled, work, name)
+            raise

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
+import datetime
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Literal
 
 from .._instances import child
-from .._settings import plain
+from .._settings import plain, whole_number
 from .._transport import Transport
 from .._wire import Call, Effect, misfit, path_segment, text_list
-from ..errors import UnexpectedStateError
+from ..errors import NotFoundError, UnexpectedStateError
 from ..models import (
+    ApiKey,
     CreatedProject,
     DeletionResult,
     DesiredProject,
@@ -24,8 +27,9 @@ from ..models import (
     Report,
     RotatedKey,
 )
-from ._key_calls import check_retire
-from ._key_names import age, is_called
+from ._cancellation import warn_of_keys
+from ._key_calls import check_retire, check_span
+from ._keys_in_use import KeysInUse, is_younger
 from ._many import Job, check_callback, refuse_doubles
 from ._matching import find_named, text
 from ._provisioning import Provisioning, check
@@ -155,7 +159,12 @@ class AsyncProjects:
         self._transport.refuse_job("projects.ensure")
         provisioning = self._provisioning()
         await provisioning.read([wanted])
-        ensured, _ = await provisioning.ensure(wanted)
+        try:
+            ensured, _ = await provisioning.ensure(wanted)
+        except BaseException as error:
+            made: EnsuredProject | None = getattr(error, "partial", None)
+            warn_of_keys(error, [] if made is None else [(f"{name!r} ({made.project.id})", made.new_keys)])
+            raise
         return ensured
 
     async def ensure_many(
@@ -223,13 +232,17 @@ class AsyncProjects:
         key: str,
         store: Callable[[RotatedKey], object],
         retire: Literal["disable", "delete", "keep"] = "disable",
+        older_than: datetime.timedelta | None = None,
+        current: Callable[[str], int | Awaitable[int | None] | None] | None = None,
+        clean_up: datetime.timedelta | None = None,
         on_progress: Callable[[Progress[str, RotatedKey]], object] | None = None,
     ) -> Report[str, RotatedKey]:
         """Replace a key of many projects, as ``api_keys.rotate`` replaces one, several at once.
 
         Of each project, the valid key of this name is replaced, or the one that replaced it before. If there are
-        several, as after a crash, it is the oldest; ``result.unfinished`` has the others, which are left alone, and the
-        outcome's ``reason`` says so. The old key is retired when ``store`` has come back.
+        several, as after a crash, it is the one that ``current`` names, or else the oldest. ``result.unfinished`` has
+        the others, which are left alone unless ``clean_up`` says otherwise, and the outcome's ``reason`` names them.
+        The old key is retired when ``store`` has come back.
 
         A failure of one is its outcome, and the others go on. An error that concerns all of them (the key, a
         permission, a 429) stops the job: what is under way is finished, and the rest is not tried.
@@ -242,10 +255,20 @@ class AsyncProjects:
             project_ids: The ids of the projects, each once. Up to ``max_connections`` of them are worked on at the same
                 time.
             key: The name of the key in each of them, without what rotations put behind it.
-            store: Is given each new key, to put its value into a vault. If it fails, both keys stay valid, and its
-                error is the project's outcome.
+            store: Is given each new key, to put its value and its id into a vault, as soon as the key exists. If it
+                fails, both keys stay valid, and its error is the project's outcome.
             retire: What becomes of the old key: ``disable`` deactivates it, ``delete`` deletes it for good, ``keep``
                 leaves it valid, and ``api_keys.retire`` finishes in a later run.
+            older_than: Leave a project alone whose key in use was made less than this ago, by the client's clock: its
+                outcome is ``nothing``. So a job that was cut off can be run again, and goes on where it was. ``None``
+                rotates every key, each time. With ``keep`` and without ``current``, the youngest valid key counts.
+            current: Gives the id of the key that is in use, by the project's id, as the vault has it; ``None`` if it
+                does not know. It must be a valid key of this name. An error in it is the project's outcome, and
+                nothing was changed.
+            clean_up: Delete what a crash has left: keys older than this that have the name of a rotation of this key,
+                were never used, and are not the one that ``current`` names; with ``keep``, only those that are younger
+                than that one. Take longer than any rotation takes, which may be under way elsewhere. ``None`` deletes
+                none.
             on_progress: Is told each time that a project is over. An error in it ends the job.
 
         Returns:
@@ -254,7 +277,8 @@ class AsyncProjects:
         Raises:
             Exception: What ``on_progress`` raised; ``partial`` on it is the report, the rest not tried.
             TypeError: An argument is of another type.
-            ValueError: An id or the name is empty, an id is there twice, or ``retire`` is another word.
+            ValueError: An id or the name is empty, an id is there twice, ``retire`` is another word, a time is
+                negative, or there is ``clean_up`` without ``current``.
         """
         ids = text_list("project_ids", project_ids)
         places = {project_id: AsyncProjectClient(self._transport, project_id).api_keys for project_id in ids}
@@ -262,22 +286,52 @@ class AsyncProjects:
         key = text("key", key)
         check_retire(retire)
         check_callback("store", store)
+        check_callback("current", current)
+        for name, span in (("older_than", older_than), ("clean_up", clean_up)):
+            if span is not None:
+                check_span(name, span)
+        if clean_up is not None and current is None:
+            raise ValueError("clean_up needs current: else a key that is in use might be taken for what a crash left")
         self._transport.refuse_job("projects.rotate_keys")
         job = Job(ids, at_once=self._transport.pool.options.max_connections, on_progress=on_progress)
+        is_kept = retire == "keep"
 
         async def rotate(project_id: str) -> Outcome[str, RotatedKey]:
             keys = places[project_id]
+            given = None if current is None else await job.call_back(current, project_id)
+            in_use = None if given is None else whole_number("what current gives", given)
             known = await keys.list()
-            valid = [each for each in known if each.valid and is_called(each, key)]
-            if not valid:
-                raise UnexpectedStateError(f"the project has no valid key {key!r}")
-            old, *others = (each.id for each in sorted(valid, key=age))
-            async with keys._rotation(old, key, retire, known) as rotation:
-                rotated = RotatedKey(project_id, rotation.old_key, rotation.new_key, others)
-                job.made[project_id] = rotated
-                await job.call_back(store, rotated)
-            reason = f"other valid keys of this name: {', '.join(map(str, others))}" if others else None
-            return Outcome(project_id, Happened.ROTATED, rotated, None, reason, rotated.new_keys)
+            found = KeysInUse.among(known, key, in_use)
+            now = self._transport.clock.now()
+            deleted: builtins.list[ApiKey] = []
+            try:
+                if clean_up is not None and found.is_told:
+                    for left in found.left(is_kept=is_kept):
+                        if not is_younger(left, clean_up, now):
+                            with contextlib.suppress(NotFoundError):
+                                await keys.delete(left.id)
+                            deleted.append(left)
+                told = found.told(deleted, is_kept=is_kept)
+                latest = found.latest(is_kept=is_kept)
+                if is_younger(latest, older_than, now):
+                    made = latest.created_at.isoformat(timespec="seconds")
+                    why = f"API key {latest.id} was made at {made}, less than {older_than} ago"
+                    return Outcome(project_id, Happened.NOTHING, None, None, "; ".join([why, *told]))
+                async with keys._rotation(found.in_use.id, key, retire, known) as rotation:
+                    rotated = RotatedKey(
+                        project_id,
+                        rotation.old_key,
+                        rotation.new_key,
+                        [other.id for other in found.others if other not in deleted],
+                        cleaned_up=[gone.id for gone in deleted],
+                    )
+                    job.made[project_id] = rotated
+                    await job.call_back(store, rotated)
+            except Exception as error:
+                for line in found.told(deleted, is_kept=is_kept):
+                    error.add_note(line)
+                raise
+            return Outcome(project_id, Happened.ROTATED, rotated, None, "; ".join(told) or None, rotated.new_keys)
 
         return await job.run(rotate)
 

@@ -21,7 +21,12 @@ WORDS = {
     r"from asynchronous code": "from blocking code",
     r"all of a program's tasks": "all of a program's threads",
     r"It belongs to one event loop at a time\.": "Its event loop runs in a thread of its own.",
+    # What a user's function gives is awaited by the core, and is there at once in the facade.
+    r"\bAwaitable\[[^\[\]]*\] \| ": "",
 }
+
+#: Names in the annotations of the core that ``WORDS`` leaves out.
+_NAMES_LEFT_OUT = {"Awaitable"}
 
 _PACKAGE = '"""The blocking facade: the classes of ``_async``, each of whose calls waits for its result."""\n'
 
@@ -129,7 +134,7 @@ class _Writer:
         # of them has another name today.
         sources[".._async"].add(f"{module.name} as _core")
         lines = []
-        for name in sorted(wanted - local):
+        for name in sorted(wanted - local - _NAMES_LEFT_OUT):
             source = module.imports.get(name)
             if source == "":
                 lines.append(f"import {name}")

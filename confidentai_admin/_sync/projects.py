@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import builtins
+import datetime
 from collections.abc import Callable, Iterable
 from typing import Literal
 
@@ -186,13 +187,17 @@ class Projects:
         key: str,
         store: Callable[[RotatedKey], object],
         retire: Literal["disable", "delete", "keep"] = "disable",
+        older_than: datetime.timedelta | None = None,
+        current: Callable[[str], int | None] | None = None,
+        clean_up: datetime.timedelta | None = None,
         on_progress: Callable[[Progress[str, RotatedKey]], object] | None = None,
     ) -> Report[str, RotatedKey]:
         """Replace a key of many projects, as ``api_keys.rotate`` replaces one, several at once.
 
         Of each project, the valid key of this name is replaced, or the one that replaced it before. If there are
-        several, as after a crash, it is the oldest; ``result.unfinished`` has the others, which are left alone, and the
-        outcome's ``reason`` says so. The old key is retired when ``store`` has come back.
+        several, as after a crash, it is the one that ``current`` names, or else the oldest. ``result.unfinished`` has
+        the others, which are left alone unless ``clean_up`` says otherwise, and the outcome's ``reason`` names them.
+        The old key is retired when ``store`` has come back.
 
         A failure of one is its outcome, and the others go on. An error that concerns all of them (the key, a
         permission, a 429) stops the job: what is under way is finished, and the rest is not tried.
@@ -205,10 +210,20 @@ class Projects:
             project_ids: The ids of the projects, each once. Up to ``max_connections`` of them are worked on at the same
                 time.
             key: The name of the key in each of them, without what rotations put behind it.
-            store: Is given each new key, to put its value into a vault. If it fails, both keys stay valid, and its
-                error is the project's outcome.
+            store: Is given each new key, to put its value and its id into a vault, as soon as the key exists. If it
+                fails, both keys stay valid, and its error is the project's outcome.
             retire: What becomes of the old key: ``disable`` deactivates it, ``delete`` deletes it for good, ``keep``
                 leaves it valid, and ``api_keys.retire`` finishes in a later run.
+            older_than: Leave a project alone whose key in use was made less than this ago, by the client's clock: its
+                outcome is ``nothing``. So a job that was cut off can be run again, and goes on where it was. ``None``
+                rotates every key, each time. With ``keep`` and without ``current``, the youngest valid key counts.
+            current: Gives the id of the key that is in use, by the project's id, as the vault has it; ``None`` if it
+                does not know. It must be a valid key of this name. An error in it is the project's outcome, and
+                nothing was changed.
+            clean_up: Delete what a crash has left: keys older than this that have the name of a rotation of this key,
+                were never used, and are not the one that ``current`` names; with ``keep``, only those that are younger
+                than that one. Take longer than any rotation takes, which may be under way elsewhere. ``None`` deletes
+                none.
             on_progress: Is told each time that a project is over. An error in it ends the job.
 
         Returns:
@@ -217,7 +232,8 @@ class Projects:
         Raises:
             Exception: What ``on_progress`` raised; ``partial`` on it is the report, the rest not tried.
             TypeError: An argument is of another type.
-            ValueError: An id or the name is empty, an id is there twice, or ``retire`` is another word.
+            ValueError: An id or the name is empty, an id is there twice, ``retire`` is another word, a time is
+                negative, or there is ``clean_up`` without ``current``.
         """
         return self._portal.call(
             self._core.rotate_keys,
@@ -225,6 +241,9 @@ class Projects:
             key=key,
             store=self._portal.callback(store),
             retire=retire,
+            older_than=older_than,
+            current=self._portal.callback(current),
+            clean_up=clean_up,
             on_progress=self._portal.callback(on_progress),
         )
 

@@ -181,6 +181,21 @@ async def test_rotate_keys(
     assert sent == cost({}, of("Project", rotation), number)
 
 
+async def test_rotate_keys_that_leaves_alone_and_cleans_up(client: ConfidentAI, emulator: Emulator) -> None:
+    """A key that is too young costs the listing, and what a crash left costs a deletion."""
+    (project,) = await done(client.projects.list())
+    keys = client.project(project.id).api_keys
+    in_use, left = [(await done(keys.create(name))).id for name in ("X", "X-20260131-0a1b2c")]
+    options: Any = {"key": "X", "store": print, "older_than": timedelta(days=9), "current": lambda _: in_use}
+    with sent_to(emulator) as sent:
+        await done(client.projects.rotate_keys([project.id], **options, clean_up=timedelta(days=1)))
+    assert sent == {"listProjectApiKeys": 1}
+    with sent_to(emulator) as sent:
+        await done(client.projects.rotate_keys([project.id], **options, clean_up=timedelta(0)))
+    assert sent == {"listProjectApiKeys": 1, "deleteProjectApiKey": 1}
+    assert emulator.writes[-1].path.endswith(f"/{left}")
+
+
 @at_each_scope
 @each_retirement
 @pytest.mark.parametrize("is_own", [True, False], ids=["the client's own key", "another key"])

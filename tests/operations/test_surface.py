@@ -233,6 +233,7 @@ WORDS = {
     "from asynchronous code": "from blocking code",
     "a program's tasks": "a program's threads",
     "It belongs to one event loop at a time.": "Its event loop runs in a thread of its own.",
+    "Awaitable[int | None] | ": "",
 }
 
 

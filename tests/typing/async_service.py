@@ -34,6 +34,7 @@ from confidentai_admin import (
     ProjectInvitation,
     ProjectMember,
     Report,
+    RotatedKey,
     Timeout,
 )
 
@@ -103,6 +104,15 @@ async def provision_all(client: AsyncConfidentAI, tenants: list[str]) -> list[Ap
     )
     assert_type(report, Report[DesiredProject, EnsuredProject])
     return report.new_keys
+
+
+async def in_use(project_id: str) -> int | None:
+    return {"id": 7}.get(project_id)
+
+
+async def rotate_all(client: AsyncConfidentAI, ids: dict[str, int]) -> Report[str, RotatedKey]:
+    await client.projects.rotate_keys(ids, key="service", store=print, current=in_use)
+    return await client.projects.rotate_keys(ids, key="service", store=print, current=ids.get)
 
 
 async def let_go(client: AsyncConfidentAI, email: str) -> None:

@@ -48,6 +48,7 @@ from confidentai_admin import (
     ProjectRole,
     RemovalResult,
     Report,
+    RotatedKey,
     Timeout,
 )
 
@@ -68,6 +69,19 @@ def keep(ensured: EnsuredProject) -> None:
 def tell(progress: Progress[DesiredProject, EnsuredProject]) -> None:
     assert_type(progress.done, int)
     assert_type(progress.happened, Happened)
+
+
+def keep_rotated(rotated: RotatedKey) -> None:
+    assert_type(rotated.new_key, ApiKey)
+    assert_type(rotated.cleaned_up, list[int])
+
+
+def in_use(project_id: str) -> int | None:
+    return {"id": 7}.get(project_id)
+
+
+async def in_use_later(project_id: str) -> int:
+    return 7
 
 
 def main() -> None:
@@ -98,6 +112,11 @@ def main() -> None:
         assert_type(made, Report[DesiredProject, EnsuredProject])
         assert_type(made[0].result, EnsuredProject | None)
         assert_type(made.new_keys, list[ApiKey])
+        day = datetime.timedelta(days=1)
+        rotated = client.projects.rotate_keys(
+            ["id"], key="service", store=keep_rotated, older_than=day, current=in_use, clean_up=day
+        )
+        assert_type(rotated, Report[str, RotatedKey])
         assert_type(project.api_keys.create("ci").value, str)
         assert_type(project.api_keys.update(7, valid=False).last_used, datetime.datetime | None)
         with project.api_keys.rotate(7, retire="delete") as rotation:
@@ -174,6 +193,9 @@ def main() -> None:
         created.api_key.value  # type: ignore[union-attr]  # noqa: B018
         organization.invitations.ensure(["a@example.com"], role=7)  # type: ignore[arg-type]
         project.api_keys.rotate(7, retire="later")  # type: ignore[arg-type]
+        project.api_keys.rotate("7")  # type: ignore[arg-type]
+        client.projects.rotate_keys(["id"], key="k", store=keep_rotated, current=in_use_later)  # type: ignore[arg-type]
+        client.projects.rotate_keys(["id"], key="k", store=keep_rotated, current=str)  # type: ignore[arg-type]
         project.update(description=NOT_GIVEN)  # type: ignore[arg-type]
 
 
