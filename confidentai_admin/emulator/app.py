@@ -14,7 +14,7 @@ from aiohttp import HttpVersion11, web
 
 from . import api_keys, gateway, organization, routes
 from .calls import CallLog, Entry, RecordedCall
-from .clock import Clock
+from .clock import Clock, http_date
 from .envelope import failure, success
 from .faults import Faults
 from .operations import WORK, Call
@@ -85,6 +85,7 @@ class App:
         except Exception:
             logger.exception(_FAILED, request.method, request.path)
             response = _failed()
+        response.headers.setdefault("Date", http_date(self._clock.now()))
         if not request.content.is_eof():
             await _send_before_the_body_ended(request, response, self._clock)
         return response
