@@ -70,13 +70,19 @@ def parse_retry_after(text: str | None, now: datetime.datetime) -> float | None:
     text = text.strip()
     if re.fullmatch(r"\d+(\.\d*)?", text, re.ASCII):
         return float(text)  # infinite if it is too long for a float
+    date = parse_date(text)
+    return None if date is None else max(0.0, (date - now).total_seconds())
+
+
+def parse_date(text: str | None) -> datetime.datetime | None:
+    """The moment that a header with an HTTP date says, or ``None`` if it says none."""
+    if text is None:
+        return None
     try:
         date = email.utils.parsedate_to_datetime(text)
     except (ValueError, IndexError, OverflowError):
         return None
-    if date.tzinfo is None:
-        date = date.replace(tzinfo=datetime.UTC)
-    return max(0.0, (date - now).total_seconds())
+    return date.replace(tzinfo=datetime.UTC) if date.tzinfo is None else date
 
 
 class RetryBudget:
