@@ -11,7 +11,7 @@ import anyio
 from aiohttp import web
 
 from .calls import Entry
-from .clock import Clock
+from .clock import Clock, http_date
 from .envelope import failure
 from .faults import Answer, Cut, Drip, Drop, Hang, Redirect, ScriptedFault, Truncate
 from .protocol import EnvelopeProtocol
@@ -54,6 +54,7 @@ async def pass_through(
         response = web.Response()
     due += scripted.delay_after
     await _stay(request, clock, due)
+    response.headers.setdefault("Date", http_date(clock.now()))
     match fault:
         case Answer():
             response = _other_answer(fault)
