@@ -6,6 +6,8 @@ the answer, in which there may be a key.
 
 from __future__ import annotations
 
+import datetime
+import email.utils
 import json
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -95,6 +97,15 @@ def _json_object(body: Received) -> dict[str, Any] | None:
 
 def _text_or_none(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
+
+
+def read_date(text: str) -> datetime.datetime | None:
+    """An HTTP date as an aware time, or ``None`` if it is none."""
+    try:
+        date = email.utils.parsedate_to_datetime(text)
+    except (ValueError, IndexError, OverflowError):
+        return None
+    return date if date.tzinfo is not None else date.replace(tzinfo=datetime.UTC)
 
 
 def read_success(

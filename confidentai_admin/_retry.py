@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import datetime
-import email.utils
 import enum
 import math
 import random
 import re
 
-from ._answers import Answer
+from ._answers import Answer, read_date
 from ._wire import Effect
 
 #: The longest ``Retry-After``, in seconds, that a call waits for by itself.
@@ -70,19 +69,8 @@ def parse_retry_after(text: str | None, now: datetime.datetime) -> float | None:
     text = text.strip()
     if re.fullmatch(r"\d+(\.\d*)?", text, re.ASCII):
         return float(text)  # infinite if it is too long for a float
-    date = parse_date(text)
+    date = read_date(text)
     return None if date is None else max(0.0, (date - now).total_seconds())
-
-
-def parse_date(text: str | None) -> datetime.datetime | None:
-    """The moment that a header with an HTTP date says, or ``None`` if it says none."""
-    if text is None:
-        return None
-    try:
-        date = email.utils.parsedate_to_datetime(text)
-    except (ValueError, IndexError, OverflowError):
-        return None
-    return date.replace(tzinfo=datetime.UTC) if date.tzinfo is None else date
 
 
 class RetryBudget:

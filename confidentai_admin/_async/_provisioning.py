@@ -62,6 +62,7 @@ class _Work:
 
     Attributes:
         is_name_seen: Whether the project was seen to have its name since it was last written to.
+        is_in_doubt: Whether a key may have been made that nobody has.
         is_described: Whether this call wrote the description, and ``is_governed`` whether it wrote the policy.
     """
 
@@ -75,6 +76,7 @@ class _Work:
     is_first_key_lost: bool = False
     other_keys: list[ApiKey] = attrs.field(factory=list)
     is_changed: bool = False
+    is_in_doubt: bool = False
     is_name_seen: bool = False
     is_described: bool = False
     is_governed: bool = False
@@ -104,7 +106,7 @@ class _Work:
         )
 
     def so_far(self) -> EnsuredProject | None:
-        is_something = self.created or self.is_changed or self.orphaned_key_ids
+        is_something = self.created or self.is_changed or self.is_in_doubt or self.orphaned_key_ids
         return self.result(is_finished=False) if is_something else None
 
     def happened(self) -> Happened:
@@ -315,6 +317,9 @@ class Provisioning:
         except ConfidentAIError as failure:
             error.add_note(f"Whether there is a project {name!r} now could not be read: {failure}")
             raise error from failure
+        except BaseException as cancelled:
+            cancelled.add_note(f"There may be a project {name!r} now, with a key that nobody has.")
+            raise
         return found, found is not None and asked.was_after(found.created_at, calls[-1])
 
     async def _hand_over(self, work: _Work, hand_over: HandOver | None) -> None:
@@ -435,14 +440,16 @@ class Provisioning:
             error.outcome_unknown = error.outcome_unknown or is_second
             if not error.outcome_unknown:
                 raise
-            lost, others = await self._appeared(keys, name, known, asked, error)
+            work.is_in_doubt = True
+            lost, others = await self._appeared(work, keys, name, known, asked, error)
             work.orphaned_key_ids += lost
             if others and work.wanted.key is not None:
                 return False
             if is_second:
                 raise
         except BaseException as error:  # it was cancelled
-            error.add_note(f"There may be a key {name!r} now, in the project {work.wanted.name!r}, that nobody has.")
+            work.is_in_doubt = True
+            self._note_key(error, work, name)
             raise
         else:
             self._made_key(work, key)
@@ -455,8 +462,12 @@ class Provisioning:
         work.new_keys.append(key)
         work.is_changed = True
 
+    @staticmethod
+    def _note_key(cancelled: BaseException, work: _Work, name: str) -> None:
+        cancelled.add_note(f"There may be a key {name!r} now, in the project {work.wanted.name!r}, that nobody has.")
+
     async def _appeared(
-        self, keys: AsyncProjectApiKeys, name: str, known: set[int], asked: Asked, error: ConfidentAIError
+        self, work: _Work, keys: AsyncProjectApiKeys, name: str, known: set[int], asked: Asked, error: ConfidentAIError
     ) -> tuple[list[int], list[int]]:
         """The keys of this name that appeared: those of which one may be this call's, and those that are older."""
         try:
@@ -465,6 +476,9 @@ class Provisioning:
         except ConfidentAIError as failure:
             error.add_note(f"Whether there is a key {name!r} whose secret was lost could not be read: {failure}")
             raise error from failure
+        except BaseException as cancelled:
+            self._note_key(cancelled, work, name)
+            raise
         appeared = [key for key in listed if key.name == name and key.id not in known]
         others = [key.id for key in appeared if asked.was_after(key.created_at, calls[-1])]
         return [key.id for key in appeared if key.id not in others], others

@@ -6,8 +6,8 @@ import datetime
 
 import attrs
 
+from .._answers import read_date
 from .._call_details import CallDetails
-from .._retry import parse_date
 from .._surroundings import Clock
 
 #: How far apart, in seconds, the clocks of a server's machines may be: that of ``Date`` and that of ``created_at``.
@@ -36,7 +36,7 @@ class Asked:
 
         Where the answer does not tell a time, nothing is certain.
         """
-        date = parse_date(told.headers.get("Date"))
+        date = read_date(told.headers.get("Date", ""))
         if made is None or date is None:
             return False
         return (date - made).total_seconds() > self._clock.monotonic() - self._at + _APART

@@ -14,8 +14,8 @@ from aiohttp import HttpVersion11, web
 
 from . import api_keys, gateway, organization, routes
 from .calls import CallLog, Entry, RecordedCall
-from .clock import Clock, http_date
-from .envelope import failure, success
+from .clock import Clock
+from .envelope import failure, set_date, success
 from .faults import Faults
 from .operations import WORK, Call
 from .product import RESET, VERBS
@@ -85,7 +85,8 @@ class App:
         except Exception:
             logger.exception(_FAILED, request.method, request.path)
             response = _failed()
-        response.headers.setdefault("Date", http_date(self._clock.now()))
+        if not response.prepared:
+            set_date(response, self._clock)
         if not request.content.is_eof():
             await _send_before_the_body_ended(request, response, self._clock)
         return response

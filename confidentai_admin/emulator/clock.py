@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import email.utils
 import math
 import threading
 import time
@@ -132,11 +131,6 @@ def timestamp(moment: datetime) -> str:
     """Write a moment as the API does, for instance `2026-01-31T09:00:00.000Z`."""
     in_utc = moment.astimezone(UTC)
     return f"{in_utc:%Y-%m-%dT%H:%M:%S}.{in_utc.microsecond // 1000:03d}Z"
-
-
-def http_date(moment: datetime) -> str:
-    """Write a moment as HTTP does, for instance `Sat, 31 Jan 2026 09:00:00 GMT`."""
-    return email.utils.format_datetime(moment.astimezone(UTC), usegmt=True)
 
 
 def check_seconds(value: float, name: str) -> float:

@@ -72,7 +72,7 @@ class Wish:
     """
 
     is_new: bool
-    wanted: dict[str, str]
+    wanted: dict[str, Any]
     once: dict[str, int]
     each: dict[str, int]
 
