@@ -115,14 +115,20 @@ def test_the_service_provisions_on_sign_up(
         assert _post(f"{url}/tenants/initech") == (503, {"detail": "Please try again."})
         assert "initech" not in service.vault
         assert _post(f"{url}/tenants/initech")[0] == 200
-        # One whose key was lost by a crash gets another.
-        del service.vault["acme"]
-        assert _post(f"{url}/tenants/acme")[0] == 200
+        # One whose key was lost by a crash gets another, and the lost one is not valid any more.
+        lost = service.vault.pop("acme")
+        assert _post(f"{url}/tenants/acme") == answers[0]
+        assert service.vault["acme"] != lost
+        # What will never do is told as such.
+        assert _post(f"{url}/tenants/%20")[0] == 422
+        assert _post(f"{url}/tenants/ACME")[0] == 409
     projects = {project.name: project.id for project in confident_client.projects.list()}
     assert projects.keys() == service.vault.keys() == {"acme", "globex", "initech"}
     for tenant, value in service.vault.items():
         keys = confident_client.project(projects[tenant]).api_keys.list()
-        assert any(key.valid and value.endswith(key.value[-6:]) for key in keys)
+        valid = [key for key in keys if key.valid and key.name is not None and key.name.startswith("Default Key")]
+        assert any(value.endswith(key.value[-6:]) for key in valid)
+        assert len(valid) == (2 if tenant == "globex" else 1)  # whose first key was in an answer that was lost
 
 
 def test_the_joiners_are_invited(folder: Path, confident_emulator: Emulator, confident_client: ConfidentAI) -> None:
@@ -238,6 +244,25 @@ async def test_what_was_done_by_the_deadline_is_kept(
     }
     assert len(made) == 2
     assert deadline.vault == made
+
+
+def test_a_vault_is_whole_whatever_ends_the_program(
+    folder: Path, confident_emulator: Emulator, confident_client: ConfidentAI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A night that ends while the vault is written leaves it as it was."""
+    confident_client.projects.create("acme")
+    nightly = _load(folder / "nightly.py")
+    monkeypatch.setattr(nightly, "VAULT", folder / "vault.json")
+    assert nightly.main() == 0
+    before = (folder / "vault.json").read_text()
+
+    def end(handle: int) -> None:
+        raise SystemExit
+
+    monkeypatch.setattr(nightly.os, "fsync", end)
+    with pytest.raises(SystemExit):
+        nightly.main()
+    assert (folder / "vault.json").read_text() == before
 
 
 def test_somebody_leaves(folder: Path, confident_emulator: Emulator, confident_client: ConfidentAI) -> None:

@@ -91,8 +91,15 @@ class Job(Generic[ItemT, ResultT]):
         async with self._calling_back:
             return await _awaited(callback(value))
 
-    async def run(self, work: Callable[[ItemT], Awaitable[Outcome[ItemT, ResultT]]]) -> Report[ItemT, ResultT]:
+    async def run(
+        self,
+        work: Callable[[ItemT], Awaitable[Outcome[ItemT, ResultT]]],
+        *,
+        look_again: Callable[[Report[ItemT, ResultT]], Awaitable[list[Outcome[ItemT, ResultT]]]] | None = None,
+    ) -> Report[ItemT, ResultT]:
         """Do ``work`` to each item; an error of one is its outcome, and no reason not to do the others.
+
+        At the end, ``look_again`` gives the outcomes as they are by then.
 
         An error that concerns everybody stops the job, and one in ``on_progress`` does so and is raised: what is under
         way is finished, and nothing more is begun.
@@ -116,6 +123,8 @@ class Job(Generic[ItemT, ResultT]):
                     group.start_soon(work_on)
             if self._failures:
                 raise self._failures[0]
+            if look_again is not None:
+                self._outcomes = dict(enumerate(await look_again(self._report())))
         except BaseException as error:
             self._hand_report_to(error)
             raise

@@ -10,10 +10,10 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Literal
 
 from .._instances import child
-from .._settings import plain, whole_number
+from .._settings import plain, truth, whole_number
 from .._transport import Transport
 from .._wire import Call, Effect, misfit, path_segment, text_list
-from ..errors import NotFoundError, UnexpectedStateError
+from ..errors import NotFoundError, PartialFailureError, UnexpectedStateError
 from ..models import (
     ApiKey,
     CreatedProject,
@@ -31,7 +31,7 @@ from ._cancellation import warn_of_keys
 from ._key_calls import check_retire, check_span
 from ._keys_in_use import KeysInUse, is_younger
 from ._many import Job, check_callback, refuse_doubles
-from ._matching import find_named, text
+from ._matching import find_named, name_key, text
 from ._provisioning import Provisioning, check
 from .api_keys import AsyncProjectApiKeys
 from .governance import AsyncGovernancePolicies
@@ -113,23 +113,34 @@ class AsyncProjects:
         owner: str | None = None,
         governance_policy: str | None = None,
         key: str | None = None,
+        reissue: bool = False,
+        store: Callable[[EnsuredProject], object] | None = None,
     ) -> EnsuredProject:
         """Have a project of this name, as it is described here, and a key of it: find it, or make it.
 
         It can be called again after any failure or crash, and by several processes at once: there is one project in the
-        end. Where an answer is lost, it looks before it does anything again. A secret that nobody has is not known to
-        anybody else either: with ``key``, a call that was cut off before its result was stored can be told by the
-        ``None`` that the next one gives as ``api_key``.
+        end. Where an answer is lost, it looks before it does anything again, and goes by the server's ``Date`` to tell
+        what it made from what was there. A secret that nobody has is not known to anybody else either: with ``key``, a
+        call that was cut off before its result was stored can be told by the ``None`` that the next one gives as
+        ``api_key``, and ``reissue`` gives another key.
 
-        Endpoints: ``GET /v1/projects``, ``POST /v1/projects``, ``PUT /v1/projects/{projectId}``,
-        ``GET /v1/projects/{projectId}/api-keys``, ``POST /v1/projects/{projectId}/api-keys``; for an owner
-        ``GET /v1/organization/members``, ``GET /v1/projects/{projectId}/members``,
-        ``GET /v1/projects/{projectId}/roles``, ``PUT /v1/projects/{projectId}/members/{userId}``; for a governance
-        policy ``GET /v1/organization/governance-policies``,
-        ``POST /v1/organization/governance-policies/{policyId}/assign``.
+        A project that was found may be renamed before it is written to, and another may take its name. So its name is
+        read before it is put on a policy, given to an Owner or given a key, and compared in the answer that changes its
+        description: another name is an error.
+
+        Endpoints: ``GET /v1/projects``, ``POST /v1/projects``, ``GET /v1/projects/{projectId}``,
+        ``PUT /v1/projects/{projectId}``, ``GET /v1/projects/{projectId}/api-keys``,
+        ``POST /v1/projects/{projectId}/api-keys``; for an owner ``GET /v1/organization/members``,
+        ``GET /v1/projects/{projectId}/members``, ``GET /v1/projects/{projectId}/roles``,
+        ``PUT /v1/projects/{projectId}/members/{userId}``; for a governance policy
+        ``GET /v1/organization/governance-policies``, ``POST /v1/organization/governance-policies/{policyId}/assign``;
+        with ``reissue`` ``GET /v1/projects/{projectId}/api-keys/{apiKeyId}``,
+        ``PUT /v1/projects/{projectId}/api-keys/{apiKeyId}`` and, for a key whose secret was in an answer that was lost,
+        ``DELETE /v1/projects/{projectId}/api-keys/{apiKeyId}``.
 
         Args:
-            name: The exact name, not empty. One that differs only by case is an error.
+            name: The exact name, not empty. One that is there and differs only by case, white space or in characters
+                that look the same is an error.
             description: What the description is to be. ``None`` leaves it as it is.
             owner: The address of the member of the organization who is to be the project's Owner. If the project is
                 there already, they must be a member of it. ``None`` leaves the Owner as it is.
@@ -138,31 +149,57 @@ class AsyncProjects:
             key: The name of an API key that is to exist, and is made if it does not. One that replaced it by
                 ``api_keys.rotate`` counts, and so does one that was deactivated. ``None`` asks for none: a new project
                 has its first key.
+            reissue: Whether to make a new key if there is one, since its secret is lost. When ``store`` has come back,
+                all keys of this name that were there are deactivated, whoever uses them. Two programs that do so at
+                the same time can deactivate each other's new key: see to it that one does.
+            store: Is given each key as soon as it exists, before anything else is done: an ``EnsuredProject`` whose
+                ``is_finished`` is ``False`` and whose ``new_keys`` are those that it was not given yet. If it fails,
+                nothing more is done, all keys stay valid, and its error is raised.
 
         Returns:
             The project, and all keys that this call made, in full here and never again: store them now.
 
         Raises:
-            UnexpectedStateError: The owner is no member, there is no such governance policy, or a project's name
-                differs only by case. Nothing was written, unless ``partial`` says so.
+            UnexpectedStateError: The owner is no member, there is no such governance policy, a project's name differs
+                only by case, white space or in characters that look the same, the project was renamed meanwhile, or the
+                key to reissue is deactivated. Nothing was written, unless ``partial`` says so.
             AmbiguousMatchError: Several things match where one is meant. Nothing was written.
             ConflictError: There is a project of this name, and it is not listed.
             ConfidentAIError: A step failed. ``partial`` is an ``EnsuredProject`` of what was done before, with the keys
                 that were made, or ``None``.
+            Exception: What ``store`` raised; ``partial`` on it is as above.
+            PartialFailureError: It raised an error that has a ``partial`` of its own.
             TypeError: An argument is of another type.
-            ValueError: An argument is empty.
+            ValueError: An argument is empty, or there is ``reissue`` without ``key`` and ``store``.
         """
         wanted = DesiredProject(
             name, description=description, owner=owner, governance_policy=governance_policy, key=key
         )
         check(wanted)
+        check_callback("store", store)
+        if truth("reissue", reissue) and (key is None or store is None):
+            raise ValueError("reissue needs key, the name of the key, and store, which keeps the new one")
         self._transport.refuse_job("projects.ensure")
         provisioning = self._provisioning()
+        job: Job[DesiredProject, EnsuredProject] = Job([wanted], at_once=1)
+
+        async def hand_over(unfinished: EnsuredProject) -> None:
+            if store is None:
+                return
+            try:
+                await job.call_back(store, unfinished)
+            except Exception as error:
+                if getattr(error, "partial", None) is None:
+                    raise
+                # A job within it failed. What that had done stays where it is.
+                raise PartialFailureError(f"store failed: {error}") from error
+
         await provisioning.read([wanted])
         try:
-            ensured, _ = await provisioning.ensure(wanted)
+            ensured, _ = await provisioning.ensure(wanted, hand_over, reissue=reissue)
         except BaseException as error:
-            made: EnsuredProject | None = getattr(error, "partial", None)
+            provisioning.put_so_far_on(error, wanted)
+            made = provisioning.so_far(wanted)
             warn_of_keys(error, [] if made is None else [(f"{name!r} ({made.project.id})", made.new_keys)])
             raise
         return ensured
@@ -179,19 +216,26 @@ class AsyncProjects:
         A failure of one is its outcome, and the others go on. An error that concerns all of them (the key, the plan,
         a permission, a 429) stops the job: what is under way is finished, and the rest is not tried.
 
-        Endpoints: ``GET /v1/projects``, ``POST /v1/projects``, ``PUT /v1/projects/{projectId}``,
-        ``GET /v1/projects/{projectId}/api-keys``, ``POST /v1/projects/{projectId}/api-keys``; for owners
-        ``GET /v1/organization/members``, ``GET /v1/projects/{projectId}/members``,
-        ``GET /v1/projects/{projectId}/roles``, ``PUT /v1/projects/{projectId}/members/{userId}``; for governance
-        policies ``GET /v1/organization/governance-policies``,
-        ``POST /v1/organization/governance-policies/{policyId}/assign``.
+        What there is is read once, at the beginning. If projects were found, it is read again at the end: those that
+        are not as they were found any more are failures.
+
+        Endpoints: ``GET /v1/projects``, ``POST /v1/projects``, ``GET /v1/projects/{projectId}``,
+        ``PUT /v1/projects/{projectId}``, ``GET /v1/projects/{projectId}/api-keys``,
+        ``POST /v1/projects/{projectId}/api-keys``; for owners ``GET /v1/organization/members``,
+        ``GET /v1/projects/{projectId}/members``, ``GET /v1/projects/{projectId}/roles``,
+        ``PUT /v1/projects/{projectId}/members/{userId}``; for governance policies
+        ``GET /v1/organization/governance-policies``, ``POST /v1/organization/governance-policies/{policyId}/assign``.
 
         Args:
             projects: The projects as they are to be, each name once. Up to ``max_connections`` of them are worked on at
                 the same time.
-            store: Is given each project for which keys were made, to put ``new_keys`` into a vault. An error in it is
-                the project's outcome, which has the keys; a later call does not give them again.
-            on_progress: Is told each time that a project is over. An error in it ends the job.
+            store: Is given each key as soon as it exists, before anything else is done for its project, to put
+                ``new_keys`` into a vault: an ``EnsuredProject`` whose ``is_finished`` is ``False`` and whose
+                ``new_keys`` are those that it was not given yet. It is called once for each key, so twice for a new
+                project with another key than its first. An error in it is the project's outcome, which has the keys; a
+                later call does not give them again.
+            on_progress: Is told each time that a project is over, before the look at the end. An error in it ends the
+                job.
 
         Returns:
             What became of each project, in the order given, with all keys that were made.
@@ -200,7 +244,8 @@ class AsyncProjects:
             ConfidentAIError: What there is could not be read. Nothing was written.
             Exception: What ``on_progress`` raised; ``partial`` on it is the report, the rest not tried.
             TypeError: An item or an argument is of another type.
-            ValueError: A name is empty, or is there twice.
+            ValueError: A name is empty, or is there twice, which it also is if two differ only by case, white space or
+                in characters that look the same.
         """
         wishes = builtins.list(projects)
         for wish in wishes:
@@ -209,21 +254,29 @@ class AsyncProjects:
                     f"projects must be a list of DesiredProject, but there is a {type(wish).__name__} in it"
                 )
             check(wish)
-        refuse_doubles("projects", [wish.name for wish in wishes], same=str.lower)
+        refuse_doubles("projects", [wish.name for wish in wishes], same=name_key)
         check_callback("store", store)
         self._transport.refuse_job("projects.ensure_many")
         provisioning = self._provisioning()
         job = Job(wishes, at_once=self._transport.pool.options.max_connections, on_progress=on_progress)
 
         async def ensure(wish: DesiredProject) -> Outcome[DesiredProject, EnsuredProject]:
-            ensured, happened = await provisioning.ensure(wish)
-            job.made[wish] = ensured
-            if store is not None and ensured.new_keys:
-                await job.call_back(store, ensured)
+            try:
+                ensured, happened = await provisioning.ensure(wish, hand_over)
+            except BaseException as error:
+                if (made := provisioning.so_far(wish)) is not None:
+                    job.made[wish] = made
+                if isinstance(error, Exception):  # another one ends the job, and the report is on it
+                    provisioning.put_so_far_on(error, wish)
+                raise
             return Outcome(wish, happened, ensured, new_keys=ensured.new_keys)
 
+        async def hand_over(unfinished: EnsuredProject) -> None:
+            if store is not None:
+                await job.call_back(store, unfinished)
+
         await provisioning.read(wishes)
-        return await job.run(ensure)
+        return await job.run(ensure, look_again=provisioning.look_again)
 
     async def rotate_keys(
         self,
@@ -342,6 +395,7 @@ class AsyncProjects:
             functools.partial(AsyncProjectClient, transport),
             AsyncOrganizationMembers(transport),
             AsyncGovernancePolicies(transport),
+            transport.clock,
         )
 
 

@@ -95,23 +95,34 @@ class Projects:
         owner: str | None = None,
         governance_policy: str | None = None,
         key: str | None = None,
+        reissue: bool = False,
+        store: Callable[[EnsuredProject], object] | None = None,
     ) -> EnsuredProject:
         """Have a project of this name, as it is described here, and a key of it: find it, or make it.
 
         It can be called again after any failure or crash, and by several processes at once: there is one project in the
-        end. Where an answer is lost, it looks before it does anything again. A secret that nobody has is not known to
-        anybody else either: with ``key``, a call that was cut off before its result was stored can be told by the
-        ``None`` that the next one gives as ``api_key``.
+        end. Where an answer is lost, it looks before it does anything again, and goes by the server's ``Date`` to tell
+        what it made from what was there. A secret that nobody has is not known to anybody else either: with ``key``, a
+        call that was cut off before its result was stored can be told by the ``None`` that the next one gives as
+        ``api_key``, and ``reissue`` gives another key.
 
-        Endpoints: ``GET /v1/projects``, ``POST /v1/projects``, ``PUT /v1/projects/{projectId}``,
-        ``GET /v1/projects/{projectId}/api-keys``, ``POST /v1/projects/{projectId}/api-keys``; for an owner
-        ``GET /v1/organization/members``, ``GET /v1/projects/{projectId}/members``,
-        ``GET /v1/projects/{projectId}/roles``, ``PUT /v1/projects/{projectId}/members/{userId}``; for a governance
-        policy ``GET /v1/organization/governance-policies``,
-        ``POST /v1/organization/governance-policies/{policyId}/assign``.
+        A project that was found may be renamed before it is written to, and another may take its name. So its name is
+        read before it is put on a policy, given to an Owner or given a key, and compared in the answer that changes its
+        description: another name is an error.
+
+        Endpoints: ``GET /v1/projects``, ``POST /v1/projects``, ``GET /v1/projects/{projectId}``,
+        ``PUT /v1/projects/{projectId}``, ``GET /v1/projects/{projectId}/api-keys``,
+        ``POST /v1/projects/{projectId}/api-keys``; for an owner ``GET /v1/organization/members``,
+        ``GET /v1/projects/{projectId}/members``, ``GET /v1/projects/{projectId}/roles``,
+        ``PUT /v1/projects/{projectId}/members/{userId}``; for a governance policy
+        ``GET /v1/organization/governance-policies``, ``POST /v1/organization/governance-policies/{policyId}/assign``;
+        with ``reissue`` ``GET /v1/projects/{projectId}/api-keys/{apiKeyId}``,
+        ``PUT /v1/projects/{projectId}/api-keys/{apiKeyId}`` and, for a key whose secret was in an answer that was lost,
+        ``DELETE /v1/projects/{projectId}/api-keys/{apiKeyId}``.
 
         Args:
-            name: The exact name, not empty. One that differs only by case is an error.
+            name: The exact name, not empty. One that is there and differs only by case, white space or in characters
+                that look the same is an error.
             description: What the description is to be. ``None`` leaves it as it is.
             owner: The address of the member of the organization who is to be the project's Owner. If the project is
                 there already, they must be a member of it. ``None`` leaves the Owner as it is.
@@ -120,22 +131,38 @@ class Projects:
             key: The name of an API key that is to exist, and is made if it does not. One that replaced it by
                 ``api_keys.rotate`` counts, and so does one that was deactivated. ``None`` asks for none: a new project
                 has its first key.
+            reissue: Whether to make a new key if there is one, since its secret is lost. When ``store`` has come back,
+                all keys of this name that were there are deactivated, whoever uses them. Two programs that do so at
+                the same time can deactivate each other's new key: see to it that one does.
+            store: Is given each key as soon as it exists, before anything else is done: an ``EnsuredProject`` whose
+                ``is_finished`` is ``False`` and whose ``new_keys`` are those that it was not given yet. If it fails,
+                nothing more is done, all keys stay valid, and its error is raised.
 
         Returns:
             The project, and all keys that this call made, in full here and never again: store them now.
 
         Raises:
-            UnexpectedStateError: The owner is no member, there is no such governance policy, or a project's name
-                differs only by case. Nothing was written, unless ``partial`` says so.
+            UnexpectedStateError: The owner is no member, there is no such governance policy, a project's name differs
+                only by case, white space or in characters that look the same, the project was renamed meanwhile, or the
+                key to reissue is deactivated. Nothing was written, unless ``partial`` says so.
             AmbiguousMatchError: Several things match where one is meant. Nothing was written.
             ConflictError: There is a project of this name, and it is not listed.
             ConfidentAIError: A step failed. ``partial`` is an ``EnsuredProject`` of what was done before, with the keys
                 that were made, or ``None``.
+            Exception: What ``store`` raised; ``partial`` on it is as above.
+            PartialFailureError: It raised an error that has a ``partial`` of its own.
             TypeError: An argument is of another type.
-            ValueError: An argument is empty.
+            ValueError: An argument is empty, or there is ``reissue`` without ``key`` and ``store``.
         """
         return self._portal.call(
-            self._core.ensure, name, description=description, owner=owner, governance_policy=governance_policy, key=key
+            self._core.ensure,
+            name,
+            description=description,
+            owner=owner,
+            governance_policy=governance_policy,
+            key=key,
+            reissue=reissue,
+            store=self._portal.callback(store),
         )
 
     def ensure_many(
@@ -150,19 +177,26 @@ class Projects:
         A failure of one is its outcome, and the others go on. An error that concerns all of them (the key, the plan,
         a permission, a 429) stops the job: what is under way is finished, and the rest is not tried.
 
-        Endpoints: ``GET /v1/projects``, ``POST /v1/projects``, ``PUT /v1/projects/{projectId}``,
-        ``GET /v1/projects/{projectId}/api-keys``, ``POST /v1/projects/{projectId}/api-keys``; for owners
-        ``GET /v1/organization/members``, ``GET /v1/projects/{projectId}/members``,
-        ``GET /v1/projects/{projectId}/roles``, ``PUT /v1/projects/{projectId}/members/{userId}``; for governance
-        policies ``GET /v1/organization/governance-policies``,
-        ``POST /v1/organization/governance-policies/{policyId}/assign``.
+        What there is is read once, at the beginning. If projects were found, it is read again at the end: those that
+        are not as they were found any more are failures.
+
+        Endpoints: ``GET /v1/projects``, ``POST /v1/projects``, ``GET /v1/projects/{projectId}``,
+        ``PUT /v1/projects/{projectId}``, ``GET /v1/projects/{projectId}/api-keys``,
+        ``POST /v1/projects/{projectId}/api-keys``; for owners ``GET /v1/organization/members``,
+        ``GET /v1/projects/{projectId}/members``, ``GET /v1/projects/{projectId}/roles``,
+        ``PUT /v1/projects/{projectId}/members/{userId}``; for governance policies
+        ``GET /v1/organization/governance-policies``, ``POST /v1/organization/governance-policies/{policyId}/assign``.
 
         Args:
             projects: The projects as they are to be, each name once. Up to ``max_connections`` of them are worked on at
                 the same time.
-            store: Is given each project for which keys were made, to put ``new_keys`` into a vault. An error in it is
-                the project's outcome, which has the keys; a later call does not give them again.
-            on_progress: Is told each time that a project is over. An error in it ends the job.
+            store: Is given each key as soon as it exists, before anything else is done for its project, to put
+                ``new_keys`` into a vault: an ``EnsuredProject`` whose ``is_finished`` is ``False`` and whose
+                ``new_keys`` are those that it was not given yet. It is called once for each key, so twice for a new
+                project with another key than its first. An error in it is the project's outcome, which has the keys; a
+                later call does not give them again.
+            on_progress: Is told each time that a project is over, before the look at the end. An error in it ends the
+                job.
 
         Returns:
             What became of each project, in the order given, with all keys that were made.
@@ -171,7 +205,8 @@ class Projects:
             ConfidentAIError: What there is could not be read. Nothing was written.
             Exception: What ``on_progress`` raised; ``partial`` on it is the report, the rest not tried.
             TypeError: An item or an argument is of another type.
-            ValueError: A name is empty, or is there twice.
+            ValueError: A name is empty, or is there twice, which it also is if two differ only by case, white space or
+                in characters that look the same.
         """
         return self._portal.call(
             self._core.ensure_many,

@@ -60,6 +60,7 @@ _KEY_RETIREMENT = _KEY_ROTATION - {"create{}ApiKey"}
 _ENSURE = {
     "listProjects",
     "createProject",
+    "getProject",
     "updateProject",
     "listProjectApiKeys",
     "createProjectApiKey",
@@ -73,7 +74,7 @@ _ENSURE = {
 
 #: The public methods that are a job of several operations, and all the operations that they may call.
 JOBS: dict[str, set[str]] = {
-    "projects.ensure": _ENSURE,
+    "projects.ensure": _ENSURE | {f"{verb}ProjectApiKey" for verb in ("get", "update", "delete")},
     "projects.ensure_many": _ENSURE,
     "projects.rotate_keys": {name.format("Project") for name in _KEY_ROTATION},
     "organization.members.transfer_ownership": {"listRoles", "listMembers", "updateMemberRole"},

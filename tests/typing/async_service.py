@@ -97,6 +97,7 @@ async def keep(ensured: EnsuredProject) -> None:
 
 async def provision_all(client: AsyncConfidentAI, tenants: list[str]) -> list[ApiKey]:
     assert_type(await client.projects.ensure("tenant"), EnsuredProject)
+    assert_type(await client.projects.ensure("tenant", key="service", reissue=True, store=keep), EnsuredProject)
     report = await client.projects.ensure_many(
         [DesiredProject(tenant, key="service") for tenant in tenants],
         store=keep,

@@ -107,6 +107,9 @@ def main() -> None:
         ensured = client.projects.ensure("tenant", owner="a@example.com", governance_policy="Baseline", key="service")
         assert_type(ensured, EnsuredProject)
         assert_type(ensured.api_key, ApiKey | None)
+        assert_type(ensured.is_finished, bool)
+        assert_type(ensured.duplicate_key_ids, list[int])
+        assert_type(client.projects.ensure("tenant", key="service", reissue=True, store=keep), EnsuredProject)
         wishes = [DesiredProject("tenant", key="service")]
         made = client.projects.ensure_many(wishes, store=keep, on_progress=tell)
         assert_type(made, Report[DesiredProject, EnsuredProject])
