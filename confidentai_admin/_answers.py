@@ -121,15 +121,6 @@ def read_date(text: str) -> datetime.datetime | None:
     return date if date.tzinfo is not None else date.replace(tzinfo=datetime.UTC)
 
 
-def read_date(text: str) -> datetime.datetime | None:
-    """An HTTP date as an aware time, or ``None`` if it is none."""
-    try:
-        date = email.utils.parsedate_to_datetime(text)
-    except (ValueError, IndexError, OverflowError):
-        return None
-    return date if date.tzinfo is not None else date.replace(tzinfo=datetime.UTC)
-
-
 def read_success(
     answer: Answer, call: Call, returns: type[T], key: str | None = None
 ) -> T | APIResponseValidationError:
