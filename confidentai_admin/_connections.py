@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import functools
+import inspect
 import math
 import select
 import ssl
@@ -22,6 +23,7 @@ import anyio
 import attrs
 from aiohttp import ClientSession, TraceConfig
 
+from ._callbacks import check_callback
 from ._fork import generation
 from ._name_lookups import Resolver
 from ._settings import SecretText, is_http_url, is_loopback
@@ -217,8 +219,8 @@ class ConnectionOptions:
             raise TypeError(f"ssl_context must be an ssl.SSLContext, not {type(self.ssl_context).__name__}")
         if self.trace_configs is not None and not all(isinstance(config, TraceConfig) for config in self.trace_configs):
             raise TypeError("trace_configs must be a list of aiohttp.TraceConfig")
-        if self.session_factory is not None and not callable(self.session_factory):
-            raise TypeError(f"session_factory must be a function, not {type(self.session_factory).__name__}")
+        if not isinstance(self.session_factory, type):  # a class makes a session as well
+            check_callback("session_factory", self.session_factory, arguments=0, may_be_async=False)
         own = (self.proxy, self.ssl_context, self.trace_configs)
         if self.session_factory is not None and (self.trust_env or any(option is not None for option in own)):
             raise ConfigurationError(
@@ -248,6 +250,8 @@ class ConnectionOptions:
         if self.session_factory is not None:
             session = self.session_factory()
             if not isinstance(session, ClientSession):
+                if inspect.iscoroutine(session):
+                    session.close()  # it would warn that nobody awaited it
                 raise ConfigurationError(f"session_factory gave a {type(session).__name__}, not an aiohttp session.")
             return session
         return ClientSession(

@@ -12,7 +12,6 @@ import contextlib
 import contextvars
 import functools
 import importlib
-import inspect
 import os
 import sys
 import threading
@@ -24,6 +23,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, overload
 import anyio.to_thread
 
 from . import _deprecation
+from ._callbacks import check_callback, check_given
 from ._fork import generation, no_fork
 from .errors import (
     APIConnectionError,
@@ -446,26 +446,27 @@ class Portal:
             error.add_note(f"The end of the block was not carried out: {closed}")
 
     @overload
-    def callback(self, function: Callable[[T], object]) -> Callable[[T], Awaitable[None]]: ...
+    def callback(self, name: str, function: Callable[[T], object]) -> Callable[[T], Awaitable[object]]: ...
     @overload
-    def callback(self, function: None) -> None: ...
-    def callback(self, function: Callable[[T], object] | None) -> Callable[[T], Awaitable[None]] | None:
-        """A function of the user's as one for the core: it runs in a worker thread, and may call the client."""
+    def callback(self, name: str, function: None) -> None: ...
+    def callback(self, name: str, function: Callable[[T], object] | None) -> Callable[[T], Awaitable[object]] | None:
+        """A function of the user's as one for the core: it runs in a worker thread, and may call the client.
+
+        Raises:
+            TypeError: It is no function that can be called back.
+        """
+        check_callback(name, function, may_be_async=False)
         if function is None:
             return None
-        if not callable(function):
-            raise TypeError(f"a callback must be a function, not {type(function).__name__}")
 
-        async def call_back(value: T) -> None:
+        async def call_back(value: T) -> object:
             # A thread of its own each time, so that callbacks in callbacks do not wait for one another. Who interrupts
             # the call does not wait for a callback either: it goes on by itself.
             given = await anyio.to_thread.run_sync(
                 function, value, abandon_on_cancel=True, limiter=anyio.CapacityLimiter(1)
             )
-            if inspect.isawaitable(given):
-                if inspect.iscoroutine(given):
-                    given.close()
-                raise TypeError("a blocking client's callback must be a plain function, not an asynchronous one")
+            check_given(name, given, may_be_async=False)
+            return given
 
         return call_back
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import inspect
 import time
 from collections.abc import Iterator
 from typing import Protocol
@@ -11,7 +12,7 @@ from typing import Protocol
 import anyio
 import attrs
 
-__all__ = ["Clock", "Surroundings", "SystemClock", "current", "replaced"]
+__all__ = ["Clock", "Surroundings", "SystemClock", "checked", "current", "replaced"]
 
 
 class Clock(Protocol):
@@ -28,6 +29,16 @@ class Clock(Protocol):
     async def sleep(self, seconds: float, /) -> None:
         """Come back when this clock has gone so far."""
         ...
+
+
+def checked(clock: Clock) -> Clock:
+    """``clock`` if it can tell the time and wait, else a ``TypeError``: some of it is first used after a failure."""
+    for name in ("now", "monotonic", "sleep"):
+        if isinstance(clock, type) or not callable(getattr(clock, name, None)):
+            raise TypeError("clock must be an object with the methods now, monotonic and sleep")
+    if inspect.iscoroutinefunction(clock.now) or inspect.iscoroutinefunction(clock.monotonic):
+        raise TypeError("clock must tell the time by plain methods: only its sleep is asynchronous")
+    return clock
 
 
 class SystemClock:

@@ -7,6 +7,7 @@ import functools
 from collections.abc import Callable, Iterable
 from typing import Literal
 
+from .._callbacks import check_callback
 from .._transport import Transport
 from .._wire import Call, Effect, path_segment, text_list
 from ..errors import UnexpectedStateError
@@ -24,7 +25,7 @@ from ..models import (
 )
 from ._key_calls import check_retire
 from ._key_names import age, is_called
-from ._many import Job, check_callback, refuse_doubles
+from ._many import Job, refuse_doubles
 from ._matching import find_named, text
 from ._provisioning import Provisioning, check
 from .api_keys import AsyncProjectApiKeys
@@ -208,7 +209,7 @@ class AsyncProjects:
             ensured, happened = await provisioning.ensure(wish)
             job.made[wish] = ensured
             if store is not None and ensured.new_keys:
-                await job.call_back(store, ensured)
+                await job.call_back("store", store, ensured)
             return Outcome(wish, happened, ensured, new_keys=ensured.new_keys)
 
         await provisioning.read(wishes)
@@ -259,7 +260,7 @@ class AsyncProjects:
         refuse_doubles("project_ids", ids)
         text("key", key)
         check_retire(retire)
-        check_callback("store", store)
+        check_callback("store", store, is_needed=True)
         self._transport.refuse_job("projects.rotate_keys")
         job = Job(ids, at_once=self._transport.pool.options.max_connections, on_progress=on_progress)
 
@@ -273,7 +274,7 @@ class AsyncProjects:
             async with keys._rotation(old, key, retire, known) as rotation:
                 rotated = RotatedKey(project_id, rotation.old_key, rotation.new_key, others)
                 job.made[project_id] = rotated
-                await job.call_back(store, rotated)
+                await job.call_back("store", store, rotated)
             reason = f"other valid keys of this name: {', '.join(map(str, others))}" if others else None
             return Outcome(project_id, Happened.ROTATED, rotated, None, reason, rotated.new_keys)
 

@@ -174,8 +174,8 @@ class Projects:
         return self._portal.call(
             self._core.ensure_many,
             projects,
-            store=self._portal.callback(store),
-            on_progress=self._portal.callback(on_progress),
+            store=self._portal.callback("store", store),
+            on_progress=self._portal.callback("on_progress", on_progress),
         )
 
     def rotate_keys(
@@ -222,9 +222,9 @@ class Projects:
             self._core.rotate_keys,
             project_ids,
             key=key,
-            store=self._portal.callback(store),
+            store=self._portal.callback("store", store),
             retire=retire,
-            on_progress=self._portal.callback(on_progress),
+            on_progress=self._portal.callback("on_progress", on_progress),
         )
 
 
