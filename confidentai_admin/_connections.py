@@ -24,7 +24,7 @@ import attrs
 from aiohttp import ClientSession, TraceConfig
 
 from ._callbacks import check_callback
-from ._fork import generation
+from ._fork import Generation, generation
 from ._name_lookups import Resolver
 from ._settings import SecretText, is_http_url, is_loopback
 from ._surroundings import Clock
@@ -293,7 +293,7 @@ class ConnectionPool:
         self._dropped: weakref.finalize[[object], ConnectionPool] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._generation = generation()
-        self._locks: dict[int, threading.Lock] = {}
+        self._locks: dict[Generation, threading.Lock] = {}
         self._inherited: list[object] = []
         self.is_closed = False
         self._pauses: set[anyio.CancelScope] = set()

@@ -24,7 +24,7 @@ import anyio.to_thread
 
 from . import _deprecation
 from ._callbacks import check_callback, check_given
-from ._fork import generation, no_fork
+from ._fork import Generation, generation, no_fork
 from .errors import (
     APIConnectionError,
     ConfidentAIError,
@@ -328,7 +328,7 @@ def _submit(
 
 
 _running: set[_LoopThread] = set()
-_exiting: int | None = None  # the generation whose program ends; a child that is forked meanwhile goes on
+_exiting: Generation | None = None  # whose program ends; a child that is forked meanwhile goes on
 
 
 def _is_left_behind() -> bool:
@@ -372,7 +372,7 @@ if hasattr(os, "register_at_fork"):  # pragma: no branch  (Windows has no fork)
     os.register_at_fork(after_in_child=_fork_calls)
 
 
-def _stop_forgotten(threads: dict[int, _LoopThread]) -> None:
+def _stop_forgotten(threads: dict[Generation, _LoopThread]) -> None:
     for thread in threads.values():
         thread.begin_stop()
 
@@ -391,8 +391,8 @@ class Portal:
                 importlib.import_module(module)
         self._close = close
         self._is_closed = False
-        # By the number of forks: a child starts its own, and leaves that of its parent alone.
-        self._threads: dict[int, _LoopThread] = {}
+        # By process: a child starts its own, and leaves that of its parent alone.
+        self._threads: dict[Generation, _LoopThread] = {}
         # A client that nobody holds any more ends its thread. It is told to, and not waited for.
         weakref.finalize(self, _stop_forgotten, self._threads).atexit = False
 
@@ -471,7 +471,8 @@ class Portal:
         return call_back
 
     def _own_thread(self) -> _LoopThread:
-        return self._threads.get(generation()) or self._threads.setdefault(generation(), _LoopThread(self._close))
+        process = generation()
+        return self._threads.get(process) or self._threads.setdefault(process, _LoopThread(self._close))
 
     def close(self) -> None:
         """End the loop and its thread, closing the core first. Closing twice is fine."""
