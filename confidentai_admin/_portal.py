@@ -25,6 +25,7 @@ import anyio.to_thread
 from . import _deprecation
 from ._callbacks import check_callback, check_given
 from ._fork import Generation, generation, no_fork
+from ._surroundings import new_event_loop
 from .errors import (
     APIConnectionError,
     ConfidentAIError,
@@ -188,7 +189,7 @@ class _LoopThread:
                 if self._loop is not None:
                     return
                 self._thread = threading.current_thread()
-                loop = asyncio.new_event_loop()
+                loop = new_event_loop()
                 _running.add(self)
                 self._loop = loop
         except BaseException as error:  # noqa: BLE001  (the caller's to hear of: too many open files, mostly)

@@ -2,17 +2,46 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import datetime
+import functools
 import inspect
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import anyio
 import attrs
 
-__all__ = ["Clock", "Surroundings", "SystemClock", "checked", "current", "replaced"]
+__all__ = [
+    "Clock",
+    "Surroundings",
+    "SystemClock",
+    "checked",
+    "current",
+    "new_event_loop",
+    "real_monotonic",
+    "replaced",
+]
+
+
+#: Seconds since some moment, also in a test that freezes time: it puts another function in the place of every
+#: ``time.monotonic`` that it finds by name, also before this module was loaded. Windows knows no other.
+real_monotonic: Callable[[], float] = (
+    functools.partial(time.clock_gettime, time.CLOCK_MONOTONIC)
+    if sys.platform != "win32"
+    else functools.partial(time.monotonic)
+)
+
+
+def new_event_loop() -> asyncio.AbstractEventLoop:
+    """An event loop for a thread of ours. Its time goes on where a test has frozen that of its own thread."""
+    loop = asyncio.new_event_loop()
+    if isinstance(loop, asyncio.BaseEventLoop):  # those that are not Python's have clocks of their own
+        loop.time = real_monotonic  # type: ignore[method-assign]
+    return loop
 
 
 class Clock(Protocol):
@@ -50,7 +79,7 @@ class SystemClock:
 
     def monotonic(self) -> float:
         """Seconds since some moment, which never go back."""
-        return time.monotonic()
+        return real_monotonic()
 
     async def sleep(self, seconds: float, /) -> None:
         """Wait."""

@@ -29,8 +29,8 @@ async def ask():
 in_master = (os.getpid(), client.whoami().id, asyncio.run(ask()))
 def application(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain")])
-    is_worker = os.getpid() != in_master[0]
-    return [f"{is_worker} {client.whoami().id} {client.with_options(timeout=5).whoami().id} {asyncio.run(ask())}".encode()]
+    said = [os.getpid() != in_master[0], client.whoami().id, client.with_options(timeout=5).whoami().id]
+    return [" ".join(map(str, [*said, asyncio.run(ask())])).encode()]
 """
 
 
@@ -43,8 +43,7 @@ def test_workers_of_uwsgi(options: list[str], tmp_path: Path) -> None:
     with scripted_server() as server:
         server.otherwise = answer(ORGANIZATION)
         program = subprocess.Popen(
-            [UWSGI, "--http-socket", "127.0.0.1:0", "--wsgi-file", str(tmp_path / "app.py"), "--master"]
-            + ["--processes", "2", "--die-on-term", *options],
+            [UWSGI, "--http-socket", "127.0.0.1:0", "--wsgi-file", "app.py", "--master", "--processes", "2", *options],
             env={**os.environ, "URL": server.url, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONUNBUFFERED": "1"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
