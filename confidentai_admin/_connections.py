@@ -27,7 +27,7 @@ from ._callbacks import check_callback
 from ._fork import Generation, generation
 from ._name_lookups import Resolver
 from ._settings import SecretText, is_http_url, is_loopback
-from ._surroundings import Clock
+from ._surroundings import Clock, running_loop
 from ._turns import Turns
 from ._version import __version__
 from .errors import ConfigurationError, client_is_closed
@@ -333,7 +333,7 @@ class ConnectionPool:
         """
         if self.is_closed:
             raise client_is_closed()
-        loop = asyncio.get_running_loop()
+        loop = running_loop()
         if self._session is None or self._turns is None or self._loop is not loop or self._generation != generation():
             await self._move_to(loop)
             if self._session is None or self._turns is None:  # else another task was faster
@@ -356,7 +356,7 @@ class ConnectionPool:
 
     async def close(self) -> None:
         """Close the session. Closing twice is fine."""
-        await self._move_to(asyncio.get_running_loop())
+        await self._move_to(running_loop())
         self.is_closed = True
         for scope in list(self._pauses):
             scope.cancel()

@@ -225,7 +225,7 @@ class _LoopThread:
         loop = self._loop or self._started()
         self.refuse_itself()
         call = _Call(function)
-        context = contextvars.copy_context()
+        context = _context_for_asyncio()
         held = context.run(_deprecation.hold)
         try:
             self._calls.add(call)
@@ -315,10 +315,21 @@ class _LoopThread:
             asyncio.get_running_loop().stop()
 
 
+def _context_for_asyncio() -> contextvars.Context:
+    """A copy of the caller's context that does not say which other library (trio) the caller runs on."""
+    context = contextvars.copy_context()
+    sniffio: Any = sys.modules.get("sniffio")  # anyio asks it where it is loaded
+    if sniffio is not None:
+        context.run(sniffio.current_async_library_cvar.set, "asyncio")
+    return context
+
+
 def _submit(
     loop: asyncio.AbstractEventLoop, callback: Callable[[], None], context: contextvars.Context | None = None
 ) -> bool:
     """Have ``callback`` run in the loop; ``False`` if the loop is closed."""
+    if context is None:
+        context = _context_for_asyncio()
     try:
         loop.call_soon_threadsafe(callback, context=context)
     except RuntimeError:

@@ -15,6 +15,8 @@ from typing import Protocol
 import anyio
 import attrs
 
+from .errors import ConfigurationError
+
 __all__ = [
     "Clock",
     "Surroundings",
@@ -24,6 +26,7 @@ __all__ = [
     "new_event_loop",
     "real_monotonic",
     "replaced",
+    "running_loop",
 ]
 
 
@@ -42,6 +45,21 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
     if isinstance(loop, asyncio.BaseEventLoop):  # those that are not Python's have clocks of their own
         loop.time = real_monotonic  # type: ignore[method-assign]
     return loop
+
+
+def running_loop() -> asyncio.AbstractEventLoop:
+    """The event loop of the caller, which has to be one of asyncio.
+
+    Raises:
+        ConfigurationError: There is none: this is trio, or nothing.
+    """
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        raise ConfigurationError(
+            "AsyncConfidentAI needs asyncio, and no event loop of asyncio runs here: use anyio.run with"
+            ' backend="asyncio", or, on trio, a blocking ConfidentAI in a thread (trio.to_thread.run_sync).'
+        ) from None
 
 
 class Clock(Protocol):

@@ -106,7 +106,8 @@ class Transport:
         self.settings.credential.api_key = SecretText(value)
 
     def refuse_job(self, job: str) -> None:
-        """Raise a ``ConfigurationError`` if this client may not change anything."""
+        """Raise a ``ConfigurationError`` if this client may not change anything, or cannot here."""
+        _surroundings.running_loop()
         if self.read_only:
             raise _read_only(job)
 
