@@ -28,6 +28,7 @@ from ._fork import Generation, generation
 from ._name_lookups import Resolver
 from ._settings import SecretText, is_http_url, is_loopback
 from ._surroundings import Clock, running_loop
+from ._trace_hooks import guard_hooks
 from ._turns import Turns
 from ._version import __version__
 from .errors import ConfigurationError, client_is_closed
@@ -46,10 +47,12 @@ class Contact:
     Attributes:
         is_long: Whether the request is so long that some of it may be unsent when the answer comes.
         is_made: Whether it has had a connection.
+        is_reached: Whether nothing stands between the request and a connection any more.
     """
 
     is_long: bool
     is_made: bool
+    is_reached: bool
 
 
 #: That of the attempt which runs in this context, for the connector to note.
@@ -344,6 +347,7 @@ class ConnectionPool:
                     raise
                 if session.closed:
                     raise ConfigurationError("session_factory gave a session that is closed.")
+                guard_hooks(session)
                 self._session = session
                 self._turns = Turns(self.options.connections_of(session))
                 self._closing = _closed_with_its_loop(session)
