@@ -12,6 +12,7 @@ import contextlib
 import contextvars
 import functools
 import importlib
+import logging
 import os
 import sys
 import threading
@@ -25,6 +26,7 @@ import anyio.to_thread
 from . import _deprecation
 from ._callbacks import check_callback, check_given
 from ._fork import Generation, generation, no_fork
+from ._log import log
 from ._surroundings import new_event_loop
 from .errors import (
     APIConnectionError,
@@ -40,6 +42,7 @@ T = TypeVar("T")
 _GRACE = 1.0  # seconds that a cancelled call has to be gone
 _LAST_WORDS = 0.05  # seconds in which some call has to end by itself when the client is closed, or all are cancelled
 _EXIT_GRACE = 0.5  # seconds that connections have to be closed when the program ends
+_CALLBACK_SLICE = 0.1  # seconds, since Windows sees no Ctrl-C before a wait is over
 
 # What a first call would import: anyio's side of asyncio, and what looks host names up, here and in aiohttp.
 _IMPORTED_LATE = ("anyio._backends._asyncio", "anyio.lowlevel", "concurrent.futures.thread", "encodings.idna")
@@ -351,6 +354,60 @@ def _is_left_behind() -> bool:
     return thread.daemon and thread is not threading.main_thread()
 
 
+class _Callback:
+    """A call of a function of the user's, in a thread that Python's own end would cut in the middle."""
+
+    def __init__(self, name: str, function: Callable[[Any], object]) -> None:
+        self._name = name
+        self._function = function
+        self.process = generation()
+        self.over = threading.Event()
+        self.is_abandoned = False
+
+    def run(self, value: object) -> object:
+        _callbacks.add(self)
+        try:
+            return self._function(value)
+        except BaseException as error:
+            if self.is_abandoned:
+                what = type(error).__name__
+                log(logging.WARNING, "%s failed after its job had been interrupted or closed: %s", self._name, what)
+            raise
+        finally:
+            _callbacks.discard(self)
+            self.over.set()
+
+
+_callbacks: set[_Callback] = set()  # those that run
+_callback_slices = 100  # that the end of the program still waits for them; none after Ctrl-C
+
+
+def _wait_for_callbacks() -> None:
+    """Let the user's functions that run in this process come to their end: they may be putting a key into a vault."""
+    global _callback_slices
+    process = generation()
+    try:
+        while _callback_slices > 0:
+            running = [callback for callback in list(_callbacks) if callback.process == process]
+            if not running:
+                return
+            _callback_slices -= 1
+            running[0].over.wait(_CALLBACK_SLICE)
+    except KeyboardInterrupt:
+        _callback_slices = 0
+
+
+@functools.cache
+def _register_wait() -> None:
+    """Have the end of the program begin by waiting, before it takes away what a callback may need: new threads."""
+    # What concurrent.futures registers is called after what is registered later. It is Python's own affair, and where
+    # there is none, atexit waits.
+    register = getattr(threading, "_register_atexit", None)
+    if register is not None:
+        with contextlib.suppress(RuntimeError):  # the program is ending already
+            register(_wait_for_callbacks)
+
+
 def _is_inside_of_threading() -> bool:
     """Whether this thread holds the lock that every thread needs to begin: it was about to start one itself."""
     # From Python 3.14 on, a signal handler or __del__ may run while it does, and would wait for itself. The lock is
@@ -361,6 +418,7 @@ def _is_inside_of_threading() -> bool:
 
 def _stop_at_exit() -> None:
     global _exiting
+    _wait_for_callbacks()
     # Calls end the daemon threads that make them from here on, which is what Python is about to do as well. SystemExit
     # does so without a word, and lets go of the locks that they hold and an exit handler may want.
     _exiting = generation()
@@ -370,6 +428,7 @@ def _stop_at_exit() -> None:
         thread.begin_stop()
     for thread in threads:
         thread.join(_EXIT_GRACE)
+    _wait_for_callbacks()  # those that jobs of daemon threads have begun meanwhile
 
 
 atexit.register(_stop_at_exit)
@@ -401,6 +460,7 @@ class Portal:
             # Another anyio has it elsewhere, and a program that ends loads no threads any more.
             with no_fork(), contextlib.suppress(ImportError, RuntimeError):
                 importlib.import_module(module)
+        _register_wait()
         self._close = close
         self._is_closed = False
         # By process: a child starts its own, and leaves that of its parent alone.
@@ -473,10 +533,15 @@ class Portal:
 
         async def call_back(value: T) -> object:
             # A thread of its own each time, so that callbacks in callbacks do not wait for one another. Who interrupts
-            # the call does not wait for a callback either: it goes on by itself.
-            given = await anyio.to_thread.run_sync(
-                function, value, abandon_on_cancel=True, limiter=anyio.CapacityLimiter(1)
-            )
+            # the call does not wait for a callback either: it goes on by itself, and the program's end waits for it.
+            call = _Callback(name, function)
+            try:
+                given = await anyio.to_thread.run_sync(
+                    call.run, value, abandon_on_cancel=True, limiter=anyio.CapacityLimiter(1)
+                )
+            except asyncio.CancelledError:
+                call.is_abandoned = True
+                raise
             check_given(name, given, may_be_async=False)
             return given
 
