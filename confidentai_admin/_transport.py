@@ -106,7 +106,8 @@ class Transport:
         self.settings.credential.api_key = SecretText(value)
 
     def refuse_job(self, job: str) -> None:
-        """Raise a ``ConfigurationError`` if this client may not change anything."""
+        """Raise a ``ConfigurationError`` if this client may not change anything, or cannot here."""
+        _surroundings.running_loop()
         if self.read_only:
             raise _read_only(job)
 
@@ -163,12 +164,12 @@ class Transport:
             api_key = self.settings.api_key
             try:
                 outcome = await self._attempt(call, url, body, progress, deadline)
-            except ConfigurationError as refused:
-                if error is None:
-                    if refused.operation is None:
-                        vars(refused).update(call.place)
-                    raise
-                break  # closed meanwhile, which says less than what the last attempt met
+            except Exception as refused:
+                if error is not None:
+                    break  # closed meanwhile, or a hook failed, which says less than what the last attempt met
+                if isinstance(refused, ConfigurationError) and refused.operation is None:
+                    vars(refused).update(call.place)
+                raise
             fate = _retry.fate_of(outcome) if isinstance(outcome, Answer) else outcome.fate
             if isinstance(outcome, Answer):
                 progress.answer = outcome
@@ -237,7 +238,9 @@ class Transport:
                 by_project_key=is_project_key(self.settings.api_key),
                 outcome_unknown=outcome_unknown,
             )
-        return outcome.kind(outcome.message, **outcome.details, **call.place, outcome_unknown=outcome_unknown)
+        error = outcome.kind(outcome.message, **outcome.details, **call.place, outcome_unknown=outcome_unknown)
+        error.__cause__ = outcome.cause
+        return error
 
     async def _attempt(
         self, call: Call, url: str, body: bytes | None, progress: CallProgress, deadline: float

@@ -262,7 +262,7 @@ def test_a_users_function_is_handed_over(folders: tuple[Path, Path], default: st
     text = (facade / "permissions.py").read_text()
     assert "from collections.abc import Callable\n" in text
     call = "".join(text[text.index("def walk(") :].split())
-    passed = "self._portal.callback(first),each=self._portal.callback(each),size=size"
+    passed = 'self._portal.callback("first",first),each=self._portal.callback("each",each),size=size'
     assert f"returnself._portal.call(self._core.walk,{passed}" in call
 
 

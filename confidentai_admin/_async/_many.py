@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 
 import anyio
 
+from .._callbacks import UselessCallbackError, check_callback, check_given
 from ..errors import (
     AuthenticationError,
     ConfigurationError,
@@ -34,15 +35,10 @@ def refuse_doubles(name: str, texts: Sequence[str], *, same: Callable[[str], str
         seen.add(same(text))
 
 
-def check_callback(name: str, callback: object) -> None:
-    """Raise a ``TypeError`` if what should be a function is none."""
-    if callback is not None and not callable(callback):
-        raise TypeError(f"{name} must be a function, not {type(callback).__name__}")
-
-
 def concerns_everybody(error: BaseException | None) -> bool:
-    """Whether one item met an error that all others would meet: the key, plan, client or rate is to blame."""
-    return isinstance(error, (AuthenticationError, PermissionDeniedError, ConfigurationError, RateLimitError))
+    """Whether an error of one item is one of all: the key, plan, client, rate or a callback is to blame."""
+    everybodys = (AuthenticationError, PermissionDeniedError, ConfigurationError, RateLimitError, UselessCallbackError)
+    return isinstance(error, everybodys)
 
 
 def failed(item: ItemT, error: BaseException, made: Any = None) -> Outcome[ItemT, Any]:
@@ -86,10 +82,10 @@ class Job(Generic[ItemT, ResultT]):
         self._failures: list[BaseException] = []
         self._notes: list[str] = []  # on the cancellations of items, which are not the job's own
 
-    async def call_back(self, callback: Callable[[T], object], value: T) -> object:
+    async def call_back(self, name: str, callback: Callable[[T], object], value: T) -> object:
         """Call a function of the user's, and give what it gives."""
         async with self._calling_back:
-            return await _awaited(callback(value))
+            return await _awaited(name, callback(value))
 
     async def run(
         self,
@@ -146,7 +142,7 @@ class Job(Generic[ItemT, ResultT]):
         async with self._calling_back:
             self._done += 1
             if self._on_progress is not None:
-                await _awaited(self._on_progress(Progress(self._done, len(self._items), outcome)))
+                await _awaited("on_progress", self._on_progress(Progress(self._done, len(self._items), outcome)))
 
     def _hand_report_to(self, error: BaseException) -> None:
         report = self._report()
@@ -179,5 +175,6 @@ def _is_cancelled(error: BaseException) -> bool:
     return isinstance(error, anyio.get_cancelled_exc_class()) and anyio.current_effective_deadline() == -math.inf
 
 
-async def _awaited(given: object) -> object:
+async def _awaited(name: str, given: object) -> object:
+    check_given(name, given)
     return await given if inspect.isawaitable(given) else given

@@ -126,7 +126,7 @@ class AsyncConfidentAI:
             Timeout.of(timeout),
             whole_number("max_retries", max_retries, minimum=0),
             whole_number("max_response_bytes", max_response_bytes, minimum=1),
-            _surroundings.current().clock if clock is None else clock,
+            _surroundings.current().clock if clock is None else _surroundings.checked(clock),
             truth("read_only", read_only),
         )
         self._bind(transport, is_view=False)

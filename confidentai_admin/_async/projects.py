@@ -9,6 +9,7 @@ import functools
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Literal
 
+from .._callbacks import check_callback
 from .._instances import child
 from .._settings import plain, truth, whole_number
 from .._transport import Transport
@@ -30,7 +31,7 @@ from ..models import (
 from ._cancellation import warn_of_keys
 from ._key_calls import check_retire, check_span
 from ._keys_in_use import KeysInUse, is_younger
-from ._many import Job, check_callback, refuse_doubles
+from ._many import Job, refuse_doubles
 from ._matching import find_named, name_key, text
 from ._provisioning import Provisioning, check
 from .api_keys import AsyncProjectApiKeys
@@ -187,7 +188,7 @@ class AsyncProjects:
             if store is None:
                 return
             try:
-                await job.call_back(store, unfinished)
+                await job.call_back("store", store, unfinished)
             except Exception as error:
                 if getattr(error, "partial", None) is None:
                     raise
@@ -273,7 +274,7 @@ class AsyncProjects:
 
         async def hand_over(unfinished: EnsuredProject) -> None:
             if store is not None:
-                await job.call_back(store, unfinished)
+                await job.call_back("store", store, unfinished)
 
         await provisioning.read(wishes)
         return await job.run(ensure, look_again=provisioning.look_again)
@@ -338,7 +339,7 @@ class AsyncProjects:
         refuse_doubles("project_ids", ids)
         key = text("key", key)
         check_retire(retire)
-        check_callback("store", store)
+        check_callback("store", store, is_needed=True)
         check_callback("current", current)
         for name, span in (("older_than", older_than), ("clean_up", clean_up)):
             if span is not None:
@@ -351,7 +352,7 @@ class AsyncProjects:
 
         async def rotate(project_id: str) -> Outcome[str, RotatedKey]:
             keys = places[project_id]
-            given = None if current is None else await job.call_back(current, project_id)
+            given = None if current is None else await job.call_back("current", current, project_id)
             in_use = None if given is None else whole_number("what current gives", given)
             known = await keys.list()
             found = KeysInUse.among(known, key, in_use)
@@ -379,7 +380,7 @@ class AsyncProjects:
                         cleaned_up=[gone.id for gone in deleted],
                     )
                     job.made[project_id] = rotated
-                    await job.call_back(store, rotated)
+                    await job.call_back("store", store, rotated)
             except Exception as error:
                 for line in found.told(deleted, is_kept=is_kept):
                     error.add_note(line)

@@ -280,7 +280,7 @@ def _form(defined: set[str]) -> Form:
 def _passed(argument: ast.arg) -> str:
     """What the facade passes for an argument: a user's function may not run in the loop's thread."""
     is_function = "Callable" in _names(argument.annotation)
-    return f"self._portal.callback({argument.arg})" if is_function else argument.arg
+    return f'self._portal.callback("{argument.arg}", {argument.arg})' if is_function else argument.arg
 
 
 def _is_text(node: ast.stmt) -> bool:

@@ -162,7 +162,7 @@ class Projects:
             governance_policy=governance_policy,
             key=key,
             reissue=reissue,
-            store=self._portal.callback(store),
+            store=self._portal.callback("store", store),
         )
 
     def ensure_many(
@@ -211,8 +211,8 @@ class Projects:
         return self._portal.call(
             self._core.ensure_many,
             projects,
-            store=self._portal.callback(store),
-            on_progress=self._portal.callback(on_progress),
+            store=self._portal.callback("store", store),
+            on_progress=self._portal.callback("on_progress", on_progress),
         )
 
     def rotate_keys(
@@ -274,12 +274,12 @@ class Projects:
             self._core.rotate_keys,
             project_ids,
             key=key,
-            store=self._portal.callback(store),
+            store=self._portal.callback("store", store),
             retire=retire,
             older_than=older_than,
-            current=self._portal.callback(current),
+            current=self._portal.callback("current", current),
             clean_up=clean_up,
-            on_progress=self._portal.callback(on_progress),
+            on_progress=self._portal.callback("on_progress", on_progress),
         )
 
 

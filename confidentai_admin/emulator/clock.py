@@ -4,11 +4,12 @@ import asyncio
 import contextlib
 import math
 import threading
-import time
 from datetime import UTC, datetime, timedelta
 
 import anyio
 import attrs
+
+from .._surroundings import real_monotonic
 
 
 class Clock:
@@ -28,8 +29,8 @@ class Clock:
         return datetime.now(UTC) + timedelta(seconds=self._moved)
 
     def monotonic(self) -> float:
-        """Give seconds since some moment: `time.monotonic()`, and as much more as the clock was moved."""
-        return time.monotonic() + self._moved
+        """Give seconds since some moment: the system's, and as much more as the clock was moved."""
+        return real_monotonic() + self._moved
 
     def advance(self, by: float | timedelta) -> None:
         """Move the clock ahead and wake who waits for a moment that has come by that.

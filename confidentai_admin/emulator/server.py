@@ -12,6 +12,7 @@ import anyio
 import anyio.lowlevel
 from aiohttp import web
 
+from .._surroundings import new_event_loop
 from . import seed as seeds
 from .app import App
 from .calls import RecordedCall
@@ -274,7 +275,8 @@ class _ServingThread:
 
     def _run(self) -> None:
         try:
-            asyncio.run(self._serve())
+            with asyncio.Runner(loop_factory=new_event_loop) as runner:
+                runner.run(self._serve())
         except BaseException as error:  # noqa: BLE001 - it is raised again in the thread that waits for this one
             self._failure = error
         finally:

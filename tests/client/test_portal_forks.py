@@ -403,6 +403,76 @@ lock.release()
     assert (done.status, done.output, done.errors) == (0, "3\n", "")
 
 
+FORK_IN_C = f"""{START}
+import ctypes
+# As uWSGI does it: Python is not asked, and its hooks do not run.
+fork = ctypes.PyDLL(None).fork
+core = AsyncConfidentAI(key, base_url=url)
+async def ask():
+    return (await core.whoami()).id
+client.whoami()
+asyncio.run(ask())
+"""
+
+
+@needs_fork
+@MODES
+def test_a_fork_that_python_does_not_know_of(options: tuple[str, ...]) -> None:
+    """Clients that were used before a server forked in C (uWSGI's default) work in workers, and in the master again.
+
+    So they do in a child of a worker, however that is forked; each process ends without a word.
+    """
+    source = f"""{FORK_IN_C}
+def worker(forks):
+    assert [client.whoami().id, asyncio.run(ask()), client.with_options(timeout=5).whoami().id] == ["o"] * 3
+    for fork_again in forks:
+        child = fork_again()
+        if child == 0:
+            worker(())
+        assert ended(child) == 3
+    client.whoami()
+    with ThreadPoolExecutor(4) as threads:
+        assert [one.id for one in threads.map(lambda _: client.whoami(), range(8))] == ["o"] * 8
+    if forks:
+        client.close()
+    sys.exit(3)
+child = fork()
+if child == 0:
+    worker((fork, os.fork))
+print(ended(child), client.whoami().id, asyncio.run(ask()), client.whoami().id)
+"""
+    with scripted_server() as server:
+        server.otherwise = answer(ORGANIZATION)
+        done = run(source, server.url, "key", options=options)
+    assert (done.status, done.output, done.errors) == (0, "3 o o o\n", "")
+    assert [request.number for request in server.requests if request.connection == 1] == [1, 2, 3]
+
+
+@needs_fork
+def test_a_fork_in_c_leaves_the_parents_calls_alone() -> None:
+    """A worker that closes, or ends, does not touch the call that its master has under way, nor wait for it."""
+    source = f"""{FORK_IN_C}
+threading.Thread(target=lambda: print(client.whoami().id)).start()
+sys.stdin.readline()
+for deed in (client.close, client.whoami, lambda: None):
+    child = fork()
+    if child == 0:
+        deed()
+        sys.stdin.close()
+        os._exit(3)
+    assert ended(child) == 3
+print("forked", flush=True)
+"""
+    with scripted_server(answer(ORGANIZATION), answer(ORGANIZATION), *together(answer(ORGANIZATION))) as server:
+        server.otherwise = answer(ORGANIZATION)
+        program = Program(source, server.url, "key")
+        for _ in range(3):
+            assert server.arrived.acquire(timeout=20)
+        done = program.finish("arrived\n")
+    assert (done.status, done.errors) == (0, "")
+    assert sorted(done.output.split()) == ["forked", "o"]
+
+
 WORKERS = """
 import asyncio, os, sys
 from confidentai_admin import AsyncConfidentAI, ConfidentAI

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import ssl
+import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
+from unittest.mock import Mock
 
 import aiohttp
 import pytest
@@ -22,6 +25,7 @@ from confidentai_admin import (
     Timeout,
 )
 from confidentai_admin._settings import REGIONS, Settings
+from confidentai_admin._surroundings import SystemClock
 
 from .revealing import shown_by
 from .scripted_server import answer, refuse, scripted_server
@@ -783,3 +787,40 @@ def test_a_session_of_the_callers_own_has_its_own_settings(face: Face, option: s
         face(KEY, session_factory=aiohttp.ClientSession, **{option: values[option]})
     face(KEY, session_factory=aiohttp.ClientSession, trust_env=False)
     face(KEY, **{option: values[option]})
+
+
+@FACES
+def test_a_session_factory_that_makes_no_session(face: Face) -> None:
+    """An asynchronous one, one that wants an argument and a generator function are refused by the constructor."""
+
+    async def make() -> aiohttp.ClientSession:
+        """Never run."""
+        raise AssertionError
+
+    def yield_one() -> Iterator[aiohttp.ClientSession]:
+        """Run by nobody."""
+        yield aiohttp.ClientSession()
+
+    for factory in (make, functools.partial(make), yield_one, lambda loop: aiohttp.ClientSession(), make()):
+        with pytest.raises(TypeError, match=r"^session_factory must be a"):
+            face(KEY, session_factory=factory)
+    face(KEY, session_factory=lambda: aiohttp.ClientSession())
+    face(KEY, session_factory=functools.partial(aiohttp.ClientSession, trust_env=True))
+
+
+# clock ----------------------------------------------------------------------------------------------------------------
+
+
+@FACES
+def test_a_clock_that_cannot_tell_the_time(face: Face) -> None:
+    """A clock that would fail in the middle of a call, after a refusal or at a pause, is refused by the constructor."""
+
+    class Asynchronous(SystemClock):
+        async def now(self) -> Any:
+            """Never run."""
+
+    for clock in (time, SystemClock, object(), Asynchronous(), 5):
+        with pytest.raises(TypeError, match=r"^clock must"):
+            face(KEY, clock=clock)
+    face(KEY, clock=SystemClock())
+    face(KEY, clock=Mock())
