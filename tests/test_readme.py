@@ -95,9 +95,9 @@ def test_a_first_program_can_be_pasted_into_this_python(number: int, emulator: E
         # A terminal of 3.14 forgets what is typed before it has shown the paste.
         _shown(ours, _BETWEEN.join(map(re.escape, FIRST[number].splitlines()[-1])))
         os.write(ours, b"\r\r")
-        # A number is nowhere in the program's own text before these words.
-        said = _shown(ours, r"\d new keys for the vault(?s:.*)>>> ")
-        assert f"{NEW_KEYS[number]} new keys for the vault" in said
+        # In the program's own text there is no number behind these words.
+        said = _shown(ours, r"new keys for the vault: \d(?s:.*)>>> ")
+        assert f"new keys for the vault: {NEW_KEYS[number]}" in said
         assert "Traceback" not in said
         assert not re.search("(Syntax|Indentation)Error", said)
     finally:
@@ -155,7 +155,7 @@ def test_the_two_terminals_do_as_they_are_told(tmp_path: Path) -> None:
                     check=False,
                 )
                 assert (done.returncode, done.stderr) == (0, "")
-                assert f"{expected} new keys for the vault\n" in done.stdout
+                assert f"new keys for the vault: {expected}\n" in done.stdout
     finally:
         emulator.kill()
         emulator.communicate()
