@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import codeop
 import inspect
 import json
+import os
 import re
+import select
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +21,7 @@ import pytest
 
 from confidentai_admin import ConfidentAI
 from confidentai_admin.emulator import Emulator
-from confidentai_admin.emulator.product import RESET, VERBS
+from confidentai_admin.emulator.product import OWN_VERBS, VERBS
 
 from .subprocess_program import run
 
@@ -38,6 +46,113 @@ def test_every_example_runs_as_it_is(number: int, examples_emulator: Emulator, m
     assert (done.status, done.errors) == (0, "")
 
 
+def test_every_example_can_be_pasted() -> None:
+    """No empty line ends a block too early, and none is missing after one: line by line, each statement is whole.
+
+    This is how the interpreters of 3.11 and 3.12 read a paste, and later ones without their own kind of terminal.
+    """
+    for example in EXAMPLES:
+        statement: list[str] = []
+        for line in [*example.splitlines(), ""]:
+            statement.append(line)
+            if codeop.compile_command("\n".join(statement), symbol="single"):
+                statement.clear()
+        assert not statement
+
+
+FIRST = [example for example in EXAMPLES if "new keys for the vault" in example]
+NEW_KEYS = [1, 3]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no pseudo-terminals")
+@pytest.mark.parametrize("number", range(len(FIRST)))
+def test_a_first_program_can_be_pasted_into_this_python(number: int, emulator: Emulator, tmp_path: Path) -> None:
+    """Pasted as it is at a terminal, with Enter twice, it runs to its end."""
+    import pty  # Windows has none
+
+    ours, its = pty.openpty()
+    screen = {"TERM": "xterm", "COLUMNS": "120", "LINES": "40", "HOME": str(tmp_path)}
+    address = {"CONFIDENT_BASE_URL": emulator.url, "CONFIDENT_ORG_API_KEY": emulator.api_key}
+    environment = {**os.environ, **screen, **address}
+    process = subprocess.Popen(
+        [sys.executable], stdin=its, stdout=its, stderr=its, env=environment, start_new_session=True
+    )
+    os.close(its)
+    try:
+        prompted = _shown(ours, ">>> ")
+        text = FIRST[number].rstrip("\n").replace("\n", "\r")
+        if "\x1b[?2004h" in prompted:  # it wants to know what is pasted and what is typed
+            text = f"\x1b[200~{text}\x1b[201~"
+        os.write(ours, text.encode())
+        # A terminal of 3.14 forgets what is typed before it has shown the paste.
+        _shown(ours, _BETWEEN.join(map(re.escape, FIRST[number].splitlines()[-1])))
+        os.write(ours, b"\r\r")
+        # In the program's own text there is no number behind these words.
+        said = _shown(ours, r"new keys for the vault: \d(?s:.*)>>> ")
+        assert f"new keys for the vault: {NEW_KEYS[number]}" in said
+        assert "Traceback" not in said
+        assert not re.search("(Syntax|Indentation)Error", said)
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
+
+
+# What colours and moves, between two characters.
+_BETWEEN = r"(?:\x1b\[[0-9;?]*[a-zA-Z])*"
+
+
+def _shown(terminal: int, expected: str) -> str:
+    """Read what a terminal shows until something is there."""
+    shown, end = "", time.monotonic() + 30
+    while not re.search(expected, shown):
+        assert time.monotonic() < end, shown
+        if select.select([terminal], [], [], 1)[0]:
+            shown += os.read(terminal, 65536).decode(errors="replace")
+    return shown
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has another shell")
+def test_the_two_terminals_do_as_they_are_told(tmp_path: Path) -> None:
+    """The commands run as they are written, but for the port; each program runs, and runs again, as `first.py`."""
+    first, second = (
+        re.findall(rf"<!-- {which} terminal -->\n```sh\n(.*?)```", TEXT, re.DOTALL)[0] for which in ("first", "second")
+    )
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    assert first.count("8765") == second.count("8765") == 1
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" -W error "$@"\n')
+    python.chmod(0o755)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
+    shell = ["/bin/sh", "-e"]
+    emulator = subprocess.Popen(
+        [*shell, "-c", f"exec {first.replace('8765', port)}"], cwd=tmp_path, env=environment, stdout=subprocess.PIPE
+    )
+    try:
+        assert emulator.stdout is not None
+        assert json.loads(emulator.stdout.readline())["url"].endswith(port)
+        for program, made in zip(FIRST, NEW_KEYS, strict=True):
+            (tmp_path / "first.py").write_text(program, encoding="utf-8")
+            for expected in (made, 0):
+                done = subprocess.run(
+                    [*shell, "-c", second.replace("8765", port)],
+                    cwd=tmp_path,
+                    env=environment,
+                    capture_output=True,
+                    text=True,
+                    timeout=30,
+                    check=False,
+                )
+                assert (done.returncode, done.stderr) == (0, "")
+                assert f"new keys for the vault: {expected}\n" in done.stdout
+    finally:
+        emulator.kill()
+        emulator.communicate()
+
+
 def test_the_seed_is_one() -> None:
     """The example of a seed makes the world it describes, and has everything that a seed can have."""
     (text,) = re.findall(r"^```json\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
@@ -56,11 +171,11 @@ def test_the_seed_is_one() -> None:
 
 def test_the_verbs_are_those_there_are() -> None:
     """The README's table of what happens in the product names every method and every verb, with its arguments."""
-    rows = re.findall(r"^\| `(\w+)\((.*?)\)` \| `/_emulator/([\w-]+)` \|", TEXT, re.MULTILINE)
-    assert {verb for _, _, verb in rows} == {*(verb.name for verb in VERBS), RESET}
+    rows = re.findall(r"^\| `([\w.]+)\((.*?)\)` \| `/_emulator/([\w-]+)` \|", TEXT, re.MULTILINE)
+    assert {verb for _, _, verb in rows} == {*(verb.name for verb in VERBS), *OWN_VERBS}
     for name, arguments, _ in rows:
         assert arguments.replace("id", "invitation_id", 1 if name.endswith("invitation") else 0) == _signature(
-            getattr(Emulator(), name)
+            attrgetter(name)(Emulator())
         )
 
 

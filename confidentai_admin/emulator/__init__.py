@@ -15,6 +15,9 @@ key; answers come in the API's envelope:
 | `create-governance-policy` | `name`, optionally `description`, `controls` (each with `name` and `type`) |
 | `change-plan` | `plan` |
 | `reset` | none, or `{}` |
+| `advance` | `seconds`, by which the clock is moved ahead |
+
+Faults and recorded calls are for programs in Python only.
 
 A test can make calls go wrong (`Emulator.faults`, with the kinds of the module `faults`), look at what was asked
 (`Emulator.calls`), and move the time (`Emulator.clock`). SUPPORTED.md, beside this file, lists the rules and says which

@@ -1,5 +1,6 @@
 """API keys, of the organization and of projects, and who a request's key says it is."""
 
+from datetime import datetime
 from typing import Any
 
 from .clock import timestamp
@@ -24,13 +25,15 @@ def authenticate(world: World, value: str | None) -> None:
     api_key.last_used = world.clock.now()
 
 
-def add(world: World, scope: Scope, name: str, value: str | None = None) -> ApiKey:
-    """Put a new key into a scope, with a value of its own unless one is given."""
+def add(
+    world: World, scope: Scope, name: str, value: str | None = None, *, created_at: datetime | None = None
+) -> ApiKey:
+    """Put a new key into a scope, with a value of its own unless one is given, made now unless a time is given."""
     api_key = ApiKey(
         id=world.ids.integer("api-key"),
         name=name,
         value=world.ids.key_value(_KEY_WORD[scope.kind]) if value is None else value,
-        created_at=world.clock.now(),
+        created_at=created_at or world.clock.now(),
     )
     scope.api_keys[api_key.id] = api_key
     world.keys_by_value[api_key.value] = (scope, api_key)

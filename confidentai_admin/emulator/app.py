@@ -14,11 +14,11 @@ from aiohttp import HttpVersion11, web
 
 from . import api_keys, gateway, organization, routes
 from .calls import CallLog, Entry, RecordedCall
-from .clock import Clock
+from .clock import Clock, timestamp
 from .envelope import failure, set_date, success
 from .faults import Faults
 from .operations import WORK, Call
-from .product import RESET, VERBS
+from .product import ADVANCE, OWN_VERBS, RESET, VERBS
 from .refusal import (
     MALFORMED,
     TOO_LARGE,
@@ -101,7 +101,16 @@ class App:
                 self.faults.clear()
                 self.calls.clear()
                 return organization.get(self._world)
+            if verb == ADVANCE:
+                return self._advance(checked["seconds"])
             return _VERBS[verb].work(self._world, checked)
+
+    def _advance(self, seconds: float) -> dict[str, Any]:
+        try:
+            self._clock.advance(seconds)
+        except OverflowError:
+            raise Refused(WRONG_SHAPE, "seconds must not be more than there are dates for.") from None
+        return {"now": timestamp(self._clock.now())}
 
     def status_of(self, rule: Rule) -> int:
         """Give the status with which a rule refuses here."""
@@ -217,8 +226,8 @@ class App:
                 entry.note(body=_recorded(bytes(body), self._world))
 
     async def _answer_control(self, request: web.BaseRequest, verb: str) -> web.Response:
-        if verb != RESET and verb not in _VERBS:
-            raise Refused(UNKNOWN_ROUTE, f"The emulator has no such verb; it has {', '.join([*_VERBS, RESET])}.")
+        if verb not in OWN_VERBS and verb not in _VERBS:
+            raise Refused(UNKNOWN_ROUTE, f"The emulator has no such verb; it has {', '.join([*_VERBS, *OWN_VERBS])}.")
         if request.method != "POST":
             _refuse_method(("POST",))
         if request.rel_url.raw_query_string:
@@ -270,7 +279,7 @@ def _recorded(raw: bytes, world: World) -> Any:
 
 
 def _form(verb: str) -> Record:
-    return Record() if verb == RESET else _VERBS[verb].body
+    return OWN_VERBS[verb] if verb in OWN_VERBS else _VERBS[verb].body
 
 
 def _parse_json(request: web.BaseRequest, raw: bytes) -> object:

@@ -5,11 +5,14 @@ import contextlib
 import math
 import threading
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 import anyio
 import attrs
 
 from .._surroundings import real_monotonic
+
+_FIRST_YEAR: Final = 1970
 
 
 class Clock:
@@ -132,6 +135,16 @@ def timestamp(moment: datetime) -> str:
     """Write a moment as the API does, for instance `2026-01-31T09:00:00.000Z`."""
     in_utc = moment.astimezone(UTC)
     return f"{in_utc:%Y-%m-%dT%H:%M:%S}.{in_utc.microsecond // 1000:03d}Z"
+
+
+def moment(text: str) -> datetime | None:
+    """Read a moment, in UTC: a time of ISO 8601 with an offset, since 1970. None if it is something else."""
+    try:
+        read = datetime.fromisoformat(text)
+        in_utc = None if read.tzinfo is None else read.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    return None if in_utc is None or in_utc.year < _FIRST_YEAR else in_utc
 
 
 def check_seconds(value: float, name: str) -> float:

@@ -1,6 +1,7 @@
 """Invitations to the organization and to projects."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from . import roles
@@ -51,12 +52,17 @@ def delete(scope: Scope, invitation_id: int) -> dict[str, Any]:
     return {"id": invitation_id, "deleted": True}
 
 
-def add(world: World, scope: Scope, email: str, role_id: str | None) -> Invitation:
-    """Put a new invitation into a scope, in the place of one that the same person declined."""
+def add(
+    world: World, scope: Scope, email: str, role_id: str | None, *, created_at: datetime | None = None
+) -> Invitation:
+    """Put a new invitation into a scope, in the place of one that the same person declined.
+
+    It is made now unless a time is given.
+    """
     earlier = scope.invitation_to(email)
     if earlier is not None:
         del scope.invitations[earlier.id]
-    invitation = Invitation(world.ids.integer("invitation"), email, role_id, world.clock.now())
+    invitation = Invitation(world.ids.integer("invitation"), email, role_id, created_at or world.clock.now())
     scope.invitations[invitation.id] = invitation
     world.inviting_scopes[invitation.id] = scope
     return invitation

@@ -1,7 +1,7 @@
 """What happens in the product and not through the API: each verb of `POST /_emulator/<verb>`.
 
 `VERBS` says which there are and what body each takes. `Emulator`'s methods of the same names do the same.
-`reset` is the one verb that is not here: it does not change a world, it makes a new one.
+`OWN_VERBS` are those of the emulator itself: they do not change a world, but make a new one or move the clock.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ from .refusal import (
     Refused,
 )
 from .scopes import DEFAULT_ROLE
-from .shapes import Field, ListOf, Record, Shape, Text, Whole
+from .shapes import Field, ListOf, Record, Seconds, Shape, Text, Whole
 from .world import Invitation, Scope, User, World
 
 
@@ -131,6 +131,10 @@ CONTROL: Final = Record((Field("name", Text(min_length=1)), Field("type", Text(c
 """How a governance policy's control is described, here and in a seed."""
 
 RESET: Final = "reset"
+ADVANCE: Final = "advance"
+
+OWN_VERBS: Final[dict[str, Record]] = {RESET: Record(), ADVANCE: Record((Field("seconds", Seconds()),))}
+"""The bodies of the verbs that are the emulator's own."""
 
 VERBS: Final[tuple[Verb, ...]] = (
     Verb("accept-invitation", Record((_INVITATION_ID, _optional("name", Text(min_length=1)))), accept_invitation),

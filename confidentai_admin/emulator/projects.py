@@ -1,6 +1,7 @@
 """Projects."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from . import api_keys, members
@@ -55,14 +56,14 @@ def delete(world: World, project: Project) -> dict[str, Any]:
     return {"id": project.id, "deleted": True}
 
 
-def add(world: World, name: str, description: str | None) -> Project:
-    """Put a new project, with nobody in it and no key, into the organization."""
+def add(world: World, name: str, description: str | None, *, created_at: datetime | None = None) -> Project:
+    """Put a new project, with nobody in it and no key, into the organization; made now unless a time is given."""
     project_id = world.ids.cuid("project")
     project = Project(
         id=project_id,
         name=name,
         description=description,
-        created_at=world.clock.now(),
+        created_at=created_at or world.clock.now(),
         scope=new_scope("project", project_id, world.ids),
     )
     world.projects[project.id] = project

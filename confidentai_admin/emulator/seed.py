@@ -13,7 +13,7 @@ named by their e-mail address. Only `members` is required, with exactly one Owne
       ],
       "policies": [{"name": "Billing", "description": "The bills", "permissions": ["billing:read"]}],
       "roles": [{"name": "Accountant", "policies": ["Billing"]}],
-      "apiKeys": [{"name": "CI"}],
+      "apiKeys": [{"name": "CI", "createdAt": "2025-01-31T09:00:00Z", "lastUsed": "2025-03-01T00:00:00+01:00"}],
       "invitations": [{"email": "new@example.com", "role": "Accountant", "status": "DECLINED"}],
       "governancePolicies": [{"name": "Baseline", "controls": [{"name": "PII filter", "type": "RUNTIME"}]}],
       "projects": [
@@ -30,16 +30,21 @@ named by their e-mail address. Only `members` is required, with exactly one Owne
 `idSeed` (default 0) is what ids and key values are derived from: the same seed gives the same ones. A role that is
 left out is `Member`, null is no role. Each key is one more beside the first organization key and each project's
 `Default Key`, and is `valid` unless it says false. A role's `policies` and a policy's `permissions` are names.
+
+The organization, projects, keys and invitations can have `createdAt`, and keys `lastUsed`: times of ISO 8601 with an
+offset, none of them to come. What is left out is now, and for `lastUsed` never. The first organization key and a
+project's `Default Key` are as old as what they are the keys of.
 """
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final
 
 from . import api_keys, governance, invitations, projects
-from .clock import Clock
+from .clock import Clock, moment
 from .contract import PLANS
 from .ids import Ids
 from .key_mask import KeyMask
@@ -95,22 +100,38 @@ _NAME = Field("name", Text(min_length=1))
 _EMAIL = Field("email", Text(format="email"))
 _ROLE = _optional("role", Text(), nullable=True)
 _DESCRIPTION = _optional("description", Text(), nullable=True)
+_CREATED_AT = _optional("createdAt", Text(format="moment"))
 _NAMES = ListOf(Text(min_length=1))
 
 _OF_A_SCOPE = (
     _optional("policies", ListOf(Record((_NAME, _DESCRIPTION, Field("permissions", _NAMES))))),
     _optional("roles", ListOf(Record((_NAME, _DESCRIPTION, Field("policies", _NAMES))))),
-    _optional("apiKeys", ListOf(Record((_NAME, _optional("valid", Truth()))))),
+    _optional(
+        "apiKeys",
+        ListOf(
+            Record(
+                (
+                    _NAME,
+                    _optional("valid", Truth()),
+                    _CREATED_AT,
+                    _optional("lastUsed", Text(format="moment"), nullable=True),
+                )
+            )
+        ),
+    ),
     _optional(
         "invitations",
-        ListOf(Record((_EMAIL, _ROLE, _optional("status", Text(choices=("PENDING", "DECLINED")))))),
+        ListOf(Record((_EMAIL, _ROLE, _optional("status", Text(choices=("PENDING", "DECLINED"))), _CREATED_AT))),
     ),
 )
 
 SEED_FORM: Final = Record(
     (
         _optional("idSeed", Whole()),
-        _optional("organization", Record((_optional("name", _NAME.shape), _optional("plan", Text(choices=PLANS))))),
+        _optional(
+            "organization",
+            Record((_optional("name", _NAME.shape), _optional("plan", Text(choices=PLANS)), _CREATED_AT)),
+        ),
         Field(
             "members",
             ListOf(
@@ -129,6 +150,7 @@ SEED_FORM: Final = Record(
                     (
                         _NAME,
                         _DESCRIPTION,
+                        _CREATED_AT,
                         _optional("governancePolicy", Text(), nullable=True),
                         _optional("members", ListOf(Record((_EMAIL, _ROLE)))),
                         *_OF_A_SCOPE,
@@ -172,13 +194,13 @@ def build(seed: Mapping[str, Any], *, api_key: str | None, plan: str | None, clo
         id=organization_id,
         name=about.get("name", "Acme Inc."),
         plan=plan or about.get("plan", DEFAULT_PLAN),
-        created_at=clock.now(),
+        created_at=_time(clock, about, "createdAt", "organization") or clock.now(),
         scope=new_scope("organization", organization_id, ids),
         ids=ids,
         clock=clock,
         key_mask=key_mask,
     )
-    api_keys.add(world, world.scope, FIRST_KEY_NAME, api_key)
+    api_keys.add(world, world.scope, FIRST_KEY_NAME, api_key, created_at=world.created_at)
     _fill_roles(world, world.scope, seed, "")
     _add_members(world, seed["members"])
     _fill_rest(world, world.scope, seed, "")
@@ -225,13 +247,14 @@ def _add_members(world: World, described: Sequence[Mapping[str, Any]]) -> None:
 def _add_project(world: World, described: Mapping[str, Any], governance_ids: Mapping[str, str], place: str) -> None:
     if world.projects.named(described["name"]) is not None:
         raise SeedError(f"The seed is wrong: {place}.name is there twice.")
-    project = projects.add(world, described["name"], described.get("description"))
+    created_at = _time(world.clock, described, "createdAt", place)
+    project = projects.add(world, described["name"], described.get("description"), created_at=created_at)
     policy_name = described.get("governancePolicy")
     if policy_name is not None:
         if policy_name not in governance_ids:
             raise SeedError(f"The seed is wrong: {place}.governancePolicy names none of governancePolicies.")
         project.governance_policy_id = governance_ids[policy_name]
-    api_keys.add(world, project.scope, api_keys.DEFAULT_KEY_NAME)
+    api_keys.add(world, project.scope, api_keys.DEFAULT_KEY_NAME, created_at=project.created_at)
     _fill_roles(world, project.scope, described, f"{place}.")
     for index, member in enumerate(described.get("members", ())):
         user = world.user_by_email(member["email"])
@@ -266,8 +289,14 @@ def _fill_roles(world: World, scope: Scope, described: Mapping[str, Any], prefix
 
 
 def _fill_rest(world: World, scope: Scope, described: Mapping[str, Any], prefix: str) -> None:
-    for api_key in described.get("apiKeys", ()):
-        api_keys.add(world, scope, api_key["name"]).valid = api_key.get("valid", True)
+    for index, described_key in enumerate(described.get("apiKeys", ())):
+        place = f"{prefix}apiKeys[{index}]"
+        created_at = _time(world.clock, described_key, "createdAt", place)
+        api_key = api_keys.add(world, scope, described_key["name"], created_at=created_at)
+        api_key.valid = described_key.get("valid", True)
+        api_key.last_used = _time(world.clock, described_key, "lastUsed", place)
+        if api_key.last_used is not None and api_key.last_used < api_key.created_at:
+            raise SeedError(f"The seed is wrong: {place}.lastUsed is before createdAt, which is now if it is left out.")
     for index, described_invitation in enumerate(described.get("invitations", ())):
         place = f"{prefix}invitations[{index}]"
         email = described_invitation["email"]
@@ -278,8 +307,17 @@ def _fill_rest(world: World, scope: Scope, described: Mapping[str, Any], prefix:
         role_id = _role_id(scope, {"role": None, **described_invitation}, place)
         if role_id == scope.system_role("Owner").id:
             raise SeedError(f"The seed is wrong: {place}.role must not be Owner.")
-        invitation = invitations.add(world, scope, email, role_id)
+        created_at = _time(world.clock, described_invitation, "createdAt", place)
+        invitation = invitations.add(world, scope, email, role_id, created_at=created_at)
         invitation.status = described_invitation.get("status", "PENDING")
+
+
+def _time(clock: Clock, described: Mapping[str, Any], field: str, place: str) -> datetime | None:
+    text = described.get(field)
+    time = None if text is None else moment(text)
+    if time is not None and time > clock.now():
+        raise SeedError(f"The seed is wrong: {place}.{field} is in the future.")
+    return time
 
 
 def _role_id(scope: Scope, described: Mapping[str, Any], place: str) -> str | None:

@@ -10,7 +10,8 @@ class Text:
     """A string, perhaps of a known format, perhaps one of a few words."""
 
     min_length: int = 0
-    format: Literal["email", "uuid", "date-time"] | None = None
+    format: Literal["email", "uuid", "date-time", "moment"] | None = None
+    """`date-time` is a time as the API writes it, `moment` one as ISO 8601 has it, with an offset."""
     choices: tuple[str, ...] = ()
 
 
@@ -20,6 +21,11 @@ class Whole:
 
     minimum: int | None = None
     maximum: int | None = None
+
+
+@attrs.frozen
+class Seconds:
+    """A number of seconds, whole or not: finite, and not negative."""
 
 
 @attrs.frozen
@@ -56,4 +62,4 @@ class Record:
     fields: tuple[Field, ...] = ()
 
 
-Shape: TypeAlias = Text | Whole | Truth | ListOf | Record
+Shape: TypeAlias = Text | Whole | Seconds | Truth | ListOf | Record

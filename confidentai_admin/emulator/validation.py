@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from .clock import check_seconds, moment
 from .refusal import UNKNOWN_FIELD, WRONG_SHAPE, Refused
-from .shapes import Field, ListOf, Record, Shape, Text, Truth, Whole
+from .shapes import Field, ListOf, Record, Seconds, Shape, Text, Truth, Whole
 
 _EMAIL: Final = re.compile(
     r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,}"
@@ -26,6 +27,8 @@ def check(value: object, shape: Shape, where: str) -> None:
             if not isinstance(value, int) or isinstance(value, bool):
                 raise Refused(WRONG_SHAPE, f"{where} must be an integer, not {_kind(value)}.")
             _check_bounds(value, shape, where)
+        case Seconds():
+            _check_seconds(value, where)
         case Truth():
             if not isinstance(value, bool):
                 raise Refused(WRONG_SHAPE, f"{where} must be true or false, not {_kind(value)}.")
@@ -79,6 +82,17 @@ def _check_text(value: object, shape: Text, where: str) -> None:
         raise Refused(WRONG_SHAPE, f"{where} must be a UUID.")
     if shape.format == "date-time" and not _is_time(value):
         raise Refused(WRONG_SHAPE, f"{where} must be a time such as 2026-01-31T09:00:00.000Z.")
+    if shape.format == "moment" and moment(value) is None:
+        raise Refused(WRONG_SHAPE, f"{where} must be a time with an offset, such as 2026-01-31T09:00:00Z.")
+
+
+def _check_seconds(value: object, where: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise Refused(WRONG_SHAPE, f"{where} must be a number, not {_kind(value)}.")
+    try:
+        check_seconds(value, where)
+    except ValueError as error:
+        raise Refused(WRONG_SHAPE, str(error)) from None
 
 
 def _check_bounds(value: int, shape: Whole, where: str) -> None:

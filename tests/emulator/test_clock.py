@@ -217,3 +217,13 @@ def test_a_copy_of_a_world_goes_by_the_same_clock() -> None:
     """There is one time: copying what goes by a clock does not make a second one."""
     clock = Clock()
     assert copy.deepcopy([clock]) == [clock]
+
+
+async def test_another_program_moves_the_clock_while_a_call_is_held(api: Api) -> None:
+    """`POST /_emulator/advance` ends a delay of an hour at once, as the method does."""
+    api.emu.faults.add("getOrganization", delay_before=3600)
+    held = asyncio.create_task(api.ok("getOrganization"))
+    await begun(api.emu.clock)
+    answer = await api.send("POST", "/_emulator/advance", json_body={"seconds": 3600})
+    assert answer.status == 200
+    await asyncio.wait_for(held, 10)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from confidentai_admin.emulator import Emulator, Refused
+from confidentai_admin.emulator.clock import timestamp
 from confidentai_admin.emulator.contract import BY_NAME
 from confidentai_admin.emulator.validation import check
 
@@ -201,6 +203,10 @@ async def test_the_verbs_do_what_the_methods_do(api: Api) -> None:
     assert policy.body["data"]["governancePolicy"]["controls"] == []
     plan = await _post(api, "change-plan", {"plan": "FREE"})
     assert plan.body["data"]["organization"]["plan"] == "FREE"
+    before = api.emu.clock.now()
+    advanced = await _post(api, "advance", {"seconds": 86400.5})
+    assert advanced.body["data"]["now"] <= timestamp(api.emu.clock.now())
+    assert api.emu.clock.now() - before >= timedelta(seconds=86400.5)
     reset = await _post(api, "reset", {})
     assert reset.body["data"]["organization"]["plan"] == "TEAM"
     assert (await api.ok("listMembers"))["total"] == 4
@@ -218,6 +224,11 @@ async def test_the_verbs_do_what_the_methods_do(api: Api) -> None:
         ("change-plan", [], 400),
         ("add-member", {"email": "a@x.example", "projectRole": "Member"}, 400),
         ("create-governance-policy", {"name": "Baseline"}, 409),
+        ("advance", {}, 400),
+        ("advance", {"seconds": -1}, 400),
+        ("advance", {"seconds": True}, 400),
+        ("advance", {"seconds": "60"}, 400),
+        ("advance", {"seconds": 1e300}, 400),
         ("reset", {"x": 1}, 400),
         ("reset", [], 400),
         ("accept-invitation", {"invitationId": True}, 400),

@@ -2,6 +2,7 @@
 
 import copy
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 from confidentai_admin.emulator import Emulator, SeedError
 from confidentai_admin.emulator import seed as seeds
-from confidentai_admin.emulator.clock import Clock
+from confidentai_admin.emulator.clock import Clock, timestamp
 from confidentai_admin.emulator.key_mask import KeyMask
 from confidentai_admin.emulator.world import World
 
@@ -251,3 +252,79 @@ def test_a_seed_without_an_end_is_refused(tmp_path: Path) -> None:
     path.write_text(f'{{"members": {"[" * 200_000}{"]" * 200_000}}}')
     with pytest.raises(SeedError, match=r"nested too deeply|must be an object"):
         Emulator(seed=path)
+
+
+# What begins with a time, by the places where a seed says when, and how the API shows it.
+LONG_AGO = "2024-02-29T23:30:00.123456-02:30"
+SHOWN = "2024-03-01T02:00:00.123Z"
+
+
+def test_a_seed_says_since_when_things_are_there() -> None:
+    """The organization, projects, keys and invitations are as old as the seed says, also after a reset.
+
+    A first key is as old as what it is the first of.
+    """
+    seed: dict[str, Any] = {
+        "organization": {"createdAt": LONG_AGO},
+        "members": [OWNER],
+        "apiKeys": [{"name": "CI", "createdAt": LONG_AGO, "lastUsed": "2025-01-01T00:00:00Z"}, {"name": "New"}],
+        "invitations": [{"email": "i@x.example", "createdAt": LONG_AGO}],
+        "projects": [
+            {
+                "name": "Old",
+                "createdAt": LONG_AGO,
+                "apiKeys": [{"name": "K", "createdAt": "20250101T00Z"}],
+                "invitations": [{"email": "i@x.example", "createdAt": LONG_AGO}],
+            },
+            {"name": "Young"},
+        ],
+    }
+    emu = Emulator(seed=seed)
+    for _ in range(2):
+        world = emu._app._world
+        old, young = world.projects.values()
+        assert timestamp(world.created_at) == timestamp(old.created_at) == SHOWN
+        first, key, new = world.scope.api_keys.values()
+        assert (timestamp(first.created_at), timestamp(key.created_at)) == (SHOWN, SHOWN)
+        assert key.last_used == datetime(2025, 1, 1, tzinfo=UTC)
+        assert [timestamp(each.created_at) for each in world.scope.invitations.values()] == [SHOWN]
+        assert [timestamp(each.created_at) for each in old.scope.invitations.values()] == [SHOWN]
+        default, second = old.scope.api_keys.values()
+        assert timestamp(default.created_at) == SHOWN
+        assert second.created_at == datetime(2025, 1, 1, tzinfo=UTC)
+        (its_key,) = young.scope.api_keys.values()
+        for recent in (new.created_at, young.created_at, its_key.created_at):
+            assert datetime.now(UTC) - recent < timedelta(minutes=1)
+        emu.reset()
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "says"),
+    [
+        ("organization.createdAt", "yesterday", "organization.createdAt must be a time with an offset"),
+        ("projects.0.createdAt", "2025-01-01T00:00:00", "projects[0].createdAt must be a time with an offset"),
+        ("projects.0.createdAt", "2025-02-30T00:00:00Z", "projects[0].createdAt must be a time with an offset"),
+        ("projects.0.createdAt", "0001-01-01T00:00:00+14:00", "projects[0].createdAt must be a time with an offset"),
+        ("projects.0.createdAt", None, "projects[0].createdAt must not be null"),
+        ("projects.0.apiKeys.0.createdAt", 1735689600, "projects[0].apiKeys[0].createdAt must be a string"),
+        ("projects.0.apiKeys.0.createdAt", "2999-01-01T00:00:00Z", "projects[0].apiKeys[0].createdAt is in the future"),
+        ("organization.createdAt", "2999-01-01T00:00:00Z", "organization.createdAt is in the future"),
+        ("projects.0.createdAt", "2999-01-01T00:00:00Z", "projects[0].createdAt is in the future"),
+        ("invitations.0.createdAt", "2999-01-01T00:00:00Z", "invitations[0].createdAt is in the future"),
+        ("apiKeys.0.lastUsed", "2999-01-01T00:00:00Z", "apiKeys[0].lastUsed is in the future"),
+    ],
+)
+def test_a_time_that_cannot_be_is_refused_by_the_place(place: str, value: object, says: str) -> None:
+    """A time is ISO 8601 with an offset, and not one that is to come."""
+    with pytest.raises(SeedError) as caught:
+        build(_with(place, value))
+    assert says in str(caught.value)
+
+
+def test_a_key_is_not_used_before_it_is_made() -> None:
+    """A key was last used when it was there, and need not have been used."""
+    key = {"name": "K", "createdAt": LONG_AGO, "lastUsed": "2024-02-29T00:00:00Z"}
+    with pytest.raises(SeedError, match=r"apiKeys\[0\]\.lastUsed is before createdAt"):
+        build({"members": [OWNER], "apiKeys": [key]})
+    world = build({"members": [OWNER], "apiKeys": [{**key, "lastUsed": None}]})
+    assert [each.last_used for each in world.scope.api_keys.values()] == [None, None]
