@@ -17,6 +17,8 @@ from hypothesis import HealthCheck, settings
 from confidentai_admin import AsyncConfidentAI, ConfidentAI
 from confidentai_admin.emulator import Emulator
 
+from .subprocess_program import end_servers
+
 if "stream_writer" in inspect.signature(ClientResponse.__init__).parameters:
 
     class _ResponseWithoutWriter(ClientResponse):
@@ -46,6 +48,11 @@ def pytest_collection_finish() -> None:
     """Have the collector look only at what tests make: all that was loaded to begin with takes it 0.05 s each time."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_sessionfinish() -> None:
+    """End what the tests' programs come from."""
+    end_servers()
 
 
 @pytest.fixture(autouse=True)

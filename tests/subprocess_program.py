@@ -7,7 +7,6 @@ Where the subject is the very start of an interpreter, ``start=COLD`` gives a ne
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import marshal
 import os
@@ -137,10 +136,11 @@ _servers: list[_Server] = []
 _idle: dict[tuple[str, ...], list[_Server]] = {}
 
 
-@atexit.register
-def _end_servers() -> None:
-    for server in _servers:
-        server.end()
+def end_servers() -> None:
+    """End the interpreters that wait for programs, and what tests that failed left under way."""
+    while _servers:
+        _servers.pop().end()
+    _idle.clear()
 
 
 class _Forked:

@@ -84,7 +84,7 @@ def in_a_subprocess() -> subprocess.CompletedProcess[str]:
         env={**environment, "PYTHONIOENCODING": "utf-8"},
         capture_output=True,
         encoding="utf-8",
-        timeout=30,
+        timeout=60,
         check=False,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 
@@ -41,6 +42,7 @@ print(json.dumps([new, own]))
 """
 
 
+@functools.cache
 def loaded(then: str) -> tuple[set[str], set[str]]:
     """The libraries that a program has loaded, and the package's own modules."""
     finished = run(LOADED.format(then=then), start=COLD)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
+import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -21,7 +22,7 @@ from confidentai_admin.emulator.contract import BY_NAME, OPERATIONS
 from confidentai_admin.emulator.faults import Answer, Cut, Drip, Drop, Fault, Hang, Redirect, Truncate
 from confidentai_admin.emulator.key_mask import KeyMask
 
-from .raw_client import Connection, Face, ask, serving
+from .raw_client import Connection, Face, ask, serving, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -159,10 +160,14 @@ async def test_a_faulted_call_is_recorded_as_what_it_was(
         for number in range(5):
             scripted = emu.faults.add("createProject", fault)
             name = f"P{number}"
-            with suppress(http.client.HTTPException, OSError):
-                # Where it hangs after the work, there must be time for that, on a machine that is busy as well.
-                timeout = (1.0 if changed else 0.2) if isinstance(fault, Hang) else 10
-                await asyncio.to_thread(ask, emu, "POST", "/v1/projects", {"name": name}, timeout=timeout)
+            with suppress(http.client.HTTPException, OSError), Connection(emu) as connection:
+                asked = asyncio.create_task(asyncio.to_thread(connection.ask, "POST", "/v1/projects", {"name": name}))
+                if isinstance(fault, Hang):  # the client goes away when all is done that will be
+                    await until(lambda: [call.changed_state for call in emu.calls] == [changed] * (number + 1))  # noqa: B023
+                    await until(lambda: emu.calls[-1].body)
+                    assert connection.socket is not None
+                    connection.socket.shutdown(socket.SHUT_RDWR)
+                await asked
             call = emu.calls[-1]
             assert (call.status, call.changed_state, call.fault) == (status, changed, scripted)
             assert (call.operation, call.body) == ("createProject", {"name": name})

@@ -550,7 +550,8 @@ def test_sessions_that_do_not_use_it_import_nothing(folder: Folder) -> None:
             assert threading.active_count() == 1
         """,
     )
-    session = folder.run(*NO_ASYNCIO, start=COLD)
+    # anyio's own plugin loads trio, where that is installed, which loads attrs.
+    session = folder.run(*NO_ASYNCIO, "-p", "no:anyio", start=COLD)
     assert session.counts == "1 passed", session.output
     program = """
 import pytest, sys
