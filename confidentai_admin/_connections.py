@@ -251,7 +251,7 @@ class ConnectionOptions:
     def make_session(self) -> ClientSession:
         """A new session, bound to the running loop."""
         if self.session_factory is not None:
-            session = self.session_factory()
+            session: object = self.session_factory()
             if not isinstance(session, ClientSession):
                 if inspect.iscoroutine(session):
                     session.close()  # it would warn that nobody awaited it
