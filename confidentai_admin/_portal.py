@@ -6,6 +6,7 @@ the release of a lock on the way back.
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import atexit
 import contextlib
@@ -417,6 +418,17 @@ def _is_inside_of_threading() -> bool:
     return is_owned is not None and bool(is_owned())
 
 
+def _refuse_green_threads() -> None:
+    """Raise a ``ConfigurationError`` where threads are none: an event loop would have none for itself."""
+    library = (getattr(_thread.start_new_thread, "__module__", None) or "").partition(".")[0]
+    if library in ("gevent", "eventlet"):
+        raise ConfigurationError(
+            f"{library} has put its own in the place of Python's threads, and a blocking client needs a real one: have"
+            " it leave threads alone, by monkey.patch_all(thread=False) or eventlet.monkey_patch(thread=False), or"
+            " serve by real threads (gunicorn -k gthread)."
+        )
+
+
 def _stop_at_exit() -> None:
     global _exiting
     _wait_for_callbacks()
@@ -474,7 +486,7 @@ class Portal:
 
         Raises:
             ConfigurationError: The client is closed, or this is the loop's own thread, or Python is ending, or a signal
-                handler or ``__del__`` calls in the middle of ``Thread.start()``.
+                handler or ``__del__`` calls in the middle of ``Thread.start()``, or threads are those of gevent.
             SystemExit: The program ends, and this is a daemon thread.
             BaseException: Whatever the function raises, and what a signal handler raises here.
         """
@@ -492,6 +504,7 @@ class Portal:
                 "This call was made by a signal handler or __del__ in the middle of Thread.start(), where no other"
                 " thread can begin: let the handler only set a flag, and make the call from the program."
             )
+        _refuse_green_threads()
         try:
             return self._own_thread().call(lambda: function(*args, **kwargs))
         except ConfidentAIError:

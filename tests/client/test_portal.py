@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import contextvars
 import gc
@@ -9,6 +10,7 @@ import socket
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import aiohttp
 import pytest
@@ -470,3 +472,30 @@ def test_closing_from_its_own_thread_is_a_clear_error() -> None:
         assert client.whoami().id == "o"
         client.close()
     assert "own event loop" in str(errors[0])
+
+
+@pytest.mark.parametrize("library", ["gevent", "eventlet", "pydevd"])
+def test_threads_that_are_no_threads(library: str, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where gevent or eventlet has put its own in the place of Python's threads, a call names it and the way out.
+
+    So it does for a client that was used before. Who only watches the beginning of threads, as a debugger, is welcome.
+    """
+
+    def start_new_thread(*arguments: Any, **options: Any) -> int:
+        return start(*arguments, **options)
+
+    start = _thread.start_new_thread
+    start_new_thread.__module__ = f"{library}.thread"
+    before = ConfidentAI(emulator.api_key, base_url=emulator.url)
+    before.whoami()
+    monkeypatch.setattr(_thread, "start_new_thread", start_new_thread)
+    for client in (before, ConfidentAI(emulator.api_key, base_url=emulator.url)):
+        with client:
+            if library == "pydevd":
+                client.whoami()
+                continue
+            with pytest.raises(ConfigurationError) as caught:
+                client.whoami()
+            assert library in str(caught.value)
+            assert "thread=False" in str(caught.value)
+            assert "gthread" in str(caught.value)

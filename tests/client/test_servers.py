@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from ..subprocess_program import run
 from .scripted_server import answer, scripted_server
 from .wire_data import ORGANIZATION
 
@@ -69,3 +70,39 @@ def test_workers_of_uwsgi(options: list[str], tmp_path: Path) -> None:
         finally:
             os.killpg(program.pid, signal.SIGKILL)
             program.communicate()
+
+
+GREEN_THREADS = {
+    "gevent": "from gevent import monkey; patch = monkey.patch_all",
+    "eventlet": "from eventlet import monkey_patch as patch",
+}
+
+
+@pytest.mark.parametrize("library", GREEN_THREADS)
+@pytest.mark.parametrize("is_used_before", [False, True])
+def test_threads_that_are_patched(library: str, is_used_before: bool) -> None:
+    """Under the real library, each client's call names it, and the program ends; its way out works for all of them."""
+    pytest.importorskip(library, reason=f"{library} is not installed")
+    source = f"""
+import sys, warnings
+warnings.simplefilter("ignore")  # theirs
+{GREEN_THREADS[library]}
+if not {is_used_before}:
+    patch(**eval(sys.argv[2]))
+from confidentai_admin import ConfidentAI, ConfigurationError
+clients = [ConfidentAI("key", base_url=sys.argv[1]) for _ in range(3)]
+if {is_used_before}:
+    print([client.whoami().id for client in clients])
+    patch(**eval(sys.argv[2]))
+for client in clients:
+    try:
+        print(client.whoami().id)
+    except ConfigurationError as error:
+        print("{library}" in str(error), "thread=False" in str(error))
+"""
+    with scripted_server() as server:
+        server.otherwise = answer(ORGANIZATION)
+        before = f"{['o'] * 3}\n" if is_used_before else ""
+        for options, said in (("{}", "True True\n"), ("{'thread': False}", "o\n")):
+            done = run(source, server.url, options)
+            assert (done.status, done.output) == (0, before + said * 3), done.errors

@@ -816,7 +816,7 @@ def test_a_clock_that_cannot_tell_the_time(face: Face) -> None:
     """A clock that would fail in the middle of a call, after a refusal or at a pause, is refused by the constructor."""
 
     class Asynchronous(SystemClock):
-        async def now(self) -> Any:
+        async def now(self) -> Any:  # type: ignore[override]
             """Never run."""
 
     for clock in (time, SystemClock, object(), Asynchronous(), 5):

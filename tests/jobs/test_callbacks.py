@@ -112,8 +112,7 @@ async def test_callbacks_that_are_in_order(client: ConfidentAI, face: type[Confi
         Mock(side_effect=kept.append).store,
         print,
     ]
-    if not issubclass(face, ConfidentAI):
-        callbacks += [make() for make in ASYNCHRONOUS.values()]
+    callbacks += [] if issubclass(face, ConfidentAI) else [make() for make in ASYNCHRONOUS.values()]
     for number, callback in enumerate(callbacks):
         wish = DesiredProject(f"tenant {number}")
         await done(client.projects.ensure_many([wish], store=callback, on_progress=callback))
