@@ -88,6 +88,8 @@ def coverage(session: nox.Session) -> None:
 def deep(session: nox.Session) -> None:
     """Run what is long and worth it: faults at every step on the blocking face, many more examples, and the soak."""
     install(session, "test")
+    # Other servers and other threads, where they can be had: the tests that want one are skipped without it.
+    session.install(*nox.project.dependency_groups(PYPROJECT, "deep"), success_codes=[0, 1], silent=True)
     chosen = ["-m", "deep or hypothesis", "--hypothesis-profile", "deep"]
     session.run("pytest", *chosen, *workers(session), *session.posargs)
     if not session.posargs:

@@ -11,6 +11,7 @@ import contextlib
 import marshal
 import os
 import re
+import select
 import selectors
 import signal
 import socket
@@ -164,6 +165,16 @@ class _Forked:
     def send_signal(self, number: int) -> None:
         os.kill(self.pid, number)
 
+    def read_line(self) -> str:
+        line = bytearray()
+        while not line.endswith(b"\n"):
+            if not select.select([self._stdout], [], [], LIMIT)[0]:
+                raise subprocess.TimeoutExpired("the program", LIMIT)
+            if not (piece := os.read(self._stdout, 1)):
+                break
+            line += piece
+        return line.decode()
+
     def communicate(self, text: str = "", timeout: float = LIMIT) -> tuple[str, str]:
         until = time.monotonic() + timeout
         if self._stdin is not None:
@@ -206,6 +217,13 @@ class Program:
             self.process = _Forked(source, arguments, options, start)
         else:
             self.process = _interpreter(options, source, *arguments)
+
+    def read_line(self) -> str:
+        """The next line that it prints, without its end."""
+        if isinstance(self.process, _Forked):
+            return self.process.read_line().removesuffix("\n")
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().removesuffix("\n")
 
     def finish(self, text: str = "") -> Finished:
         """Give it ``text`` to read and wait for its end."""

@@ -153,9 +153,9 @@ def test_a_joiner_with_another_role_is_no_success(
 ) -> None:
     """The script fails if somebody has another role and was left alone, and says so."""
     confident_emulator.add_member("ada@example.com", role="Admin")
-    done = _run(folder, "joiners.py", text="name,email\nAda,ada@example.com\n")
-    assert done.returncode == 1
-    assert "ada@example.com: left_alone (this is a member with the role 'Admin'" in done.stdout
+    done = _run("joiners.py", text="name,email\nAda,ada@example.com\n")
+    assert done.status == 1
+    assert "ada@example.com: left_alone (this is a member with the role 'Admin'" in done.output
 
 
 def test_a_key_is_rotated(folder: Path, confident_emulator: Emulator, confident_client: ConfidentAI) -> None:
@@ -251,10 +251,12 @@ def test_a_vault_is_whole_whatever_ends_the_program(
 ) -> None:
     """A night that ends while the vault is written leaves it as it was."""
     confident_client.projects.create("acme")
+    _let_a_day_pass(confident_emulator)
     nightly = _load(folder / "nightly.py")
     monkeypatch.setattr(nightly, "VAULT", folder / "vault.json")
     assert nightly.main() == 0
     before = (folder / "vault.json").read_text()
+    _let_a_day_pass(confident_emulator)
 
     def end(handle: int) -> None:
         raise SystemExit

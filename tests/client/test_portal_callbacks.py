@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import threading
@@ -19,8 +20,10 @@ needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="SIGINT canno
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
 START = """
-import os, signal, sys, threading, time
+import logging, os, signal, sys, threading, time
 from confidentai_admin import ConfidentAI, DesiredProject, _portal
+# That a cancelled job has made keys is told as well: see tests/jobs/test_cancelled_jobs.py.
+logging.getLogger("confidentai_admin").addFilter(lambda record: "job was cancelled" not in record.msg)
 url, key = sys.argv[1:3]
 client = ConfidentAI(key, base_url=url)
 begun = threading.Event()
@@ -49,11 +52,6 @@ def store(ensured):
 """
 
 
-def _read(program: Program, line: str) -> None:
-    assert program.process.stdout is not None
-    assert program.process.stdout.readline() == f"{line}\n"
-
-
 @needs_signals
 def test_ctrl_c_while_a_callback_runs(emulator: Emulator) -> None:
     """The interrupt comes at once, and the program's end lets the store finish, with the client and its own threads."""
@@ -64,16 +62,16 @@ except KeyboardInterrupt as error:
     say(f"interrupted {{len(error.partial.new_keys) > 0}}")
 """
     program = Program(source, emulator.url, emulator.api_key, options=("-X", "dev"))
-    _read(program, "begun")
+    assert program.read_line() == "begun"
     program.process.send_signal(signal.SIGINT)
-    _read(program, "interrupted True")
+    assert program.read_line() == "interrupted True"
     done = program.finish("go on\n")
     assert (done.status, done.output, done.errors) == (0, "stored Acme Inc.\n", "")
 
 
 @needs_signals
 def test_ctrl_c_twice_while_a_callback_runs(emulator: Emulator) -> None:
-    """The second Ctrl-C ends the program at once, with the traceback of the first one and no word more."""
+    """The second Ctrl-C ends the program at once, with the traceback and the notes of the first one, and no more."""
     source = f"""{START}
 import atexit
 def functions_of(frame):
@@ -90,12 +88,14 @@ atexit.register(lambda: say("ended"))
 ensure(store)
 """
     program = Program(source, emulator.url, emulator.api_key, options=("-X", "dev"))
-    _read(program, "begun")
+    assert program.read_line() == "begun"
     program.process.send_signal(signal.SIGINT)
     done = program.finish()
     assert (done.status, done.output) == (-signal.SIGINT, "ended\n")
     assert done.errors.count("Traceback") == 1
-    assert done.errors.endswith("KeyboardInterrupt\n")
+    _, interrupt, notes = done.errors.partition("\nKeyboardInterrupt\n")
+    assert interrupt
+    assert all(re.match(r"tenant \d+: There may be a project", note) for note in notes.splitlines())
 
 
 def test_the_end_of_a_program_with_a_job_in_a_daemon_thread(emulator: Emulator) -> None:
@@ -111,7 +111,7 @@ ensure_in_thread(store)
 sys.exit(3)
 """
     program = Program(source, emulator.url, emulator.api_key, options=("-X", "dev"))
-    _read(program, "begun")
+    assert program.read_line() == "begun"
     done = program.finish("x" * 20)
     lines = done.output.splitlines()
     assert (done.status, done.errors) == (3, "")
@@ -169,7 +169,8 @@ def test_a_callback_that_fails_when_nobody_waits_for_it(emulator: Emulator, capl
         assert callback.over.wait(20)
         with pytest.raises(APIConnectionError, match="closed"):
             job.result()
-    (record,) = [record for record in caplog.records if record.name == "confidentai_admin"]
+    cancelled, record = [record for record in caplog.records if record.name == "confidentai_admin"]
+    assert cancelled.getMessage().startswith("A job was cancelled.")
     assert record.getMessage() == "store failed after its job had been interrupted or closed: KeyError"
     assert kept
     assert kept[0] not in caplog.text
