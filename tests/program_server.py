@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import marshal
 import os
+import select
+import signal
 import socket
 import sys
 from types import CodeType, ModuleType
@@ -33,6 +35,12 @@ def next_program(channel_number: int, preload: str) -> tuple[CodeType, dict[str,
         for pipe in pipes:
             os.close(pipe)
         channel.sendall(program.to_bytes(4, "big"))
+        end = os.pidfd_open(program)
+        select.select([end, channel.fileno()], [], [])
+        if not select.select([end], [], [], 0)[0]:  # the tests were ended, and nobody waits for it
+            os.killpg(program, signal.SIGKILL)
+            sys.exit()
+        os.close(end)
         status = os.waitstatus_to_exitcode(os.waitpid(program, 0)[1])
         channel.sendall(status.to_bytes(4, "big", signed=True))
     channel.close()

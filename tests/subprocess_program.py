@@ -49,8 +49,8 @@ _SLOW = re.compile(r"^Executing <.*> took \d+\.\d+ seconds\n", re.MULTILINE)
 _SERVER = Path(__file__).with_name("program_server.py")
 _COMMAND = "import runpy, sys; exec(*runpy.run_path(sys.argv[1])['next_program'](int(sys.argv[2]), sys.argv[3]))"
 
-# On macOS, the system's own libraries do not bear a fork.
-_HAS_FORK = sys.platform == "linux"
+# Linux has it. macOS has forks, but its own libraries do not bear one.
+_HAS_FORK = hasattr(os, "pidfd_open")
 
 
 def without_slow_steps(errors: str) -> str:
