@@ -114,6 +114,7 @@ class _Reader:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._text = path.read_text(encoding="utf-8")
+        self._lines = self._text.splitlines()
 
     def read(self) -> Module:
         tree = ast.parse(self._text)
@@ -232,7 +233,7 @@ class _Reader:
         """The text from ``def`` to the colon."""
         if node.returns is None or node.returns.end_lineno is None:
             raise self._refusal(node, "a method has a type for what it gives")
-        lines = self._text.splitlines()[node.lineno - 1 : node.returns.end_lineno]
+        lines = self._lines[node.lineno - 1 : node.returns.end_lineno]
         lines[-1] = lines[-1].encode()[: node.returns.end_col_offset].decode()
         return "\n".join(lines).strip().removeprefix("async ") + ":"
 
@@ -260,10 +261,14 @@ class _Reader:
                 class_.children[target.attr] = value.func.id
 
     def _docstring(self, node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> str:
-        text = ast.get_source_segment(self._text, node.body[0]) if node.body and _is_text(node.body[0]) else None
-        if text is None:
+        if not node.body or not _is_text(node.body[0]):
             raise self._refusal(node, "there is no docstring")
-        return text
+        # As ``ast.get_source_segment`` does, which divides the whole file into lines each time. It counts in bytes.
+        text = node.body[0]
+        lines = [line.encode() for line in self._lines[text.lineno - 1 : text.end_lineno]]
+        lines[-1] = lines[-1][: text.end_col_offset]
+        lines[0] = lines[0][text.col_offset :]
+        return b"\n".join(lines).decode()
 
     def _refusal(self, node: ast.AST, why: str) -> RefusedError:
         return RefusedError(self._path, getattr(node, "lineno", 1), why)
