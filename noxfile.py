@@ -7,18 +7,23 @@ import secrets
 import shutil
 import subprocess
 import sys
+import tarfile
+import zipfile
+from pathlib import Path
 
 import nox
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 
-RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
+#: All that are supported; the oldest is that of pyproject.toml.
+PYTHONS = ["3.11", "3.12", "3.13", "3.14", "3.15"]
 
 # The lower bounds of pyproject.toml.
 LOWEST = ["aiohttp==3.13.5", "anyio==4.5.0", "attrs==23.2.0", "cattrs==24.1.0"]
 
 nox.needs_version = ">=2025.2.9"
 nox.options.sessions = ["tests", "lint", "types", "generate"]
+nox.options.error_on_missing_interpreters = False  # the summary says which versions ran
 
 if shutil.which("pyenv"):
     # pyenv's shims run only the versions that are switched on: switch on all that it has, the present one first.
@@ -31,8 +36,6 @@ if shutil.which("pyenv"):
 
 def is_here(version: str) -> bool:
     """Whether this Python can be run here."""
-    if version == RUNNING:
-        return True
     command = [f"python{version}", "--version"]
     return shutil.which(command[0]) is not None and subprocess.run(command, capture_output=True).returncode == 0
 
@@ -42,28 +45,53 @@ def install(session: nox.Session, group: str, *others: str) -> None:
     session.install("--editable", ".", *nox.project.dependency_groups(PYPROJECT, group), *others)
 
 
-PYTHONS = [version for version in ("3.10", "3.11", "3.12", "3.13") if is_here(version)] or [RUNNING]
+def workers(session: nox.Session) -> list[str]:
+    """What has pytest use all cores, but for some tests only."""
+    return [] if session.posargs else ["--numprocesses", "auto", "--dist", "loadgroup"]
 
 
 @nox.session
-@nox.parametrize(
-    ("python", "versions"),
-    [*((version, "newest") for version in PYTHONS), (PYTHONS[0], "lowest")],
-    ids=[*PYTHONS, "lowest"],
-)
-def tests(session: nox.Session, versions: str) -> None:
-    """Run the tests and measure what they cover: on every Python there is, and once with the oldest dependencies."""
-    install(session, "test", *(LOWEST if versions == "lowest" else []))
+def tests(session: nox.Session) -> None:
+    """Run the tests on the present Python. With ``-- tests/client``, some of them."""
+    install(session, "test")
+    session.run("pytest", *workers(session), *session.posargs)
+
+
+@nox.session(python=PYTHONS)
+def matrix(session: nox.Session) -> None:
+    """Run the tests on every supported Python that is here. Those that are not are skipped, and named at the end."""
+    install(session, "test")
+    session.run("pytest", *workers(session), *session.posargs)
+
+
+@nox.session(python=next(filter(is_here, PYTHONS), None))
+def lowest(session: nox.Session) -> None:
+    """Run the tests with the oldest dependencies, on the oldest Python that is here."""
+    install(session, "test", *LOWEST)
     # The plugin of the oldest anyio warns under the newest pytest, and the tests do not use it.
-    options = ["-p", "no:anyio"] if versions == "lowest" else []
+    session.run("pytest", "-p", "no:anyio", *workers(session), *session.posargs)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Measure which branches the tests go through."""
+    install(session, "test")
     environment = {"COVERAGE_FILE": f"{session.create_tmp()}/coverage"}
     session.run("coverage", "erase", env=environment)
-    # A file's tests stay together: some of them are about the file's whole run.
-    workers = [] if session.posargs else ["--numprocesses", "auto", "--dist", "loadfile"]
-    session.run("coverage", "run", "-m", "pytest", *options, *workers, *session.posargs, env=environment)
+    session.run("coverage", "run", "-m", "pytest", *workers(session), *session.posargs, env=environment)
     session.run("coverage", "combine", "--quiet", env=environment)
     if not session.posargs:
         session.run("coverage", "report", env=environment)
+
+
+@nox.session
+def deep(session: nox.Session) -> None:
+    """Run what is long and worth it: faults at every step on the blocking face, many more examples, and the soak."""
+    install(session, "test")
+    chosen = ["-m", "deep or hypothesis", "--hypothesis-profile", "deep"]
+    session.run("pytest", *chosen, *workers(session), *session.posargs)
+    if not session.posargs:
+        session.notify("soak")
 
 
 @nox.session
@@ -111,6 +139,40 @@ def demo(session: nox.Session) -> None:
     """Run the demo."""
     session.install(".")
     session.run("python", "-m", "confidentai_admin.demo")
+
+
+@nox.session
+def package(session: nox.Session) -> None:
+    """Build what is released, look into it, and run the demo from it in an empty environment."""
+    session.install("build>=1.2")
+    place = Path(session.create_tmp())
+    shutil.rmtree(place / "dist", ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", str(place / "dist"))  # the wheel is built from the sdist
+    (wheel,) = (place / "dist").glob("*.whl")
+    (sdist,) = (place / "dist").glob("*.tar.gz")
+    tracked = subprocess.run(["git", "ls-files"], capture_output=True, text=True, check=True).stdout.splitlines()
+
+    names = set(zipfile.ZipFile(wheel).namelist())
+    info = {name for name in names if ".dist-info/" in name}
+    package = {name for name in tracked if name.startswith("confidentai_admin")}
+    expected = {name for name in package if not name.startswith("confidentai_admin/_codegen/")}
+    if names - info != expected:
+        session.error(f"the wheel differs from what it should hold: {sorted((names - info) ^ expected)}")
+    if missing := {"confidentai_admin/py.typed", "confidentai_admin/emulator/SUPPORTED.md"} - names:
+        session.error(f"the wheel lacks {missing}")
+    if {Path(name).name for name in info} != {"METADATA", "RECORD", "WHEEL", "entry_points.txt", "LICENSE"}:
+        session.error(f"the wheel's own files are {sorted(info)}")
+    with tarfile.open(sdist) as archive:
+        members = {name.partition("/")[2] for name in archive.getnames()}
+    if missing := {name for name in tracked if not name.startswith((".ci", ".github"))} - members:
+        session.error(f"the sdist lacks {sorted(missing)}")
+
+    empty = (place / "empty").resolve()
+    session.run("python", "-m", "venv", "--clear", str(empty))
+    python = empty / ("Scripts" if sys.platform == "win32" else "bin") / "python"
+    session.run(str(python), "-m", "pip", "install", "--quiet", str(wheel.resolve()), external=True)
+    with session.chdir(place):  # and not from the clone
+        session.run(str(python), "-W", "error", "-m", "confidentai_admin.demo", external=True, silent=True)
 
 
 @nox.session

@@ -55,7 +55,7 @@ def member(number: int) -> dict[str, Any]:
 def members(page: int) -> dict[str, Any]:
     """The data of one page of the members, from 1."""
     first = (page - 1) * PAGE_SIZE
-    return {"members": [member(number) for number in range(first, first + PAGE_SIZE)], "total": MEMBERS}
+    return {"members": [member(number) for number in range(first, min(first + PAGE_SIZE, MEMBERS))], "total": MEMBERS}
 
 
 def project_id(number: int) -> str:
@@ -105,6 +105,6 @@ def prepared() -> dict[str, bytes]:
         "/v1/models/x": response(to_json(model("x"))),
         "/v1/models": response(to_json({"object": "list", "data": [model(f"model-{n}") for n in range(PAGE_SIZE)]})),
     }
-    for page in range(1, MEMBERS // PAGE_SIZE + 1):
+    for page in range(1, MEMBERS // PAGE_SIZE + 2):  # the last one is empty: full pages are no end
         found[f"/v1/organization/members?page={page}&pageSize={PAGE_SIZE}"] = response(envelope(members(page)))
     return found

@@ -6,12 +6,15 @@ the answer, in which there may be a key.
 
 from __future__ import annotations
 
+import datetime
+import email.utils
 import json
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import attrs
 
+from ._server_words import in_one_line, shown, words_in
 from ._structuring import Misfit, is_not, structure
 from ._wire import Call, Effect
 from .errors import (
@@ -79,10 +82,21 @@ class Answer:
         """What to tell the caller if the operation will go away, else ``None``."""
         if self.envelope is None or self.envelope.get("deprecated") is not True:
             return None
-        link = _text_or_none(self.envelope.get("link")) or ""
-        # It becomes part of a line of the log, which it may not end to begin another one.
-        shown = "".join(character if character.isprintable() else "?" for character in link)
-        return "the API says that this operation is deprecated" + (f": see {shown}" if shown else "")
+        link = _link(self.envelope)
+        return "the API says that this operation is deprecated" + (f": see {link}" if link else "")
+
+    @property
+    def is_success_without_data(self) -> bool:
+        """Whether it says that the call succeeded, and nothing more."""
+        if self.status == 204:
+            return True
+        envelope = self.envelope or {}
+        return self.is_success and envelope.get("success") is True and envelope.get("data") is None
+
+    @property
+    def date(self) -> datetime.datetime | None:
+        """When it was made, by the server's clock, or ``None`` if it does not say."""
+        return read_date(self.headers.get("Date", ""))
 
 
 def _json_object(body: Received) -> dict[str, Any] | None:
@@ -93,8 +107,18 @@ def _json_object(body: Received) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _text_or_none(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
+def _link(envelope: Mapping[str, Any]) -> str | None:
+    link = envelope.get("link")
+    return shown(link) if isinstance(link, str) and link else None
+
+
+def read_date(text: str) -> datetime.datetime | None:
+    """An HTTP date as an aware time, or ``None`` if it is none."""
+    try:
+        date = email.utils.parsedate_to_datetime(text)
+    except (ValueError, IndexError, OverflowError):
+        return None
+    return date if date.tzinfo is not None else date.replace(tzinfo=datetime.UTC)
 
 
 def read_success(
@@ -150,16 +174,25 @@ _STATUS_ERRORS: dict[int, type[APIStatusError]] = {
 }
 
 
-def read_refusal(answer: Answer, call: Call, *, retry_after: float | None, outcome_unknown: bool) -> APIStatusError:
+_WANTED_KEY = (
+    "an organization API key is wanted, which the product shows under the organization's settings; the key of a project"
+    " is refused"
+)
+
+
+def read_refusal(
+    answer: Answer, call: Call, *, retry_after: float | None, by_project_key: bool, outcome_unknown: bool
+) -> APIStatusError:
     """The error that an answer without success means."""
     kind = _STATUS_ERRORS.get(answer.status, InternalServerError if answer.status >= 500 else APIStatusError)
     envelope = answer.envelope or {}
     return kind(
         _refusal_message(answer, envelope),
         status=answer.status,
-        link=_text_or_none(envelope.get("link")),
+        link=_link(envelope),
         request_id=answer.request_id,
         retry_after=retry_after,
+        hint=_WANTED_KEY if answer.status == 401 or (answer.status == 403 and by_project_key) else None,
         body=ResponseBody(answer.body),
         **call.place,
         outcome_unknown=outcome_unknown,
@@ -167,12 +200,20 @@ def read_refusal(answer: Answer, call: Call, *, retry_after: float | None, outco
 
 
 def _refusal_message(answer: Answer, envelope: Mapping[str, Any]) -> str:
-    if message := _text_or_none(envelope.get("error")):
-        return message
-    if 300 <= answer.status < 400:
+    is_redirect = 300 <= answer.status < 400
+    # A gateway that redirects says that it has moved, which is no help.
+    if (answer.is_enveloped or not is_redirect) and (words := words_in(envelope) or _plain_text(answer)):
+        return words
+    if is_redirect:
         return (
             "the server redirects to another address, which is not followed, so that the API key stays with the server"
             " it was given for: check the base URL"
         )
     who = "the server" if answer.is_enveloped else "the server, or a gateway in front of it,"
     return f"{who} answered with status {answer.status} and without a message"
+
+
+def _plain_text(answer: Answer) -> str | None:
+    """What a gateway says that speaks no JSON."""
+    is_text = answer.envelope is None and answer.headers.get("Content-Type", "").lower().startswith("text/plain")
+    return in_one_line(answer.body.decode(errors="replace")) if is_text else None

@@ -57,12 +57,13 @@ class Attempt:
 
 @attrs.frozen
 class Failure:
-    """An attempt without an answer, and how to make the error that says so."""
+    """An attempt without an answer, and how to make the error that says so, from ``cause`` if that is the user's."""
 
     fate: Fate
     kind: type[ConfidentAIError]
     message: str
     details: Mapping[str, Any] = attrs.field(factory=dict)
+    cause: Exception | None = None
 
 
 def not_sent(why: str, timeout: Timeout) -> Failure:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import functools
+import inspect
 import math
 import select
 import ssl
@@ -22,10 +23,12 @@ import anyio
 import attrs
 from aiohttp import ClientSession, TraceConfig
 
-from ._fork import generation
+from ._callbacks import check_callback
+from ._fork import Generation, generation
 from ._name_lookups import Resolver
-from ._settings import SecretText, is_http_url, is_loopback
-from ._surroundings import Clock
+from ._settings import SecretText, is_http_url, is_loopback, why_no_value
+from ._surroundings import Clock, running_loop
+from ._trace_hooks import guard_hooks
 from ._turns import Turns
 from ._version import __version__
 from .errors import ConfigurationError, client_is_closed
@@ -44,10 +47,12 @@ class Contact:
     Attributes:
         is_long: Whether the request is so long that some of it may be unsent when the answer comes.
         is_made: Whether it has had a connection.
+        is_reached: Whether nothing stands between the request and a connection any more.
     """
 
     is_long: bool
     is_made: bool
+    is_reached: bool
 
 
 #: That of the attempt which runs in this context, for the connector to note.
@@ -204,6 +209,8 @@ class ConnectionOptions:
     is_local: bool = False  # plain http, which may not leave this machine
 
     def __attrs_post_init__(self) -> None:
+        if self.proxy is not None and (why := why_no_value(self.proxy)):
+            raise ConfigurationError(f"proxy {why}. It is not shown: it may hold a password.")
         if self.proxy is not None and not is_http_url(self.proxy):
             raise ConfigurationError(
                 "proxy must be a URL like http://host:port. It is not shown: it may hold a password."
@@ -217,8 +224,8 @@ class ConnectionOptions:
             raise TypeError(f"ssl_context must be an ssl.SSLContext, not {type(self.ssl_context).__name__}")
         if self.trace_configs is not None and not all(isinstance(config, TraceConfig) for config in self.trace_configs):
             raise TypeError("trace_configs must be a list of aiohttp.TraceConfig")
-        if self.session_factory is not None and not callable(self.session_factory):
-            raise TypeError(f"session_factory must be a function, not {type(self.session_factory).__name__}")
+        if not isinstance(self.session_factory, type):  # a class makes a session as well
+            check_callback("session_factory", self.session_factory, arguments=0, may_be_async=False)
         own = (self.proxy, self.ssl_context, self.trace_configs)
         if self.session_factory is not None and (self.trust_env or any(option is not None for option in own)):
             raise ConfigurationError(
@@ -246,10 +253,12 @@ class ConnectionOptions:
     def make_session(self) -> ClientSession:
         """A new session, bound to the running loop."""
         if self.session_factory is not None:
-            session = self.session_factory()
-            if not isinstance(session, ClientSession):
-                raise ConfigurationError(f"session_factory gave a {type(session).__name__}, not an aiohttp session.")
-            return session
+            session: object = self.session_factory()
+            if isinstance(session, ClientSession):
+                return session
+            if inspect.iscoroutine(session):
+                session.close()  # it would warn that nobody awaited it
+            raise ConfigurationError(f"session_factory gave a {type(session).__name__}, not an aiohttp session.")
         return ClientSession(
             connector=Connector(
                 limit=self.max_connections,
@@ -289,7 +298,7 @@ class ConnectionPool:
         self._dropped: weakref.finalize[[object], ConnectionPool] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._generation = generation()
-        self._locks: dict[int, threading.Lock] = {}
+        self._locks: dict[Generation, threading.Lock] = {}
         self._inherited: list[object] = []
         self.is_closed = False
         self._pauses: set[anyio.CancelScope] = set()
@@ -329,7 +338,7 @@ class ConnectionPool:
         """
         if self.is_closed:
             raise client_is_closed()
-        loop = asyncio.get_running_loop()
+        loop = running_loop()
         if self._session is None or self._turns is None or self._loop is not loop or self._generation != generation():
             await self._move_to(loop)
             if self._session is None or self._turns is None:  # else another task was faster
@@ -340,6 +349,7 @@ class ConnectionPool:
                     raise
                 if session.closed:
                     raise ConfigurationError("session_factory gave a session that is closed.")
+                guard_hooks(session)
                 self._session = session
                 self._turns = Turns(self.options.connections_of(session))
                 self._closing = _closed_with_its_loop(session)
@@ -352,7 +362,7 @@ class ConnectionPool:
 
     async def close(self) -> None:
         """Close the session. Closing twice is fine."""
-        await self._move_to(asyncio.get_running_loop())
+        await self._move_to(running_loop())
         self.is_closed = True
         for scope in list(self._pauses):
             scope.cancel()

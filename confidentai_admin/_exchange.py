@@ -47,10 +47,23 @@ async def _never_repeat(
         raise LostConnectionError(_reason(error)) from error
 
 
+async def _without_netrc(
+    request: ClientRequest, handler: Callable[[ClientRequest], Awaitable[ClientResponse]]
+) -> ClientResponse:
+    """The outermost client middleware where aiohttp asks ~/.netrc, which has logins for proxies, for the server too."""
+    request.headers.popall("Authorization", None)
+    return await handler(request)
+
+
+def _asks_netrc(session: ClientSession) -> bool:
+    """Whether what aiohttp itself puts into ``Authorization`` comes from ~/.netrc."""
+    return session.trust_env and session.auth is None and "Authorization" not in session.headers
+
+
 async def _stay_here(
     request: ClientRequest, handler: Callable[[ClientRequest], Awaitable[ClientResponse]]
 ) -> ClientResponse:
-    """The innermost client middleware of a test that may reach no other machine: no proxy or middleware may either."""
+    """The last client middleware of a test that may reach no other machine: no proxy or middleware may either."""
     proxy = request.proxy
     if proxy is not None and not is_loopback(str(proxy)):
         raise ConfigurationError("this test may reach no other machine, and the client's proxy is one: use none")
@@ -79,12 +92,20 @@ class _Body(aiohttp.BytesIOPayload):
     async def watch(
         self, request: ClientRequest, handler: Callable[[ClientRequest], Awaitable[ClientResponse]]
     ) -> ClientResponse:
-        """An inner client middleware: those before it may have put another body in the place of this one."""
+        """The innermost client middleware: those before it may have put another body in the place of this one."""
         if request.body is self:
             self._is_used = True
         else:
             self._has_begun = True
-        return await handler(request)
+        return await _reach(request, handler)
+
+
+async def _reach(
+    request: ClientRequest, handler: Callable[[ClientRequest], Awaitable[ClientResponse]]
+) -> ClientResponse:
+    """The innermost client middleware of a write: what fails before has sent nothing."""
+    current_contact.get().is_reached = True
+    return await handler(request)
 
 
 def _reason(error: BaseException) -> str:
@@ -177,7 +198,8 @@ async def exchange(pool: ConnectionPool, session: ClientSession, attempt: Attemp
     url = URL(attempt.url, encoded=True)
     content = Received()
     is_long = payload is not None or len(attempt.url) > _LONG
-    contact = Contact(is_long, is_made=not is_ours)  # a connector of ours tells
+    is_read = call.effect is Effect.READ
+    contact = Contact(is_long, is_made=not is_ours, is_reached=is_read)  # a connector of ours tells
     added = {} if pool.options.session_adds_headers else HEADERS
     current_contact.set(contact)
     began = clock.monotonic()
@@ -208,10 +230,11 @@ async def exchange(pool: ConnectionPool, session: ClientSession, attempt: Attemp
             ),
             # A session that the user made may have middlewares of its own, which one given here would replace.
             middlewares=(
+                *((_without_netrc,) if _asks_netrc(session) else ()),
                 _never_repeat,
                 *session._middlewares,
-                *(() if payload is None else (payload.watch,)),
                 *((_stay_here,) if only_this_machine else ()),
+                *(() if is_read else (_reach,) if payload is None else (payload.watch,)),
             ),
         ) as response:
             status, headers = response.status, headers_without_key(response.headers, api_key)
@@ -219,12 +242,18 @@ async def exchange(pool: ConnectionPool, session: ClientSession, attempt: Attemp
     except asyncio.CancelledError:
         log(logging.DEBUG, _ATTEMPT, *place, "cancelled", clock.monotonic() - began)
         raise
-    except (aiohttp.ClientError, LostConnectionError, OSError) as error:
-        was_sent = contact.is_made and (payload is None or not payload.is_unsent)
+    except Exception as error:
+        was_sent = contact.is_reached and contact.is_made and (payload is None or not payload.is_unsent)
+        is_known = isinstance(error, (aiohttp.ClientError, LostConnectionError, OSError))
+        if not is_known and (is_read or not was_sent):
+            raise  # a hook's or middleware's own, and nothing was done
         failure = _failure(error, was_sent=was_sent, timeout=timeout)
+        if not is_known:
+            message = f"a middleware of the session failed ({type(error).__name__})"
+            failure = attrs.evolve(failure, message=message, cause=error)
         if pool.is_closed:
             failure = attrs.evolve(failure, message="the client was closed while the call was under way")
-        if content and call.effect is not Effect.READ:
+        if content and not is_read:
             failure = attrs.evolve(failure, details={"body": ResponseBody(without_key(content, api_key))})
         outcome: Answer | Failure = failure
     else:
@@ -232,7 +261,7 @@ async def exchange(pool: ConnectionPool, session: ClientSession, attempt: Attemp
             outcome = Answer.of(status, headers, without_key(content, api_key))
         else:
             message = f"the answer is longer than {attempt.max_response_bytes} bytes (max_response_bytes)"
-            kept = None if call.effect is Effect.READ else ResponseBody(without_key(content, api_key))
+            kept = None if is_read else ResponseBody(without_key(content, api_key))
             outcome = Failure(Fate.UNREADABLE, APIConnectionError, message, {"body": kept})
     became = outcome.status if isinstance(outcome, Answer) else outcome.message
     log(logging.DEBUG, _ATTEMPT, *place, became, clock.monotonic() - began)

@@ -8,22 +8,27 @@ import os
 import threading
 from collections.abc import Iterator
 
-_generation = 0
+#: A process among those that come of one another.
+Generation = tuple[int, int]
+
+_forks = 0
 _importing = threading.RLock()
 
 
-def generation() -> int:
-    """How many forks lie between this process and the one that imported the SDK.
+def generation() -> Generation:
+    """Which process this is: how many forks of Python's lie before it, and its own number.
 
-    What was made under another number (a loop, a session, a lock) belongs to the parent process: it must be left
+    What was made under another one (a loop, a session, a lock) belongs to the parent process: it must be left
     alone, and kept, for closing it would reach into the parent's sockets.
     """
-    return _generation
+    # A server written in C (uWSGI) forks without a word to Python, and only the process's number tells. The system may
+    # give that of an ancestor which has ended to another process: the count tells where Python forked on the way.
+    return _forks, os.getpid()
 
 
 def _count_fork() -> None:
-    global _generation
-    _generation += 1
+    global _forks
+    _forks += 1
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ import contextlib
 import contextvars
 import functools
 import importlib
-import inspect
+import logging
 import os
 import sys
 import threading
@@ -24,7 +24,10 @@ from typing import Any, Generic, ParamSpec, TypeVar, overload
 import anyio.to_thread
 
 from . import _deprecation
-from ._fork import generation, no_fork
+from ._callbacks import check_callback, check_given
+from ._fork import Generation, generation, no_fork
+from ._log import log
+from ._surroundings import new_event_loop
 from .errors import (
     APIConnectionError,
     ConfidentAIError,
@@ -35,10 +38,12 @@ from .errors import (
 
 P = ParamSpec("P")
 T = TypeVar("T")
+R = TypeVar("R")
 
 _GRACE = 1.0  # seconds that a cancelled call has to be gone
 _LAST_WORDS = 0.05  # seconds in which some call has to end by itself when the client is closed, or all are cancelled
 _EXIT_GRACE = 0.5  # seconds that connections have to be closed when the program ends
+_CALLBACK_SLICE = 0.1  # seconds, since Windows sees no Ctrl-C before a wait is over
 
 # What a first call would import: anyio's side of asyncio, and what looks host names up, here and in aiohttp.
 _IMPORTED_LATE = ("anyio._backends._asyncio", "anyio.lowlevel", "concurrent.futures.thread", "encodings.idna")
@@ -188,7 +193,7 @@ class _LoopThread:
                 if self._loop is not None:
                     return
                 self._thread = threading.current_thread()
-                loop = asyncio.new_event_loop()
+                loop = new_event_loop()
                 _running.add(self)
                 self._loop = loop
         except BaseException as error:  # noqa: BLE001  (the caller's to hear of: too many open files, mostly)
@@ -224,7 +229,7 @@ class _LoopThread:
         loop = self._loop or self._started()
         self.refuse_itself()
         call = _Call(function)
-        context = contextvars.copy_context()
+        context = _context_for_asyncio()
         held = context.run(_deprecation.hold)
         try:
             self._calls.add(call)
@@ -314,10 +319,21 @@ class _LoopThread:
             asyncio.get_running_loop().stop()
 
 
+def _context_for_asyncio() -> contextvars.Context:
+    """A copy of the caller's context that does not say which other library (trio) the caller runs on."""
+    context = contextvars.copy_context()
+    sniffio: Any = sys.modules.get("sniffio")  # anyio asks it where it is loaded
+    if sniffio is not None:
+        context.run(sniffio.current_async_library_cvar.set, "asyncio")
+    return context
+
+
 def _submit(
     loop: asyncio.AbstractEventLoop, callback: Callable[[], None], context: contextvars.Context | None = None
 ) -> bool:
     """Have ``callback`` run in the loop; ``False`` if the loop is closed."""
+    if context is None:
+        context = _context_for_asyncio()
     try:
         loop.call_soon_threadsafe(callback, context=context)
     except RuntimeError:
@@ -328,7 +344,7 @@ def _submit(
 
 
 _running: set[_LoopThread] = set()
-_exiting: int | None = None  # the generation whose program ends; a child that is forked meanwhile goes on
+_exiting: Generation | None = None  # whose program ends; a child that is forked meanwhile goes on
 
 
 def _is_left_behind() -> bool:
@@ -337,6 +353,60 @@ def _is_left_behind() -> bool:
         return False
     thread = threading.current_thread()
     return thread.daemon and thread is not threading.main_thread()
+
+
+class _Callback(Generic[R]):
+    """A call of a function of the user's, in a thread that Python's own end would cut in the middle."""
+
+    def __init__(self, name: str, function: Callable[[Any], R]) -> None:
+        self._name = name
+        self._function = function
+        self.process = generation()
+        self.over = threading.Event()
+        self.is_abandoned = False
+
+    def run(self, value: object) -> R:
+        _callbacks.add(self)
+        try:
+            return self._function(value)
+        except BaseException as error:
+            if self.is_abandoned:
+                what = type(error).__name__
+                log(logging.WARNING, "%s failed after its job had been interrupted or closed: %s", self._name, what)
+            raise
+        finally:
+            _callbacks.discard(self)
+            self.over.set()
+
+
+_callbacks: set[_Callback[Any]] = set()  # those that run
+_callback_slices = 100  # that the end of the program still waits for them; none after Ctrl-C
+
+
+def _wait_for_callbacks() -> None:
+    """Let the user's functions that run in this process come to their end: they may be putting a key into a vault."""
+    global _callback_slices
+    process = generation()
+    try:
+        while _callback_slices > 0:
+            running = [callback for callback in list(_callbacks) if callback.process == process]
+            if not running:
+                return
+            _callback_slices -= 1
+            running[0].over.wait(_CALLBACK_SLICE)
+    except KeyboardInterrupt:
+        _callback_slices = 0
+
+
+@functools.cache
+def _register_wait() -> None:
+    """Have the end of the program begin by waiting, before it takes away what a callback may need: new threads."""
+    # What concurrent.futures registers is called after what is registered later. It is Python's own affair, and where
+    # there is none, atexit waits.
+    register = getattr(threading, "_register_atexit", None)
+    if register is not None:
+        with contextlib.suppress(RuntimeError):  # the program is ending already
+            register(_wait_for_callbacks)
 
 
 def _is_inside_of_threading() -> bool:
@@ -349,6 +419,7 @@ def _is_inside_of_threading() -> bool:
 
 def _stop_at_exit() -> None:
     global _exiting
+    _wait_for_callbacks()
     # Calls end the daemon threads that make them from here on, which is what Python is about to do as well. SystemExit
     # does so without a word, and lets go of the locks that they hold and an exit handler may want.
     _exiting = generation()
@@ -358,6 +429,7 @@ def _stop_at_exit() -> None:
         thread.begin_stop()
     for thread in threads:
         thread.join(_EXIT_GRACE)
+    _wait_for_callbacks()  # those that jobs of daemon threads have begun meanwhile
 
 
 atexit.register(_stop_at_exit)
@@ -372,7 +444,7 @@ if hasattr(os, "register_at_fork"):  # pragma: no branch  (Windows has no fork)
     os.register_at_fork(after_in_child=_fork_calls)
 
 
-def _stop_forgotten(threads: dict[int, _LoopThread]) -> None:
+def _stop_forgotten(threads: dict[Generation, _LoopThread]) -> None:
     for thread in threads.values():
         thread.begin_stop()
 
@@ -389,10 +461,11 @@ class Portal:
             # Another anyio has it elsewhere, and a program that ends loads no threads any more.
             with no_fork(), contextlib.suppress(ImportError, RuntimeError):
                 importlib.import_module(module)
+        _register_wait()
         self._close = close
         self._is_closed = False
-        # By the number of forks: a child starts its own, and leaves that of its parent alone.
-        self._threads: dict[int, _LoopThread] = {}
+        # By process: a child starts its own, and leaves that of its parent alone.
+        self._threads: dict[Generation, _LoopThread] = {}
         # A client that nobody holds any more ends its thread. It is told to, and not waited for.
         weakref.finalize(self, _stop_forgotten, self._threads).atexit = False
 
@@ -446,31 +519,38 @@ class Portal:
             error.add_note(f"The end of the block was not carried out: {closed}")
 
     @overload
-    def callback(self, function: Callable[[T], object]) -> Callable[[T], Awaitable[None]]: ...
+    def callback(self, name: str, function: Callable[[T], R]) -> Callable[[T], Awaitable[R]]: ...
     @overload
-    def callback(self, function: None) -> None: ...
-    def callback(self, function: Callable[[T], object] | None) -> Callable[[T], Awaitable[None]] | None:
-        """A function of the user's as one for the core: it runs in a worker thread, and may call the client."""
+    def callback(self, name: str, function: None) -> None: ...
+    def callback(self, name: str, function: Callable[[T], R] | None) -> Callable[[T], Awaitable[R]] | None:
+        """A function of the user's as one for the core: it runs in a worker thread, and may call the client.
+
+        Raises:
+            TypeError: It is no function that can be called back.
+        """
+        check_callback(name, function, may_be_async=False)
         if function is None:
             return None
-        if not callable(function):
-            raise TypeError(f"a callback must be a function, not {type(function).__name__}")
 
-        async def call_back(value: T) -> None:
+        async def call_back(value: T) -> R:
             # A thread of its own each time, so that callbacks in callbacks do not wait for one another. Who interrupts
-            # the call does not wait for a callback either: it goes on by itself.
-            given = await anyio.to_thread.run_sync(
-                function, value, abandon_on_cancel=True, limiter=anyio.CapacityLimiter(1)
-            )
-            if inspect.isawaitable(given):
-                if inspect.iscoroutine(given):
-                    given.close()
-                raise TypeError("a blocking client's callback must be a plain function, not an asynchronous one")
+            # the call does not wait for a callback either: it goes on by itself, and the program's end waits for it.
+            call = _Callback(name, function)
+            try:
+                given = await anyio.to_thread.run_sync(
+                    call.run, value, abandon_on_cancel=True, limiter=anyio.CapacityLimiter(1)
+                )
+            except asyncio.CancelledError:
+                call.is_abandoned = True
+                raise
+            check_given(name, given, may_be_async=False)
+            return given
 
         return call_back
 
     def _own_thread(self) -> _LoopThread:
-        return self._threads.get(generation()) or self._threads.setdefault(generation(), _LoopThread(self._close))
+        process = generation()
+        return self._threads.get(process) or self._threads.setdefault(process, _LoopThread(self._close))
 
     def close(self) -> None:
         """End the loop and its thread, closing the core first. Closing twice is fine."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import datetime
-import email.utils
 import enum
 import math
 import random
 import re
 
-from ._answers import Answer
+from ._answers import Answer, read_date
 from ._wire import Effect
 
 #: The longest ``Retry-After``, in seconds, that a call waits for by itself.
@@ -70,13 +69,8 @@ def parse_retry_after(text: str | None, now: datetime.datetime) -> float | None:
     text = text.strip()
     if re.fullmatch(r"\d+(\.\d*)?", text, re.ASCII):
         return float(text)  # infinite if it is too long for a float
-    try:
-        date = email.utils.parsedate_to_datetime(text)
-    except (ValueError, IndexError, OverflowError):
-        return None
-    if date.tzinfo is None:
-        date = date.replace(tzinfo=datetime.UTC)
-    return max(0.0, (date - now).total_seconds())
+    date = read_date(text)
+    return None if date is None else max(0.0, (date - now).total_seconds())
 
 
 class RetryBudget:

@@ -7,12 +7,14 @@ import math
 import os
 import re
 import sys
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import attrs
 
 from .errors import ConfigurationError
+
+T = TypeVar("T")
 
 REGIONS = {
     "US": "https://api.confident-ai.com",
@@ -25,9 +27,31 @@ API_KEY_VARIABLE = "CONFIDENT_ORG_API_KEY"
 BASE_URL_VARIABLE = "CONFIDENT_BASE_URL"
 REGION_VARIABLE = "CONFIDENT_REGION"
 
+_QUOTES = "\"'`"
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _BRACKETED = re.compile(r"([^\[\]]*@)?\[[^\[\]]*\](:[0-9]*)?")  # an IPv6 address in a URL
+# What a shell, a workflow or a person would have filled in.
+_TEMPLATE = re.compile(r"\$\{|\$\(|\{\{|\A(\$(env:)?[A-Za-z_]\w*|%\w+%|<.*>)\Z", re.ASCII | re.DOTALL)
+_NOTHING = ("none", "null", "nil", "undefined", "nan", "true", "false")
+_WHOLE_LINE = re.compile(rf"(export\s+)?{API_KEY_VARIABLE}\s*([=:]|\Z)")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_PROJECT_KEY = re.compile(r"confident_([a-z]{2}_)?proj_", re.IGNORECASE)
 _KEY_REGION = re.compile(r"confident_([a-z]{2})_", re.IGNORECASE)
+
+
+def plain(value: T) -> T:
+    """``value`` as what it is itself, if it is a text or a number of a subclass, such as a member of an enumeration.
+
+    The ``str()`` of such a one may be its name.
+    """
+    kind = type(value)
+    if kind is str or kind is int or kind is bool or value is None:
+        return value
+    if isinstance(value, str):
+        return str.__str__(value)  # type: ignore[return-value]
+    if isinstance(value, int):
+        return int.__int__(value)  # type: ignore[return-value]
+    return float.__float__(value) if isinstance(value, float) else value  # type: ignore[return-value]
 
 
 class SecretText(str):
@@ -40,7 +64,7 @@ class SecretText(str):
         """``text`` with a mask over it; in place of what is no string, something that says so and can be shown."""
         if text is None or isinstance(text, SecretText):
             return text
-        return cls(text) if isinstance(text, str) else NotText(type(text).__name__)
+        return cls(plain(text)) if isinstance(text, str) else NotText(type(text).__name__)
 
     def __repr__(self) -> str:
         return "'**********'"
@@ -68,6 +92,10 @@ def _positive_seconds(instance: object, attribute: attrs.Attribute[Any], value: 
         raise ValueError(f"timeout {attribute.name} must be a positive, finite number of seconds")
 
 
+def _plain_seconds(value: float) -> float:
+    return plain(value)
+
+
 @attrs.frozen
 class Timeout:
     """How long a call may take, in seconds.
@@ -79,9 +107,9 @@ class Timeout:
             hooks of your own wait for is not counted.
     """
 
-    connect: float = attrs.field(default=10, validator=_positive_seconds)
-    read: float = attrs.field(default=30, validator=_positive_seconds)
-    total: float = attrs.field(default=60, validator=_positive_seconds)
+    connect: float = attrs.field(default=10, converter=_plain_seconds, validator=_positive_seconds)
+    read: float = attrs.field(default=30, converter=_plain_seconds, validator=_positive_seconds)
+    total: float = attrs.field(default=60, converter=_plain_seconds, validator=_positive_seconds)
 
     @classmethod
     def of(cls, timeout: float | Timeout) -> Timeout:
@@ -126,11 +154,12 @@ class Settings:
         return cls(Credential(key), _base_url(base_url, region, key, allow_insecure_http=allow_insecure_http))
 
 
-def whole_number(name: str, value: object, *, minimum: int) -> int:
+def whole_number(name: str, value: object, *, minimum: int | None = None) -> int:
     """``value`` if it is an integer of at least ``minimum``, else a ``TypeError`` or ``ValueError`` that names it."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{name} must be an integer, not {type(value).__name__}")
-    if value < minimum:
+    value = plain(value)
+    if minimum is not None and value < minimum:
         raise ValueError(f"{name} must be at least {minimum}, not {value}")
     return value
 
@@ -146,6 +175,29 @@ def _text(name: str, value: object) -> str:
     if not isinstance(value, str) or isinstance(value, NotText):
         raise TypeError(f"{name} must be a string, not {value if isinstance(value, NotText) else type(value).__name__}")
     return value.strip()
+
+
+def why_no_value(text: str) -> str | None:
+    """Why this is certainly not what was meant, whatever should be here, in words that show nothing of it."""
+    if text and (text[0] in _QUOTES or text[-1] in _QUOTES):
+        return (
+            "has quotation marks around it, which a shell takes away and other readers of a file, such as"
+            " `docker run --env-file`, do not: write it without them"
+        )
+    if _TEMPLATE.search(text):
+        return "holds a variable or a template that was not filled in"
+    return f"is the text {plain(text)!r}, which stands for no value" if text.lower() in _NOTHING else None
+
+
+def _why_no_key(key: str) -> str | None:
+    """Why this is certainly no key, in words that show nothing of it."""
+    if why := why_no_value(key):
+        return why
+    if _WHOLE_LINE.match(key):
+        return f"begins with the name of the variable, {API_KEY_VARIABLE}: give the value alone"
+    if key.startswith("***"):
+        return "is masked, as keys are in a listing: a key is shown in full only when it is made"
+    return "is a URL" if _URL.match(key) else None
 
 
 def _environment(variable: str) -> str | None:
@@ -167,12 +219,19 @@ def _api_key(argument: str | None) -> SecretText:
         key = SecretText(_text("api_key", SecretText.hide(argument)))
         if not key:
             raise ConfigurationError("api_key is empty: pass an organization API key.")
+    if why := _why_no_key(key):
+        raise ConfigurationError(f"The API key in {source} {why}. It is not shown here, since it may be a secret.")
     if not (key.isascii() and key.isprintable() and " " not in key):
         raise ConfigurationError(
             f"The API key in {source} has a character in it that no key has (a line break, a blank, or one outside of"
             " ASCII): copy it again. It is not shown here, since it is a secret."
         )
     return key
+
+
+def is_project_key(key: str) -> bool:
+    """Whether a key says of itself that it is of a project. One that does not say so may be one all the same."""
+    return _PROJECT_KEY.match(key) is not None
 
 
 def _base_url(argument: str | None, region: str | None, key: str, *, allow_insecure_http: bool) -> str:
@@ -196,6 +255,8 @@ def _base_url(argument: str | None, region: str | None, key: str, *, allow_insec
 
 
 def _region_url(source: str, name: str) -> str:
+    if why := why_no_value(name):
+        raise ConfigurationError(f"{source} {why}.")
     url = REGIONS.get(name.upper())
     if url is None:
         raise ConfigurationError(
@@ -226,6 +287,8 @@ def is_http_url(url: str) -> bool:
 def _checked_url(source: str, url: str, *, allow_insecure_http: bool) -> str:
     # The URL itself is not shown: it may hold a password.
     url = SecretText(url)
+    if why := why_no_value(url):
+        raise ConfigurationError(f"{source} {why}.")
     if not (url.isascii() and url.isprintable() and " " not in url and "\\" not in url):
         raise ConfigurationError(f"{source} has a character in it that a URL must have encoded.")
     if not is_http_url(url):

@@ -2,16 +2,64 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import datetime
+import functools
+import inspect
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import anyio
 import attrs
 
-__all__ = ["Clock", "Surroundings", "SystemClock", "current", "replaced"]
+from .errors import ConfigurationError
+
+__all__ = [
+    "Clock",
+    "Surroundings",
+    "SystemClock",
+    "checked",
+    "current",
+    "new_event_loop",
+    "real_monotonic",
+    "replaced",
+    "running_loop",
+]
+
+
+#: Seconds since some moment, also in a test that freezes time: it puts another function in the place of every
+#: ``time.monotonic`` that it finds by name, also before this module was loaded. Windows knows no other.
+real_monotonic: Callable[[], float] = (
+    functools.partial(time.clock_gettime, time.CLOCK_MONOTONIC)
+    if sys.platform != "win32"
+    else functools.partial(time.monotonic)
+)
+
+
+def new_event_loop() -> asyncio.AbstractEventLoop:
+    """An event loop for a thread of ours. Its time goes on where a test has frozen that of its own thread."""
+    loop = asyncio.new_event_loop()
+    if isinstance(loop, asyncio.BaseEventLoop):  # those that are not Python's have clocks of their own
+        loop.time = real_monotonic  # type: ignore[method-assign]
+    return loop
+
+
+def running_loop() -> asyncio.AbstractEventLoop:
+    """The event loop of the caller, which has to be one of asyncio.
+
+    Raises:
+        ConfigurationError: There is none: this is trio, or nothing.
+    """
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        raise ConfigurationError(
+            "AsyncConfidentAI needs asyncio, and no event loop of asyncio runs here: use anyio.run with"
+            ' backend="asyncio", or, on trio, a blocking ConfidentAI in a thread (trio.to_thread.run_sync).'
+        ) from None
 
 
 class Clock(Protocol):
@@ -30,6 +78,16 @@ class Clock(Protocol):
         ...
 
 
+def checked(clock: Clock) -> Clock:
+    """``clock`` if it can tell the time and wait, else a ``TypeError``: some of it is first used after a failure."""
+    for name in ("now", "monotonic", "sleep"):
+        if isinstance(clock, type) or not callable(getattr(clock, name, None)):
+            raise TypeError("clock must be an object with the methods now, monotonic and sleep")
+    if inspect.iscoroutinefunction(clock.now) or inspect.iscoroutinefunction(clock.monotonic):
+        raise TypeError("clock must tell the time by plain methods: only its sleep is asynchronous")
+    return clock
+
+
 class SystemClock:
     """The time of this machine."""
 
@@ -39,7 +97,7 @@ class SystemClock:
 
     def monotonic(self) -> float:
         """Seconds since some moment, which never go back."""
-        return time.monotonic()
+        return real_monotonic()
 
     async def sleep(self, seconds: float, /) -> None:
         """Wait."""

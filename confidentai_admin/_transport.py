@@ -17,7 +17,7 @@ from ._attempts import Attempt, CallProgress, Failure, not_sent
 from ._call_details import CallDetails, recordings
 from ._log import log
 from ._retry import Fate
-from ._settings import Credential, SecretText, Settings, Timeout, is_loopback
+from ._settings import Credential, SecretText, Settings, Timeout, is_loopback, is_project_key
 from ._surroundings import Clock
 from ._wire import NOT_GIVEN, Call, Effect, NotGiven, encode
 from .errors import (
@@ -106,7 +106,8 @@ class Transport:
         self.settings.credential.api_key = SecretText(value)
 
     def refuse_job(self, job: str) -> None:
-        """Raise a ``ConfigurationError`` if this client may not change anything."""
+        """Raise a ``ConfigurationError`` if this client may not change anything, or cannot here."""
+        _surroundings.running_loop()
         if self.read_only:
             raise _read_only(job)
 
@@ -115,8 +116,9 @@ class Transport:
     ) -> T:
         """Make a call: as many attempts as are right, within the time there is.
 
-        ``returns`` and ``key`` say what to read from the answer. ``if_gone`` is the result when a repeated deletion
-        meets a 404, since it is then its own lost attempt that succeeded.
+        ``returns`` and ``key`` say what to read from the answer. ``if_gone`` is the result of a deletion whose answer
+        has none: a success without data, or a 404 on a repeated one, since it is then its own lost attempt that
+        succeeded.
 
         Raises:
             ConfidentAIError: Whatever went wrong; ``outcome_unknown`` counts all attempts.
@@ -162,12 +164,12 @@ class Transport:
             api_key = self.settings.api_key
             try:
                 outcome = await self._attempt(call, url, body, progress, deadline)
-            except ConfigurationError as refused:
-                if error is None:
-                    if refused.operation is None:
-                        vars(refused).update(call.place)
-                    raise
-                break  # closed meanwhile, which says less than what the last attempt met
+            except Exception as refused:
+                if error is not None:
+                    break  # closed meanwhile, or a hook failed, which says less than what the last attempt met
+                if isinstance(refused, ConfigurationError) and refused.operation is None:
+                    vars(refused).update(call.place)
+                raise
             fate = _retry.fate_of(outcome) if isinstance(outcome, Answer) else outcome.fate
             if isinstance(outcome, Answer):
                 progress.answer = outcome
@@ -177,6 +179,8 @@ class Transport:
                     continue
                 if fate is Fate.DONE:
                     self._slowdown.hear_of_another()
+                    if if_gone is not NOT_GIVEN and outcome.is_success_without_data:
+                        return if_gone
                     result = read_success(outcome, call, returns, key)
                     if isinstance(result, APIResponseValidationError):
                         raise result
@@ -225,9 +229,18 @@ class Transport:
 
     def _error(self, outcome: Answer | Failure, call: Call, *, outcome_unknown: bool) -> ConfidentAIError:
         if isinstance(outcome, Answer):
-            retry_after = _retry.parse_retry_after(outcome.headers.get("Retry-After"), self.clock.now())
-            return read_refusal(outcome, call, retry_after=retry_after, outcome_unknown=outcome_unknown)
-        return outcome.kind(outcome.message, **outcome.details, **call.place, outcome_unknown=outcome_unknown)
+            # A date is one by the server's clock, and this machine's may be another.
+            now = outcome.date or self.clock.now()
+            return read_refusal(
+                outcome,
+                call,
+                retry_after=_retry.parse_retry_after(outcome.headers.get("Retry-After"), now),
+                by_project_key=is_project_key(self.settings.api_key),
+                outcome_unknown=outcome_unknown,
+            )
+        error = outcome.kind(outcome.message, **outcome.details, **call.place, outcome_unknown=outcome_unknown)
+        error.__cause__ = outcome.cause
+        return error
 
     async def _attempt(
         self, call: Call, url: str, body: bytes | None, progress: CallProgress, deadline: float

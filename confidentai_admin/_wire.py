@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 
 import attrs
 
+from ._settings import plain, whole_number
 from .models import Page
 
 T = TypeVar("T")
@@ -33,6 +34,20 @@ NOT_GIVEN = NotGiven.NOT_GIVEN
 # Parts of a request ---------------------------------------------------------------------------------------------------
 
 
+def misfit(name: str, wanted: str, value: object) -> TypeError:
+    """The error of an argument that is no id, and where the id is, if what was given has one."""
+    told = "None (a lookup that finds nothing gives that)" if value is None else type(value).__name__
+    return TypeError(f"{name} must be {wanted}, not {told}{_way_to_id(value)}")
+
+
+def _way_to_id(value: object) -> str:
+    if isinstance(getattr(value, "id", None), (str, int)):
+        return ": pass its .id"
+    if isinstance(getattr(getattr(value, "project", None), "id", None), str):
+        return ": pass its .project.id"
+    return ""
+
+
 def path_segment(name: str, value: str | int) -> str:
     """``value`` as one percent-encoded segment of a path.
 
@@ -41,8 +56,8 @@ def path_segment(name: str, value: str | int) -> str:
         ValueError: It is empty or blank, ``.`` or ``..``, or no valid Unicode: it would name something else.
     """
     if isinstance(value, bool) or not isinstance(value, (str, int)):
-        raise TypeError(f"{name} must be a string or an integer, not {type(value).__name__}")
-    text = str(value)
+        raise misfit(name, "a string or an integer", value)
+    text = str(plain(value))
     if not text.strip():
         raise ValueError(f"{name} is empty: nothing has such an id")
     if text in (".", ".."):
@@ -83,10 +98,12 @@ def text_list(name: str, values: Iterable[str], *, empty: bool = True) -> list[s
     """
     if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
         raise TypeError(f"{name} must be a list of strings, not {type(values).__name__}")
-    texts = list(values)
+    texts = [plain(value) for value in values]
     for text in texts:
         if not isinstance(text, str):
-            raise TypeError(f"{name} must be a list of strings, but there is a {type(text).__name__} in it")
+            raise TypeError(
+                f"{name} must be a list of strings, but there is a {type(text).__name__} in it{_way_to_id(text)}"
+            )
     if not texts and not empty:
         raise ValueError(f"{name} is empty: the API wants at least one")
     return texts
@@ -108,7 +125,7 @@ def query(params: Mapping[str, Any]) -> str:
                 continue
             if not isinstance(item, (str, int, float)):
                 raise TypeError(f"the parameter {name} is a {type(item).__name__}, which a query has no form for")
-            pairs.append((name, str(item).lower() if isinstance(item, bool) else str(item)))
+            pairs.append((plain(name), str(item).lower() if isinstance(item, bool) else str(plain(item))))
     try:
         return f"?{urlencode(pairs)}" if pairs else ""
     except UnicodeEncodeError:
@@ -122,14 +139,14 @@ def page_query(page: int | None, page_size: int | None) -> str:
         TypeError: A number is not an integer.
     """
     for name, value in (("page", page), ("page_size", page_size)):
-        if value is not None and type(value) is not int:
-            raise TypeError(f"{name} must be an integer, not {type(value).__name__}")
+        if value is not None:
+            whole_number(name, value)
     return query({"page": page, "pageSize": page_size})
 
 
 def page_of(items: list[T], total: int, page: int | None, page_size: int | None) -> Page[T]:
     """The page that ``page_query`` asked for; a number that was left out is the API's own default."""
-    return Page(items, total, page or 1, page_size or _DEFAULT_PAGE_SIZE)
+    return Page(items, total, plain(page) or 1, plain(page_size) or _DEFAULT_PAGE_SIZE)
 
 
 def given(**fields: Any) -> dict[str, Any]:

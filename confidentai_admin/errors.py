@@ -175,6 +175,7 @@ class APIStatusError(ConfidentAIError):
         link: A page of the documentation that the server named, or ``None``.
         request_id: The server's id of the request, or ``None``.
         retry_after: The seconds that the server asks to wait, or ``None``.
+        hint: What to do about it, where this SDK can tell, or ``None``.
         body: The raw bytes of the answer. They may hold a secret.
     """
 
@@ -186,6 +187,7 @@ class APIStatusError(ConfidentAIError):
         link: str | None = None,
         request_id: str | None = None,
         retry_after: float | None = None,
+        hint: str | None = None,
         body: ResponseBody | None = None,
         **details: Any,
     ) -> None:
@@ -194,11 +196,13 @@ class APIStatusError(ConfidentAIError):
         self.link = link
         self.request_id = request_id
         self.retry_after = retry_after
+        self.hint = hint
         self.body = body
 
     def __str__(self) -> str:
         text = super().__str__()
-        return f"{text} [{self.status}]" if self.link is None else f"{text} [{self.status}; see {self.link}]"
+        text = f"{text} [{self.status}]" if self.link is None else f"{text} [{self.status}; see {self.link}]"
+        return text if self.hint is None else f"{text}: {self.hint}"
 
 
 class BadRequestError(APIStatusError):
@@ -206,7 +210,7 @@ class BadRequestError(APIStatusError):
 
 
 class AuthenticationError(APIStatusError):
-    """401: the API key is missing, unknown, deactivated or deleted."""
+    """401: the API key is missing, unknown, deactivated, deleted or of the wrong kind; ``hint`` says what is wanted."""
 
 
 class PermissionDeniedError(APIStatusError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, cast
@@ -11,7 +12,7 @@ import aioresponses.core
 import pytest
 import pytest_asyncio
 from aiohttp import ClientResponse
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from confidentai_admin import AsyncConfidentAI, ConfidentAI
 from confidentai_admin.emulator import Emulator
@@ -27,9 +28,24 @@ if "stream_writer" in inspect.signature(ClientResponse.__init__).parameters:
     aioresponses.core.ClientResponse = _ResponseWithoutWriter  # type: ignore[attr-defined]
 
 
-# How long an example takes says nothing on a machine that is busy.
-settings.register_profile("without a deadline", deadline=None)
-settings.load_profile("without a deadline")
+# How long an example takes says nothing on a machine that is busy. ``nox -s deep`` has the other profile.
+settings.register_profile("quick", deadline=None)
+settings.register_profile("deep", deadline=None, max_examples=1000, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("quick")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave to ``nox -s deep`` what the blocking face repeats: it has the core's code, and no more than six forms."""
+    for item in items:
+        is_long = item.get_closest_marker("deep_if_blocking") is not None
+        if is_long and isinstance(item, pytest.Function) and item.callspec.params["face"] is ConfidentAI:
+            item.add_marker(pytest.mark.deep)
+
+
+def pytest_collection_finish() -> None:
+    """Have the collector look only at what tests make: all that was loaded to begin with takes it 0.05 s each time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -123,6 +123,25 @@ def test_a_new_method_needs_no_more_than_a_run(folders: tuple[Path, Path]) -> No
     )
 
 
+def test_a_child_that_a_class_tells_of_is_told_of_in_the_facade(folders: tuple[Path, Path]) -> None:
+    """What stands on a class of the core for a child of its instances stands on the blocking class as well."""
+    core, facade = folders
+    source = (core / "permissions.py").read_text()
+    source = source.replace("import builtins\n", "import builtins\nfrom .._instances import child\n", 1)
+    (core / "permissions.py").write_text(
+        source
+        + _things(
+            "permissions: AsyncOrganizationPermissions = child(AsyncOrganizationPermissions)",
+            "def __init__(self, transport: Transport) -> None:",
+            "    self.permissions = AsyncOrganizationPermissions(transport)",
+        )
+    )
+    assert _run(folders) == 0
+    text = (facade / "permissions.py").read_text()
+    assert "from .._instances import child\n" in text
+    assert "    permissions: OrganizationPermissions = child(OrganizationPermissions)\n" in text
+
+
 def test_a_context_manager_needs_no_more_than_a_run(folders: tuple[Path, Path]) -> None:
     """What is for `async with` in the core is for `with` in the facade, and the method that gives it wraps it."""
     core, facade = folders
@@ -243,8 +262,28 @@ def test_a_users_function_is_handed_over(folders: tuple[Path, Path], default: st
     text = (facade / "permissions.py").read_text()
     assert "from collections.abc import Callable\n" in text
     call = "".join(text[text.index("def walk(") :].split())
-    passed = "self._portal.callback(first),each=self._portal.callback(each),size=size"
+    passed = 'self._portal.callback("first",first),each=self._portal.callback("each",each),size=size'
     assert f"returnself._portal.call(self._core.walk,{passed}" in call
+
+
+def test_what_a_users_function_gives_is_not_awaited(folders: tuple[Path, Path]) -> None:
+    """A function whose result the core awaits or takes as it is has a plain result in the facade."""
+    core, facade = folders
+    source = (core / "permissions.py").read_text()
+    imports = "from collections.abc import Awaitable, Callable\n"
+    (core / "permissions.py").write_text(
+        source.replace("import builtins\n", f"import builtins\n{imports}", 1)
+        + _things(
+            "async def walk(self, each: Callable[[str], int | Awaitable[int | None] | None] | None = None) -> int:",
+            "    '''D.'''",
+            "    return 1",
+        )
+    )
+    assert _run(folders) == 0
+    text = (facade / "permissions.py").read_text()
+    assert "def walk(self, each: Callable[[str], int | None] | None = None) -> int:" in text
+    assert "self._portal.call(self._core.walk, self._portal.callback(each))" in text
+    assert "Awaitable" not in text
 
 
 def _things(*lines: str) -> str:
@@ -257,6 +296,10 @@ REFUSED = {
     "a decorated class": f"@attrs.frozen\n{_things()}",
     "a class without docstring": "class AsyncThings:\n    x = 1\n",
     "a class attribute": _things("x = 1"),
+    "a class attribute with a type": _things("x: int = 1"),
+    "a child of another kind": _things("x: AsyncX = AsyncX()"),
+    "a child that no instance makes": _things("x: AsyncX = child(AsyncX)"),
+    "a resource that gives itself": _things("def get(self) -> Self:", "    '''D.'''"),
     "a public attribute of another kind": _things("def __init__(self) -> None:", "    self.x = 1"),
     "a method without docstring": _things("async def get(self) -> int:", "    return 1"),
     "a method without types": _things("async def get(self, x) -> int:", "    '''D.'''"),

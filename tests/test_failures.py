@@ -157,6 +157,7 @@ def face(request: pytest.FixtureRequest) -> Any:
     return request.param
 
 
+@pytest.mark.deep_if_blocking
 @pytest.mark.parametrize("row", FAULTS)
 async def test_a_failure_that_stays(row: str, face: Any, emulator: Emulator, target: Target) -> None:
     """Each failure, at operations of each kind, is repeated or not, and ends with the error that the table says."""
@@ -199,6 +200,7 @@ async def test_the_total_is_over_while_the_server_works(face: Any, emulator: Emu
         assert told(error, added.used) == cell, operation
 
 
+@pytest.mark.deep_if_blocking
 @pytest.mark.parametrize("row", [row for row in FAULTS if not row.startswith("429 with a Retry-After of 61")])
 async def test_a_failure_that_goes_away(row: str, face: Any, emulator: Emulator, target: Target) -> None:
     """After one failure, what is repeated succeeds; and whatever is a write was done once, or again to no effect."""

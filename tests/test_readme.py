@@ -23,35 +23,27 @@ from confidentai_admin import ConfidentAI
 from confidentai_admin.emulator import Emulator
 from confidentai_admin.emulator.product import OWN_VERBS, VERBS
 
+from .subprocess_program import run
+
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"^```python\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
-def environment() -> Iterator[dict[str, str]]:
-    """What the README has set before its examples."""
+def examples_emulator() -> Iterator[Emulator]:
+    """The emulator that the examples find, one after the other."""
     with Emulator() as emulator:
-        yield {
-            **os.environ,
-            "CONFIDENT_BASE_URL": emulator.url,
-            "CONFIDENT_ORG_API_KEY": emulator.api_key,
-            "PYTHONIOENCODING": "utf-8",
-        }
+        yield emulator
 
 
 @pytest.mark.parametrize("number", range(len(EXAMPLES)))
-def test_every_example_runs_as_it_is(number: int, environment: dict[str, str]) -> None:
+def test_every_example_runs_as_it_is(number: int, examples_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """An example that is pasted into a file runs to its end without a warning."""
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", EXAMPLES[number]],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
+    monkeypatch.setenv("CONFIDENT_BASE_URL", examples_emulator.url)
+    monkeypatch.setenv("CONFIDENT_ORG_API_KEY", examples_emulator.api_key)
+    done = run(EXAMPLES[number])
+    assert (done.status, done.errors) == (0, "")
 
 
 def test_every_example_can_be_pasted() -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import builtins
+import datetime
+from urllib.parse import unquote
 
 import attrs
 
+from .._settings import plain
 from .._transport import Transport
 from .._wire import Call, Effect, path_segment
 from ..errors import AuthenticationError, ConfigurationError, NotFoundError, UnexpectedStateError
@@ -33,6 +36,14 @@ def check_retire(retire: object) -> None:
         raise ValueError("retire must be 'disable', 'delete' or 'keep'")
 
 
+def check_span(name: str, span: object) -> None:
+    """Raise a ``TypeError`` or ``ValueError`` if it is no length of time."""
+    if not isinstance(span, datetime.timedelta):
+        raise TypeError(f"{name} must be a datetime.timedelta, not {type(span).__name__}")
+    if span < datetime.timedelta(0):
+        raise ValueError(f"{name} is negative")
+
+
 def is_later(one: ApiKey, other: ApiKey) -> bool:
     """Whether a key was made after another one."""
     return age(one) > age(other)
@@ -56,6 +67,11 @@ class KeyCalls:
     def is_of_organization(self) -> bool:
         """Whether these are keys of the organization, of which the client uses one."""
         return self.scope == "Organization"
+
+    @property
+    def place(self) -> str:
+        """Where these keys are, in words: the organization, or the project of an id."""
+        return "the organization" if self.is_of_organization else f"the project {unquote(self.path.split('/')[3])!r}"
 
     def by_key(self, value: str) -> KeyCalls:
         """The same calls, made with another key than the client's."""
@@ -82,7 +98,7 @@ class KeyCalls:
 
     async def one_of(self, known: builtins.list[ApiKey], api_key_id: int) -> ApiKey:
         """The key of an id: one that was listed, or else what the API says of it."""
-        listed = [key for key in known if str(key.id) == str(api_key_id)]
+        listed = [key for key in known if key.id == api_key_id]
         return listed[0] if listed else await self.get(api_key_id)
 
     async def create(self, name: str) -> ApiKey:
@@ -103,7 +119,7 @@ class KeyCalls:
         call = Call(f"delete{self.scope}ApiKey", "DELETE", self.path_of(api_key_id), Effect.REPEATABLE)
         if not allow_self:
             await self._refuse_own(api_key_id, call)
-        return await self.transport.send(call, DeletionResult, if_gone=DeletionResult(api_key_id, deleted=True))
+        return await self.transport.send(call, DeletionResult, if_gone=DeletionResult(plain(api_key_id), deleted=True))
 
     # The client's own key:
 

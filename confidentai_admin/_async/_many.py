@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 
 import anyio
 
+from .._callbacks import UselessCallbackError, check_callback, check_given
 from ..errors import (
     AuthenticationError,
     ConfigurationError,
@@ -18,6 +19,7 @@ from ..errors import (
     attach_partial,
 )
 from ..models import ApiKey, Happened, Outcome, Progress, Report
+from ._cancellation import warn_of_keys
 
 T = TypeVar("T")
 ItemT = TypeVar("ItemT")
@@ -33,15 +35,10 @@ def refuse_doubles(name: str, texts: Sequence[str], *, same: Callable[[str], str
         seen.add(same(text))
 
 
-def check_callback(name: str, callback: object) -> None:
-    """Raise a ``TypeError`` if what should be a function is none."""
-    if callback is not None and not callable(callback):
-        raise TypeError(f"{name} must be a function, not {type(callback).__name__}")
-
-
 def concerns_everybody(error: BaseException | None) -> bool:
-    """Whether one item met an error that all others would meet: the key, plan, client or rate is to blame."""
-    return isinstance(error, (AuthenticationError, PermissionDeniedError, ConfigurationError, RateLimitError))
+    """Whether an error of one item is one of all: the key, plan, client, rate or a callback is to blame."""
+    everybodys = (AuthenticationError, PermissionDeniedError, ConfigurationError, RateLimitError, UselessCallbackError)
+    return isinstance(error, everybodys)
 
 
 def failed(item: ItemT, error: BaseException, made: Any = None) -> Outcome[ItemT, Any]:
@@ -83,14 +80,22 @@ class Job(Generic[ItemT, ResultT]):
         self._calling_back = anyio.Lock()
         self._stopped_by: Exception | None = None
         self._failures: list[BaseException] = []
+        self._notes: list[str] = []  # on the cancellations of items, which are not the job's own
 
-    async def call_back(self, callback: Callable[[T], object], value: T) -> None:
-        """Call a function of the user's."""
+    async def call_back(self, name: str, callback: Callable[[T], object], value: T) -> object:
+        """Call a function of the user's, and give what it gives."""
         async with self._calling_back:
-            await _awaited(callback(value))
+            return await _awaited(name, callback(value))
 
-    async def run(self, work: Callable[[ItemT], Awaitable[Outcome[ItemT, ResultT]]]) -> Report[ItemT, ResultT]:
+    async def run(
+        self,
+        work: Callable[[ItemT], Awaitable[Outcome[ItemT, ResultT]]],
+        *,
+        look_again: Callable[[Report[ItemT, ResultT]], Awaitable[list[Outcome[ItemT, ResultT]]]] | None = None,
+    ) -> Report[ItemT, ResultT]:
         """Do ``work`` to each item; an error of one is its outcome, and no reason not to do the others.
+
+        At the end, ``look_again`` gives the outcomes as they are by then.
 
         An error that concerns everybody stops the job, and one in ``on_progress`` does so and is raised: what is under
         way is finished, and nothing more is begun.
@@ -114,6 +119,8 @@ class Job(Generic[ItemT, ResultT]):
                     group.start_soon(work_on)
             if self._failures:
                 raise self._failures[0]
+            if look_again is not None:
+                self._outcomes = dict(enumerate(await look_again(self._report())))
         except BaseException as error:
             self._hand_report_to(error)
             raise
@@ -126,6 +133,8 @@ class Job(Generic[ItemT, ResultT]):
             outcome = failed(item, error, self.made.get(item))
         except BaseException as error:
             self._outcomes[index] = failed(item, error, self.made.get(item))
+            if _is_cancelled(error):
+                self._notes += [f"{item}: {note}" for note in getattr(error, "__notes__", ())]
             raise
         self._outcomes[index] = outcome
         if concerns_everybody(outcome.error) and self._stopped_by is None:
@@ -133,10 +142,13 @@ class Job(Generic[ItemT, ResultT]):
         async with self._calling_back:
             self._done += 1
             if self._on_progress is not None:
-                await _awaited(self._on_progress(Progress(self._done, len(self._items), outcome)))
+                await _awaited("on_progress", self._on_progress(Progress(self._done, len(self._items), outcome)))
 
     def _hand_report_to(self, error: BaseException) -> None:
         report = self._report()
+        for note in self._notes:
+            error.add_note(note)
+        warn_of_keys(error, ((repr(str(outcome.item)), outcome.new_keys) for outcome in report))
         if getattr(error, "partial", None) is None:
             attach_partial(error, report)
             return
@@ -163,6 +175,6 @@ def _is_cancelled(error: BaseException) -> bool:
     return isinstance(error, anyio.get_cancelled_exc_class()) and anyio.current_effective_deadline() == -math.inf
 
 
-async def _awaited(given: object) -> None:
-    if inspect.isawaitable(given):
-        await given
+async def _awaited(name: str, given: object) -> object:
+    check_given(name, given)
+    return await given if inspect.isawaitable(given) else given

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeVar
 
+from .._settings import plain
+from .._wire import misfit
 from ..errors import AmbiguousMatchError, UnexpectedStateError
 
 _LONGEST_ADDRESS = 254  # characters
+
+# Arguments that are an id, or may be one, besides those that are called so.
+_IDS = ("expect_current", "governance_policy", "role")
 
 
 class _Named(Protocol):
@@ -30,10 +36,12 @@ AddressedT = TypeVar("AddressedT", bound=_Addressed)
 def text(name: str, value: object) -> str:
     """``value`` if it is a string with something in it, else a ``TypeError`` or ``ValueError`` that names it."""
     if not isinstance(value, str):
+        if name.endswith("_id") or name in _IDS:
+            raise misfit(name, "a string", value)
         raise TypeError(f"{name} must be a string, not {type(value).__name__}")
     if not value.strip():
         raise ValueError(f"{name} is empty")
-    return value
+    return plain(value)
 
 
 def address_key(email: str) -> str:
@@ -42,6 +50,23 @@ def address_key(email: str) -> str:
     Not by ``casefold``, for which some different letters are one, as in weiß and weiss: they may be two people.
     """
     return email.strip().lower()
+
+
+def name_key(name: str) -> str:
+    """What names have in common that people take for the same: they differ only by what ``unlike`` says.
+
+    That is case, white space, characters that are not seen (such as the mark at the beginning of some files), and
+    whether a letter and its accent are one character or two.
+    """
+    seen = "".join(character for character in name if unicodedata.category(character) != "Cf")
+    return unicodedata.normalize("NFC", " ".join(seen.split()).lower())
+
+
+def unlike(name: str, there: str) -> str:
+    """How a name differs from one that is there and has the same ``name_key``, as the end of a sentence."""
+    how = f"but {there!r}, which differs only by case, white space, or in characters that look the same"
+    # The two may be printed alike.
+    return how if (name + there).isascii() else f"{how} ({there!a}, and not {name!a})"
 
 
 def address(name: str, value: object) -> str:
@@ -108,6 +133,11 @@ def resolve(items: Iterable[NamedT], name_or_id: str, kind: str) -> NamedT:
     known = list(items)
     found = only([item for item in known if name_or_id in (item.id, item.name)], f"the {kind} {name_or_id!r}")
     if found is None:
+        alike = [item for item in known if name_key(item.name) == name_key(name_or_id)]
+        if alike:
+            raise UnexpectedStateError(
+                f"there is no {kind} {name_or_id!r}, {unlike(name_or_id, alike[0].name)}: give its name"
+            )
         names = ", ".join(sorted(item.name for item in known)) or "none"
         raise UnexpectedStateError(f"there is no {kind} {name_or_id!r}, by name or id; there are: {names}")
     return found

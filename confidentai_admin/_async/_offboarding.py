@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 import anyio
 import attrs
 
 from .._transport import Transport
-from ..errors import APIStatusError, NotFoundError, UnexpectedStateError, attach_partial
+from ..errors import APIStatusError, ConfidentAIError, NotFoundError, UnexpectedStateError, attach_partial
 from ..models import (
     Happened,
     Holding,
@@ -39,16 +39,24 @@ _DONE = {
 _Member = OrganizationMember | ProjectMember
 
 
-async def offboard(transport: Transport, email: str, successor: str | None, *, dry_run: bool) -> Report[Holding, None]:
+async def offboard(
+    transport: Transport, email: str, successor: str | None, *, dry_run: bool, must_exist: bool
+) -> Report[Holding, None]:
     """Take a person out of everything; with ``dry_run``, only say of what.
 
     Raises:
         AmbiguousMatchError: Several members have one address.
-        UnexpectedStateError: The person owns what has nobody to go to.
+        UnexpectedStateError: The person owns what has nobody to go to, or is nowhere although they must exist.
         ConfidentAIError: What the person has could not be read. Nothing was changed.
     """
     person = _Person(transport, email)
     plan = await person.plan(successor)
+    if must_exist and not plan.holdings:
+        raise UnexpectedStateError(
+            f"nobody of the address {email} is a member of the organization or of a project, or invited: nothing was"
+            " changed. See that the address is right: organization().members.iter() has all that there are. If they"
+            " were let go before, pass must_exist=False, and this is a success"
+        )
     if dry_run:
         return Report([Outcome(holding, Happened.PLANNED) for holding in plan.holdings])
     return await _Offboarding(person, plan).run()
@@ -140,14 +148,19 @@ class _Person:
                 gone[project.id] = error
                 return None
 
-        listed = AsyncProjects(self.transport)
-        places = await _together(look_at, await listed.list(), at_once=self.at_once)
+        projects = await AsyncProjects(self.transport).list()
+        places = await _together(look_at, projects, at_once=self.at_once)
         if gone:
             # Deleted meanwhile, if that is so: a project that is there has not been looked at.
-            for project in await listed.list():
-                if project.id in gone:
-                    raise gone[project.id]
+            deleted = await self.deleted(gone)
+            for project_id, error in gone.items():
+                if project_id not in deleted:
+                    raise error
         return [place for place in places if place is not None]
+
+    async def deleted(self, project_ids: Iterable[str]) -> set[str]:
+        """Those of the projects, which the API did not find, that it does not list either."""
+        return set(project_ids) - {project.id for project in await AsyncProjects(self.transport).list()}
 
     async def look(self, project: NamedRef | None) -> _Place:
         """See what the person has in the organization or in a project."""
@@ -215,7 +228,12 @@ class _Offboarding:
         async def transfer(holding: Holding) -> Outcome[Holding, None]:
             if self._successor_id is None:
                 raise UnexpectedStateError(f"there is nobody to transfer the {holding} to")
-            await self._person.transfer(holding, self._successor_id)
+            try:
+                await self._person.transfer(holding, self._successor_id)
+            except NotFoundError as error:
+                if await self._deleted({holding.project: error}):
+                    return _gone(holding)
+                raise
             return _done(holding)
 
         await self._each(owned, transfer)
@@ -294,10 +312,30 @@ class _Offboarding:
         report = await Job[NamedRef | None, _Place](projects, at_once=self._person.at_once).run(look)
         self._stop(report.stopped_by)
         looks = {outcome.item: outcome for outcome in report}
+        deleted = await self._deleted({outcome.item: outcome.error for outcome in report})
+        for holding in left:
+            known = self._outcomes[holding]
+            if holding.project in deleted and (known.is_failure or known.reason is not None):
+                self._outcomes[holding] = _gone(holding)
+        there = [holding for holding in left if holding.project not in deleted]
         return [
-            *(holding for holding in left if self._is_left(holding, looks[holding.project], was_over=was_over)),
+            *(holding for holding in there if self._is_left(holding, looks[holding.project], was_over=was_over)),
             *(holding for outcome in report if outcome.result for holding in self._new_in(outcome.result)),
         ]
+
+    async def _deleted(self, met: Mapping[NamedRef | None, Exception | None]) -> list[NamedRef]:
+        """The projects at which it was met that they are not found, and which are listed no more."""
+        missing = {
+            project.id: project
+            for project, error in met.items()
+            if project is not None and isinstance(error, NotFoundError)
+        }
+        if not missing:
+            return []
+        try:
+            return [missing[project_id] for project_id in await self._person.deleted(missing)]
+        except ConfidentAIError:
+            return []  # what was met before is told
 
     def _is_left(self, holding: Holding, look: Outcome[NamedRef | None, _Place], *, was_over: bool) -> bool:
         """Whether something is left, as far as is known; and note what is known of it."""
@@ -355,6 +393,12 @@ def _came_up(holding: Holding) -> Outcome[Holding, None]:
 
 def _done(holding: Holding, reason: str | None = None) -> Outcome[Holding, None]:
     return Outcome(holding, _DONE[holding.kind], reason=reason)
+
+
+def _gone(holding: Holding) -> Outcome[Holding, None]:
+    """What somebody had in a project that is no more. Nobody got what they owned."""
+    happened = Happened.REVOKED if holding.kind is HoldingKind.INVITATION else Happened.REMOVED
+    return Outcome(holding, happened, reason="the project was deleted meanwhile")
 
 
 def _of(kind: HoldingKind, holdings: Iterable[Holding]) -> list[Holding]:

@@ -67,7 +67,7 @@ async def onboard(
     """Do what ``invitations.ensure`` promises, at the scope that the three resources are of."""
     rows = _rows_of(text_list("emails", emails))
     if role is not None:
-        text("role", role)
+        role = text("role", role)
     for name, option in (("update_members", update_members), ("resend", resend), ("replace", replace)):
         if not isinstance(option, bool):
             raise TypeError(f"{name} must be True or False, not {type(option).__name__}")

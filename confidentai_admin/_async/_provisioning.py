@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 import attrs
 
+from .._call_details import record_calls
+from .._surroundings import Clock
 from ..errors import ConfidentAIError, ConflictError, UnexpectedStateError, attach_partial
 from ..models import (
     ApiKey,
@@ -16,18 +18,28 @@ from ..models import (
     GovernancePolicy,
     Happened,
     OrganizationMember,
+    Outcome,
     Project,
     ProjectMember,
+    Report,
 )
 from ._key_names import age, is_called
-from ._matching import address_key, find_address, find_named, resolve, text
+from ._many import failed
+from ._matching import address_key, find_address, find_named, name_key, resolve, text, unlike
 from ._ownership import is_owner
+from ._server_time import Asked
 from .governance import AsyncGovernancePolicies
 from .members import AsyncOrganizationMembers
 
 if TYPE_CHECKING:
     from .api_keys import AsyncProjectApiKeys
     from .projects import AsyncProjectClient, AsyncProjects
+
+#: Is given what there is by now, each time that a key was made: its ``new_keys`` are those that it was not given yet.
+HandOver: TypeAlias = Callable[[EnsuredProject], Awaitable[None]]
+
+#: What happened to projects that were found.
+_FOUND = (Happened.NOTHING, Happened.UPDATED)
 
 #: The name of the key in place of one whose secret was in an answer that was lost.
 _SECOND_KEY = "Recovered Key"
@@ -46,7 +58,13 @@ def check(wanted: DesiredProject) -> None:
 
 @attrs.define
 class _Work:
-    """What was done for one project so far."""
+    """What was done for one project so far.
+
+    Attributes:
+        is_name_seen: Whether the project was seen to have its name since it was last written to.
+        is_in_doubt: Whether a key may have been made that nobody has.
+        is_described: Whether this call wrote the description, and ``is_governed`` whether it wrote the policy.
+    """
 
     wanted: DesiredProject
     project: Project | None
@@ -58,10 +76,21 @@ class _Work:
     is_first_key_lost: bool = False
     other_keys: list[ApiKey] = attrs.field(factory=list)
     is_changed: bool = False
+    is_in_doubt: bool = False
+    is_name_seen: bool = False
+    is_described: bool = False
+    is_governed: bool = False
     new_keys: list[ApiKey] = attrs.field(factory=list)
     orphaned_key_ids: list[int] = attrs.field(factory=list)
+    duplicate_key_ids: list[int] = attrs.field(factory=list)
+    retired_key_ids: list[int] = attrs.field(factory=list)
 
-    def result(self) -> EnsuredProject | None:
+    @property
+    def is_certainly_ours(self) -> bool:
+        """Whether the answer to this call's creation named the project, so that nobody else can have made it."""
+        return self.created and not self.recovered
+
+    def result(self, *, is_finished: bool) -> EnsuredProject | None:
         if self.project is None:
             return None
         return EnsuredProject(
@@ -71,7 +100,14 @@ class _Work:
             list(self.new_keys),
             recovered=self.recovered,
             orphaned_key_ids=list(self.orphaned_key_ids),
+            duplicate_key_ids=list(self.duplicate_key_ids),
+            retired_key_ids=list(self.retired_key_ids),
+            is_finished=is_finished,
         )
+
+    def so_far(self) -> EnsuredProject | None:
+        is_something = self.created or self.is_changed or self.is_in_doubt or self.orphaned_key_ids
+        return self.result(is_finished=False) if is_something else None
 
     def happened(self) -> Happened:
         if self.recovered:
@@ -79,6 +115,22 @@ class _Work:
         if self.created:
             return Happened.CREATED
         return Happened.UPDATED if self.is_changed else Happened.NOTHING
+
+    def what_ended(self, now: Project | None) -> str | None:
+        """What was found in the first listing and is so no more, by a later one; ``None`` if all is as it was."""
+        before = self.project
+        if before is None:
+            return None
+        if now is None:
+            return "it was deleted"
+        if now.name != before.name:
+            return f"it was renamed to {now.name!r}"
+        if not self.is_described and self.wanted.description not in (None, now.description):
+            return "its description was changed"
+        on = None if now.governance_policy is None else now.governance_policy.id
+        if not self.is_governed and self.policy is not None and on != self.policy.id:
+            return f"it was taken off the governance policy {self.policy.name!r}"
+        return None
 
 
 class Provisioning:
@@ -90,67 +142,105 @@ class Provisioning:
         open_project: Callable[[str], AsyncProjectClient],
         members: AsyncOrganizationMembers,
         policies: AsyncGovernancePolicies,
+        clock: Clock,
     ) -> None:
         self._projects = projects
         self._open = open_project
         self._members = members
         self._policies = policies
-        # By name without case, and by address: each wish looks into them.
+        self._clock = clock
+        # By name as people take it for the same, and by address: each wish looks into them.
         self._known: defaultdict[str, list[Project]] = defaultdict(list)
         self._people: defaultdict[str, list[OrganizationMember]] = defaultdict(list)
         self._governance: list[GovernancePolicy] = []
+        self._works: dict[DesiredProject, _Work] = {}
 
     async def read(self, wanted: Sequence[DesiredProject]) -> None:
         """Read what there is, as far as the wishes need it."""
         for project in await self._projects.list():
-            self._known[project.name.lower()].append(project)
+            self._known[name_key(project.name)].append(project)
         if any(wish.owner is not None for wish in wanted):
             async for member in self._members.iter():
                 self._people[address_key(member.email)].append(member)
         if any(wish.governance_policy is not None for wish in wanted):
             self._governance = await self._policies.list()
 
-    async def ensure(self, wanted: DesiredProject) -> tuple[EnsuredProject, Happened]:
-        """Bring a project about.
+    async def ensure(
+        self, wanted: DesiredProject, hand_over: HandOver | None = None, *, reissue: bool = False
+    ) -> tuple[EnsuredProject, Happened]:
+        """Bring a project about. With ``reissue``, a key that is there is replaced by a new one.
 
         Raises:
             UnexpectedStateError: The wish cannot be met; nothing was written.
-            ConfidentAIError: A step failed; ``partial`` says what was done.
+            ConfidentAIError: A step failed; ``so_far`` says what was done.
         """
-        work = self._plan(wanted)
-        try:
-            # What an owner depends on is read before anything is written, unless the project is still to be made.
-            new_owner = await self._new_owner(work)
-            if work.project is None:
-                await self._make(work)
-                await self._find_lost_key(work)
-                # Who else made it may have wanted another Owner; what this call made has the right one.
-                if not work.created or work.recovered:
-                    new_owner = await self._new_owner(work)
-            project = self._open(self._made(work).id)
-            await self._describe(work, project)
-            await self._govern(work)
-            if new_owner is not None:
-                member, current = new_owner
-                await project.members.transfer_ownership(
-                    member.id, expect_current=None if current is None else current.id
-                )
-                work.is_changed = True
-            await self._ensure_key(work, project.api_keys)
-        except BaseException as error:
-            if (partial := work.result()) is not None and (work.created or work.is_changed or work.orphaned_key_ids):
-                attach_partial(error, partial)
-            raise
-        result = work.result()
+        work = self._works[wanted] = self._plan(wanted)
+        # What an owner depends on is read before anything is written, unless the project is still to be made.
+        new_owner = await self._new_owner(work)
+        if work.project is None:
+            await self._make(work, Asked.now(self._clock))
+            if work.new_keys:
+                await self._hand_over(work, hand_over)
+            await self._find_lost_key(work)
+            # Who else made it may have wanted another Owner; what this call made has the right one.
+            if not work.is_certainly_ours:
+                new_owner = await self._new_owner(work)
+        project = self._open(self._made(work).id)
+        await self._describe(work, project)
+        await self._govern(work, project)
+        if new_owner is not None:
+            member, current = new_owner
+            await self._see_name(work, project)
+            await project.members.transfer_ownership(member.id, expect_current=None if current is None else current.id)
+            work.is_changed, work.is_name_seen = True, False
+        await self._ensure_key(work, project, hand_over, reissue=reissue)
+        result = work.result(is_finished=True)
         assert result is not None  # noqa: S101  (it was made or found)
         return result, work.happened()
 
+    def so_far(self, wanted: DesiredProject) -> EnsuredProject | None:
+        """What was done for a project before a failure; ``None`` if nothing was."""
+        return self._works[wanted].so_far() if wanted in self._works else None
+
+    def put_so_far_on(self, error: BaseException, wanted: DesiredProject) -> None:
+        """Have an error carry what was done before it, if it does not carry what another job had done."""
+        if (made := self.so_far(wanted)) is not None and getattr(error, "partial", None) is None:
+            attach_partial(error, made)
+
+    async def look_again(
+        self, report: Report[DesiredProject, EnsuredProject]
+    ) -> list[Outcome[DesiredProject, EnsuredProject]]:
+        """The outcomes, with a failure for each project that was found and is not as it was found any more."""
+        if not any(outcome.happened in _FOUND for outcome in report):
+            return list(report)
+        listed: dict[str, Project] = {}
+        unread: ConfidentAIError | None = None
+        try:
+            listed = {project.id: project for project in await self._projects.list()}
+        except ConfidentAIError as error:
+            error.add_note("Whether it is still as it was found could not be read")
+            unread = error
+
+        def judged(outcome: Outcome[DesiredProject, EnsuredProject]) -> Outcome[DesiredProject, EnsuredProject]:
+            if outcome.happened not in _FOUND:
+                return outcome
+            work = self._works[outcome.item]
+            ended = work.what_ended(listed.get(self._made(work).id))
+            if unread is not None:
+                return failed(outcome.item, unread, outcome.result)
+            if ended is None:
+                return outcome
+            error = UnexpectedStateError(f"{ended} after it was found, and before the job was over: run it again")
+            return failed(outcome.item, error, outcome.result)
+
+        return [judged(outcome) for outcome in report]
+
     def _plan(self, wanted: DesiredProject) -> _Work:
-        alike = self._known.get(wanted.name.lower(), [])
+        alike = self._known.get(name_key(wanted.name), [])
         found = find_named(alike, wanted.name, "project")
         if found is None and alike:
             raise UnexpectedStateError(
-                f"there is no project {wanted.name!r}, but {alike[0].name!r}, which differs only by case: give its name"
+                f"there is no project {wanted.name!r}, {unlike(wanted.name, alike[0].name)}: give its name"
             )
         owner = None
         if wanted.owner is not None:
@@ -187,7 +277,7 @@ class Provisioning:
             )
         return wanted, current
 
-    async def _make(self, work: _Work, *, is_second: bool = False) -> None:
+    async def _make(self, work: _Work, asked: Asked, *, is_second: bool = False) -> None:
         """Create the project, or adopt the one of this name that appeared."""
         wanted = work.wanted
         owner = None if work.owner is None else work.owner.email
@@ -198,11 +288,11 @@ class Provisioning:
             is_unknown = error.outcome_unknown = error.outcome_unknown or is_second
             if not is_unknown and not isinstance(error, ConflictError):
                 raise
-            work.project = await self._look(wanted.name, error)
+            work.project, was_there = await self._look(wanted.name, asked, error)
             if work.project is not None:
                 # Names are unique: a conflict with the only attempt was somebody else, and one with the second may be
-                # the first.
-                work.created = work.recovered = is_unknown
+                # the first. What is older than the first was somebody else as well.
+                work.created = work.recovered = is_unknown and not was_there
                 return
             if is_second or not is_unknown:
                 raise
@@ -217,14 +307,43 @@ class Provisioning:
                 work.api_key = created.api_key
                 work.new_keys.append(created.api_key)
             return
-        await self._make(work, is_second=True)
+        await self._make(work, asked, is_second=True)
 
-    async def _look(self, name: str, error: ConfidentAIError) -> Project | None:
+    async def _look(self, name: str, asked: Asked, error: ConfidentAIError) -> tuple[Project | None, bool]:
+        """The project of this name, and whether it was there before it was ``asked`` for."""
         try:
-            return find_named(await self._projects.list(), name, "project")
+            with record_calls() as calls:
+                found = find_named(await self._projects.list(), name, "project")
         except ConfidentAIError as failure:
             error.add_note(f"Whether there is a project {name!r} now could not be read: {failure}")
             raise error from failure
+        except BaseException as cancelled:
+            cancelled.add_note(f"There may be a project {name!r} now, with a key that nobody has.")
+            raise
+        return found, found is not None and asked.was_after(found.created_at, calls[-1])
+
+    async def _hand_over(self, work: _Work, hand_over: HandOver | None) -> None:
+        """Give the caller the latest key, before anything else is done for the project."""
+        unfinished = work.result(is_finished=False)
+        if hand_over is not None and unfinished is not None:
+            await hand_over(attrs.evolve(unfinished, new_keys=work.new_keys[-1:]))
+
+    # Writing to a project that was found: it may have been renamed since, and another may have its name.
+
+    async def _see_name(self, work: _Work, project: AsyncProjectClient) -> None:
+        """Read the project's name before something is written to it whose answer does not tell it."""
+        if work.is_certainly_ours or work.is_name_seen:
+            return
+        seen = await project.get()
+        before = self._made(work)
+        if seen.name != before.name:
+            raise UnexpectedStateError(
+                f"the project {before.id} was named {before.name!r}, and is {seen.name!r} now: nothing"
+                f"{' more' if work.is_changed else ''} was written to it. Run it again for the project of that name"
+            )
+        work.is_name_seen = True
+        if not work.is_changed:
+            work.project = seen
 
     async def _describe(self, work: _Work, project: AsyncProjectClient) -> None:
         before = self._made(work)
@@ -233,21 +352,35 @@ class Provisioning:
         after = await project.update(description=work.wanted.description)
         # The answer may leave the governance policy out.
         work.project = attrs.evolve(after, governance_policy=before.governance_policy)
-        work.is_changed = True
+        work.is_changed = work.is_described = True
+        if after.name != before.name:
+            raise UnexpectedStateError(
+                f"the project {before.id} was named {before.name!r}, and is {after.name!r} now: its description was"
+                f" changed, and nothing else. It was {before.description!r}: give it that again, and run it again for"
+                f" the project of the name {before.name!r}"
+            )
+        work.is_name_seen = True
 
-    async def _govern(self, work: _Work) -> None:
-        before = self._made(work)
-        if work.policy is None or (
-            before.governance_policy is not None and before.governance_policy.id == work.policy.id
-        ):
+    async def _govern(self, work: _Work, project: AsyncProjectClient) -> None:
+        if work.policy is None or self._is_on(work, work.policy):
             return
+        await self._see_name(work, project)
+        if self._is_on(work, work.policy):
+            return
+        before = self._made(work)
         result = await self._policies.assign(work.policy.id, project_ids=[before.id])
         if before.id not in result.assigned_project_ids:
             raise UnexpectedStateError(
                 f"the project {before.name!r} was deleted before it could be put on the governance policy"
             )
         work.project = attrs.evolve(before, governance_policy=result.governance_policy)
-        work.is_changed = True
+        work.is_changed, work.is_governed, work.is_name_seen = True, True, False
+
+    def _is_on(self, work: _Work, policy: GovernancePolicy) -> bool:
+        on = self._made(work).governance_policy
+        return on is not None and on.id == policy.id
+
+    # Its keys:
 
     async def _find_lost_key(self, work: _Work) -> None:
         """Look for the first key of a new project, if its secret was in the answer that was lost, or in none."""
@@ -263,23 +396,43 @@ class Provisioning:
         work.orphaned_key_ids += lost
         work.other_keys = [key for key in listed if key.id not in lost]
 
-    async def _ensure_key(self, work: _Work, keys: AsyncProjectApiKeys) -> None:
+    async def _ensure_key(
+        self, work: _Work, project: AsyncProjectClient, hand_over: HandOver | None, *, reissue: bool
+    ) -> None:
         wanted = work.wanted.key
         if work.created:
             listed = [*work.new_keys, *work.other_keys]
         elif wanted is not None:
-            listed = await keys.list()
+            listed = await project.api_keys.list()
         else:
             return
-        if wanted is None:
-            if work.api_key is None:
-                await self._mint(work, keys, _SECOND_KEY, listed)
-        elif not any(is_called(key, wanted) for key in listed):
-            await self._mint(work, keys, wanted, listed)
+        if wanted is None and work.api_key is not None:
+            return
+        there = [] if wanted is None else [key for key in listed if is_called(key, wanted)]
+        if there and (not reissue or any(key in there for key in work.new_keys)):
+            return
+        await self._see_name(work, project)
+        name = _SECOND_KEY if wanted is None else wanted
+        if there:
+            await self._reissue(work, project.api_keys, name, listed, there, hand_over)
+        elif await self._mint(work, project.api_keys, name, listed, Asked.now(self._clock)):
+            await self._hand_over(work, hand_over)
+        else:
+            return
+        if not work.is_certainly_ours:
+            await self._find_duplicates(work, project.api_keys, name, listed)
 
     async def _mint(
-        self, work: _Work, keys: AsyncProjectApiKeys, name: str, listed: list[ApiKey], *, is_second: bool = False
-    ) -> None:
+        self,
+        work: _Work,
+        keys: AsyncProjectApiKeys,
+        name: str,
+        listed: list[ApiKey],
+        asked: Asked,
+        *,
+        is_second: bool = False,
+    ) -> bool:
+        """Make a key; ``False`` if one that was asked for turns out to be there already, made by somebody else."""
         known = {key.id for key in listed} | set(work.orphaned_key_ids)
         try:
             key = await keys.create(name)
@@ -287,25 +440,80 @@ class Provisioning:
             error.outcome_unknown = error.outcome_unknown or is_second
             if not error.outcome_unknown:
                 raise
-            work.orphaned_key_ids += await self._lost_keys(keys, name, known, error)
+            work.is_in_doubt = True
+            lost, others = await self._appeared(work, keys, name, known, asked, error)
+            work.orphaned_key_ids += lost
+            if others and work.wanted.key is not None:
+                return False
             if is_second:
                 raise
         except BaseException as error:  # it was cancelled
-            error.add_note(f"There may be a key {name!r} now, in the project {work.wanted.name!r}, that nobody has.")
+            work.is_in_doubt = True
+            self._note_key(error, work, name)
             raise
         else:
-            work.api_key = key
-            work.new_keys.append(key)
-            work.is_changed = True
-            return
-        await self._mint(work, keys, name, listed, is_second=True)
+            self._made_key(work, key)
+            return True
+        return await self._mint(work, keys, name, listed, asked, is_second=True)
 
-    async def _lost_keys(
-        self, keys: AsyncProjectApiKeys, name: str, known: set[int], error: ConfidentAIError
-    ) -> list[int]:
-        """The keys of this name that appeared: one of them is that whose secret was lost."""
+    @staticmethod
+    def _made_key(work: _Work, key: ApiKey) -> None:
+        work.api_key = key
+        work.new_keys.append(key)
+        work.is_changed = True
+
+    @staticmethod
+    def _note_key(cancelled: BaseException, work: _Work, name: str) -> None:
+        cancelled.add_note(f"There may be a key {name!r} now, in the project {work.wanted.name!r}, that nobody has.")
+
+    async def _appeared(
+        self, work: _Work, keys: AsyncProjectApiKeys, name: str, known: set[int], asked: Asked, error: ConfidentAIError
+    ) -> tuple[list[int], list[int]]:
+        """The keys of this name that appeared: those of which one may be this call's, and those that are older."""
         try:
-            return [key.id for key in await keys.list() if key.name == name and key.id not in known]
+            with record_calls() as calls:
+                listed = await keys.list()
         except ConfidentAIError as failure:
             error.add_note(f"Whether there is a key {name!r} whose secret was lost could not be read: {failure}")
             raise error from failure
+        except BaseException as cancelled:
+            self._note_key(cancelled, work, name)
+            raise
+        appeared = [key for key in listed if key.name == name and key.id not in known]
+        others = [key.id for key in appeared if asked.was_after(key.created_at, calls[-1])]
+        return [key.id for key in appeared if key.id not in others], others
+
+    async def _reissue(
+        self,
+        work: _Work,
+        keys: AsyncProjectApiKeys,
+        name: str,
+        listed: list[ApiKey],
+        there: list[ApiKey],
+        hand_over: HandOver | None,
+    ) -> None:
+        """Make a new key in the place of those that are there, and deactivate them when the caller has the new one."""
+        valid = sorted((key for key in there if key.valid), key=age)
+        if not valid:
+            raise UnexpectedStateError(
+                f"all keys {name!r} of the project {work.wanted.name!r} are deactivated, and no other is made in their"
+                " place: somebody may have wanted that. Activate one, or make one with api_keys.create"
+            )
+        old, *others = valid
+        async with keys._rotation(old.id, name, "disable", listed) as rotation:
+            self._made_key(work, rotation.new_key)
+            await self._hand_over(work, hand_over)
+        work.retired_key_ids.append(old.id)
+        for other in others:
+            await keys._calls.retire(other, delete=False, witness=rotation.new_key)
+            work.retired_key_ids.append(other.id)
+
+    async def _find_duplicates(self, work: _Work, keys: AsyncProjectApiKeys, name: str, listed: list[ApiKey]) -> None:
+        """Look for keys that another program made at the same time: its look came before this call's key, too."""
+        known = {key.id for key in [*listed, *work.new_keys]} | set(work.orphaned_key_ids)
+        try:
+            now = await keys.list()
+        except BaseException as error:
+            error.add_note(f"Whether another program made a key {name!r} at the same time could not be read.")
+            raise
+        work.duplicate_key_ids += [key.id for key in now if key.valid and is_called(key, name) and key.id not in known]

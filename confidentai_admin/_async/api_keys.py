@@ -6,11 +6,11 @@ import builtins
 import datetime
 from typing import Literal
 
-from .._settings import truth
+from .._settings import truth, whole_number
 from .._transport import Transport
 from ..errors import UnexpectedStateError
 from ..models import ApiKey, DeletionResult
-from ._key_calls import KeyCalls, check_retire, is_later
+from ._key_calls import KeyCalls, check_retire, check_span, is_later
 from ._matching import text
 from .key_rotation import AsyncKeyRotation
 
@@ -158,15 +158,15 @@ class AsyncApiKeys:
 
         Raises:
             TypeError: An argument is of another type.
-            ValueError: The id or the name is empty, or ``retire`` is another word.
+            ValueError: The name is empty, or ``retire`` is another word.
             ConfigurationError: The client is read-only. Raised at the beginning of the block, as is the next.
             NotFoundError: There is no such key.
             UnexpectedStateError: The old key is deactivated. Raised at the beginning of the block; no key was made.
                 Or the new key is gone, deactivated or refused. Raised at the end; both keys are left as they are.
         """
-        self._calls.path_of(api_key_id)
+        api_key_id = whole_number("api_key_id", api_key_id)
         if name is not None:
-            text("name", name)
+            name = text("name", name)
         check_retire(retire)
         return self._rotation(api_key_id, name, retire)
 
@@ -212,14 +212,11 @@ class AsyncApiKeys:
             UnexpectedStateError: It was used since, or there is no younger valid key. Nothing was changed.
             ConfigurationError: It is the key that the client uses. Nothing was changed.
         """
-        if not isinstance(unused_for, datetime.timedelta):
-            raise TypeError(f"unused_for must be a datetime.timedelta, not {type(unused_for).__name__}")
-        if unused_for < datetime.timedelta(0):
-            raise ValueError("unused_for is negative")
+        api_key_id = whole_number("api_key_id", api_key_id)
+        check_span("unused_for", unused_for)
         truth("delete", delete)
         truth("force", force)
         truth("allow_self", allow_self)
-        self._calls.path_of(api_key_id)
         self._calls.transport.refuse_job("retire")
         known = await self._calls.all()
         key = await self._calls.one_of(known, api_key_id)

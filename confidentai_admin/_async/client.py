@@ -5,12 +5,13 @@ from __future__ import annotations
 import ssl
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import attrs
 
 from .. import _surroundings
 from .._fork import no_fork
+from .._instances import child, twin
 from .._session_types import SessionFactory, TraceConfig
 from .._settings import SecretText, Settings, Timeout, truth, whole_number
 from .._surroundings import Clock
@@ -65,7 +66,8 @@ class AsyncConfidentAI:
         ssl_context: Whom to trust, where the system's certificates do not say: ``ssl.create_default_context(cafile=…)``
             for a private CA.
         trust_env: Take a proxy from ``HTTPS_PROXY``, not ``ALL_PROXY``, and its password from ``.netrc``; not for plain
-            http. Tracebacks that show local variables may show that password, and do not show one in ``proxy``.
+            http. The server is sent none from there. Tracebacks that show local variables may show a password from
+            ``.netrc``, and do not show one in ``proxy``.
         trace_configs: aiohttp's hooks for tracing, as OpenTelemetry's instrumentation has them.
         session_factory: Makes the whole aiohttp session, instead of the four before it. Called in the event loop.
         allow_insecure_http: Send the key over plain http to another machine.
@@ -77,6 +79,8 @@ class AsyncConfidentAI:
         TypeError: An argument is of another type.
         ValueError: A number is out of its range.
     """
+
+    projects: AsyncProjects = child(AsyncProjects)
 
     def __init__(
         self,
@@ -122,7 +126,7 @@ class AsyncConfidentAI:
             Timeout.of(timeout),
             whole_number("max_retries", max_retries, minimum=0),
             whole_number("max_response_bytes", max_response_bytes, minimum=1),
-            _surroundings.current().clock if clock is None else clock,
+            _surroundings.current().clock if clock is None else _surroundings.checked(clock),
             truth("read_only", read_only),
         )
         self._bind(transport, is_view=False)
@@ -137,7 +141,7 @@ class AsyncConfidentAI:
         # One whose constructor failed is shown in the traceback of that.
         return f"{type(self).__name__}(base_url={self.base_url!r})" if vars(self) else f"{type(self).__name__}(?)"
 
-    async def __aenter__(self) -> AsyncConfidentAI:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(
@@ -188,7 +192,7 @@ class AsyncConfidentAI:
         return await self._organization.get()
 
     async def offboard(
-        self, email: str, *, transfer_projects_to: str | None = None, dry_run: bool = False
+        self, email: str, *, transfer_projects_to: str | None = None, dry_run: bool = False, must_exist: bool = True
     ) -> Report[Holding, None]:
         """Take a person out of the organization: every invitation and membership, also in all projects.
 
@@ -197,7 +201,8 @@ class AsyncConfidentAI:
         the invitations and the memberships are removed, and looked for again: what was not seen to be gone has failed.
         Whom the organization refuses to remove is taken out of no project, and who comes to own something meanwhile is
         taken out of nothing more. From the first change on, nothing but a cancellation is raised: what failed is in the
-        report. Make the same call again, and it does what is left.
+        report. Make the same call again, and it does what is left. What was in a project that somebody deletes
+        meanwhile is gone with it, and the row says so.
 
         Who is invited again, or gets a project, while this runs may not be noticed: run it again to see.
 
@@ -213,15 +218,17 @@ class AsyncConfidentAI:
             transfer_projects_to: The address of the member who becomes the Owner of the projects that the person owns,
                 and who is in them already. ``None`` if there are no such projects.
             dry_run: Only read, and say what would be done. A read-only client can do this.
+            must_exist: Whether it is an error if nobody has this address. Pass ``False`` where the call may be made
+                again after it has succeeded, since then nothing is left.
 
         Returns:
             What became of each thing that the person had: ``transferred``, ``revoked``, ``removed``, ``failed`` or
-            ``not tried``, or ``planned`` in a dry run. Empty if there is nothing. ``raise_for_failures()`` makes an
-            error of those that are left.
+            ``not_tried``, or ``planned`` in a dry run. Empty if there is nothing, with ``must_exist=False``.
+            ``raise_for_failures()`` makes an error of those that are left.
 
         Raises:
-            UnexpectedStateError: The person owns the organization, or projects that cannot be transferred as asked; the
-                message says what to do. Nothing was changed.
+            UnexpectedStateError: Nobody of this address is a member or invited, or the person owns the organization, or
+                projects that cannot be transferred as asked; the message says what to do. Nothing was changed.
             AmbiguousMatchError: Several members have the address. Nothing was changed.
             ConfigurationError: The client is read-only, and it is no dry run.
             ConfidentAIError: What the person has could not be read. Nothing was changed.
@@ -232,9 +239,10 @@ class AsyncConfidentAI:
         successor = None if transfer_projects_to is None else address("transfer_projects_to", transfer_projects_to)
         if successor is not None and address_key(successor) == address_key(email):
             raise ValueError("transfer_projects_to is the person who is to leave")
+        truth("must_exist", must_exist)
         if not truth("dry_run", dry_run):
             self._transport.refuse_job("offboard")
-        return await offboard(self._transport, email, successor, dry_run=dry_run)
+        return await offboard(self._transport, email, successor, dry_run=dry_run, must_exist=must_exist)
 
     async def request(
         self,
@@ -291,8 +299,10 @@ class AsyncConfidentAI:
         timeout: float | Timeout | None = None,
         max_retries: int | None = None,
         read_only: bool | None = None,
-    ) -> AsyncConfidentAI:
+    ) -> Self:
         """A view of this client with other limits, on the same connections. It costs nothing, and needs no closing.
+
+        What a class of your own added to the client, the view has as well: the same objects, under the same names.
 
         Args:
             timeout: Seconds in total, or a ``Timeout``. Default: as it is.
@@ -315,6 +325,6 @@ class AsyncConfidentAI:
             if transport.read_only and not wanted:
                 raise ConfigurationError("This client is read-only, and so are its views: make another client.")
             transport = attrs.evolve(transport, read_only=wanted)
-        view = object.__new__(type(self))
+        view = twin(self)
         view._bind(transport, is_view=True)
         return view

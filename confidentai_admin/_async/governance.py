@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import attrs
 
+from .._instances import child
 from .._transport import Transport
 from .._wire import Call, Effect, page_of, page_query, path_segment, text_list
 from ..models import (
@@ -23,17 +24,6 @@ from .page_iterator import AsyncPageIterator
 class _Projects:
     projects: builtins.list[NamedRef]
     total: int
-
-
-class AsyncGovernance:
-    """The governance of the organization.
-
-    Attributes:
-        policies: Its governance policies.
-    """
-
-    def __init__(self, transport: Transport) -> None:
-        self.policies = AsyncGovernancePolicies(transport)
 
 
 class AsyncGovernancePolicies:
@@ -163,3 +153,16 @@ class AsyncGovernancePolicies:
             body={"projectIds": text_list("project_ids", project_ids, empty=False)},
         )
         return await self._transport.send(call, GovernancePolicyUnassignmentResult)
+
+
+class AsyncGovernance:
+    """The governance of the organization.
+
+    Attributes:
+        policies: Its governance policies.
+    """
+
+    policies: AsyncGovernancePolicies = child(AsyncGovernancePolicies)
+
+    def __init__(self, transport: Transport) -> None:
+        self.policies = AsyncGovernancePolicies(transport)

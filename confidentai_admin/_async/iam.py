@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .._instances import child
 from .._transport import Transport
 from .permissions import AsyncOrganizationPermissions, AsyncProjectPermissions
 from .policies import AsyncOrganizationPolicies, AsyncProjectPolicies
@@ -17,6 +18,10 @@ class AsyncOrganizationIam:
         permissions: What can be allowed.
     """
 
+    roles: AsyncOrganizationRoles = child(AsyncOrganizationRoles)
+    policies: AsyncOrganizationPolicies = child(AsyncOrganizationPolicies)
+    permissions: AsyncOrganizationPermissions = child(AsyncOrganizationPermissions)
+
     def __init__(self, transport: Transport) -> None:
         self.roles = AsyncOrganizationRoles(transport)
         self.policies = AsyncOrganizationPolicies(transport)
@@ -31,6 +36,10 @@ class AsyncProjectIam:
         policies: Named sets of permissions.
         permissions: What can be allowed.
     """
+
+    roles: AsyncProjectRoles = child(AsyncProjectRoles)
+    policies: AsyncProjectPolicies = child(AsyncProjectPolicies)
+    permissions: AsyncProjectPermissions = child(AsyncProjectPermissions)
 
     def __init__(self, transport: Transport, project_path: str) -> None:
         self.roles = AsyncProjectRoles(transport, project_path)

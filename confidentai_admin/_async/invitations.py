@@ -5,9 +5,11 @@ from __future__ import annotations
 import builtins
 from collections.abc import Iterable
 
+from .._settings import plain
 from .._transport import Transport
 from .._wire import NOT_GIVEN, Call, Effect, given, path_segment, text_list
 from ..models import DeletionResult, Onboarding, OrganizationInvitation, ProjectInvitation
+from ._matching import text
 from ._onboarding import onboard
 from .members import AsyncOrganizationMembers, AsyncProjectMembers
 from .roles import AsyncOrganizationRoles, AsyncProjectRoles
@@ -54,12 +56,12 @@ class AsyncOrganizationInvitations:
             BadRequestError: An address is none, or the role is ``Owner``.
             NotFoundError: There is no such role.
             PermissionDeniedError: The plan has no invitations.
-            TypeError: ``emails`` is one string.
-            ValueError: ``emails`` is empty.
+            TypeError: ``emails`` is one string, or ``role_id`` is no string.
+            ValueError: ``emails`` or ``role_id`` is empty.
         """
         fields = given(
             emails=text_list("emails", emails, empty=False),
-            organizationRoleId=NOT_GIVEN if role_id is None else role_id,
+            organizationRoleId=NOT_GIVEN if role_id is None else text("role_id", role_id),
         )
         call = Call("createInvitations", "POST", self._path, Effect.ONCE, body=fields)
         return await self._transport.send(call, builtins.list[OrganizationInvitation], "invitations")
@@ -99,7 +101,9 @@ class AsyncOrganizationInvitations:
             NotFoundError: There is no such invitation.
         """
         call = Call("deleteInvitation", "DELETE", self._path_of(invitation_id), Effect.REPEATABLE)
-        return await self._transport.send(call, DeletionResult, if_gone=DeletionResult(invitation_id, deleted=True))
+        return await self._transport.send(
+            call, DeletionResult, if_gone=DeletionResult(plain(invitation_id), deleted=True)
+        )
 
     async def ensure(
         self,
@@ -140,7 +144,7 @@ class AsyncOrganizationInvitations:
         Returns:
             An outcome for each address, in order: ``NOTHING``, ``INVITED``, ``UPDATED``, ``RESENT``, ``REINVITED``,
             ``LEFT_ALONE``, ``DUPLICATE``, ``FAILED`` or ``NOT_TRIED``. Its ``raise_for_failures()`` makes an error of
-            those that failed.
+            those that failed, and with ``left_alone=True`` of those that are not as asked for.
 
         Raises:
             AmbiguousMatchError: Several roles are meant, such as one of this id and another of this name.
@@ -208,12 +212,12 @@ class AsyncProjectInvitations:
             BadRequestError: An address is none, or the role is ``Owner``.
             NotFoundError: There is no such project, or no such role in it.
             PermissionDeniedError: The plan has no invitations.
-            TypeError: ``emails`` is one string.
-            ValueError: ``emails`` is empty.
+            TypeError: ``emails`` is one string, or ``role_id`` is no string.
+            ValueError: ``emails`` or ``role_id`` is empty.
         """
         fields = given(
             emails=text_list("emails", emails, empty=False),
-            projectRoleId=NOT_GIVEN if role_id is None else role_id,
+            projectRoleId=NOT_GIVEN if role_id is None else text("role_id", role_id),
         )
         call = Call("createProjectInvitations", "POST", self._path, Effect.ONCE, body=fields)
         return await self._transport.send(call, builtins.list[ProjectInvitation], "invitations")
@@ -253,7 +257,9 @@ class AsyncProjectInvitations:
             NotFoundError: There is no such project or no such invitation.
         """
         call = Call("deleteProjectInvitation", "DELETE", self._path_of(invitation_id), Effect.REPEATABLE)
-        return await self._transport.send(call, DeletionResult, if_gone=DeletionResult(invitation_id, deleted=True))
+        return await self._transport.send(
+            call, DeletionResult, if_gone=DeletionResult(plain(invitation_id), deleted=True)
+        )
 
     async def ensure(
         self,
@@ -294,7 +300,7 @@ class AsyncProjectInvitations:
         Returns:
             An outcome for each address, in order: ``NOTHING``, ``INVITED``, ``UPDATED``, ``RESENT``, ``REINVITED``,
             ``LEFT_ALONE``, ``DUPLICATE``, ``FAILED`` or ``NOT_TRIED``. Its ``raise_for_failures()`` makes an error of
-            those that failed.
+            those that failed, and with ``left_alone=True`` of those that are not as asked for.
 
         Raises:
             AmbiguousMatchError: Several roles are meant, such as one of this id and another of this name.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from types import TracebackType
+from typing import Self
 
 from .._settings import SecretText, truth
 from ..errors import ConfidentAIError, ConfigurationError, UnexpectedStateError
 from ..models import ApiKey
+from ._cancellation import warn_of_keys
 from ._key_calls import KeyCalls, is_later
 from ._key_names import base_of, is_rotated, new_name
 
@@ -33,7 +35,8 @@ class AsyncKeyRotation:
         known: list[ApiKey] | None = None,
     ) -> None:
         self._calls = calls
-        self._known = known  # the keys that there are, if they have just been read
+        # The keys that there are, if they have just been read: then this is part of a job, which tells of all its keys.
+        self._known = known
         self._api_key_id = api_key_id
         self._name = name
         self._retire = retire
@@ -47,6 +50,7 @@ class AsyncKeyRotation:
         self._both = ""  # what is known of the two keys, for a note
         self._is_given_up = False
         self._is_discarded = False
+        self._has_warned = known is not None
 
     @property
     def new_key(self) -> ApiKey:
@@ -79,7 +83,7 @@ class AsyncKeyRotation:
         self._entered(self._new)
         return list(self._unfinished)
 
-    async def __aenter__(self) -> AsyncKeyRotation:
+    async def __aenter__(self) -> Self:
         if self._is_entered:
             raise ConfigurationError("a rotation is entered once: call api_keys.rotate again")
         self._calls.transport.refuse_job("rotate")
@@ -101,7 +105,11 @@ class AsyncKeyRotation:
             and base_of(key.name) in (base, base_of(old.name))
         ]
         # The last call, so that nothing can go wrong between the only answer with the secret and the caller.
-        self._new = await self._mint(base, {key.id for key in known})
+        try:
+            self._new = await self._mint(base, {key.id for key in known})
+        except BaseException as error:
+            self._warn(error)
+            raise
         self._both = f"Both API keys stay valid, the new one, {self._new.id}, and the old one, {old.id}."
         return self
 
@@ -197,7 +205,8 @@ class AsyncKeyRotation:
                 raise
             lost = error
         except BaseException as error:  # it was cancelled
-            error.add_note(f"There may be a new API key {name!r} now, which nobody has: delete it.")
+            place = self._calls.place
+            error.add_note(f"There may be a new API key {name!r} now, in {place}, which nobody has: delete it.")
             raise
         await self._clear(name, known, lost)
         return lost
@@ -213,7 +222,9 @@ class AsyncKeyRotation:
             note = f"There may be a new API key {name!r} now"
             if found is not None:
                 note = f"There is a new API key {name!r} now, with the id {', '.join(map(str, found))}"
-            note += f", which nobody has: delete it. This failed to do so: {type(error).__name__}."
+            note += (
+                f", in {self._calls.place}, which nobody has: delete it. This failed to do so: {type(error).__name__}."
+            )
             if not isinstance(error, Exception):
                 error.add_note(note)
                 raise
@@ -249,3 +260,9 @@ class AsyncKeyRotation:
         # It may come by here twice, from retire() in the block.
         if note not in getattr(error, "__notes__", ()):
             error.add_note(note)
+        self._warn(error)
+
+    def _warn(self, error: BaseException) -> None:
+        """Tell of the keys in the log, once, if this is a cancellation: it may be swallowed."""
+        if not self._has_warned:
+            self._has_warned = warn_of_keys(error, [(self._calls.place, [] if self._new is None else [self._new])])

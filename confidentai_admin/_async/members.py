@@ -6,6 +6,7 @@ import builtins
 
 import attrs
 
+from .._settings import plain
 from .._transport import Transport
 from .._wire import Call, Effect, page_of, page_query, path_segment
 from ..models import OrganizationMember, Page, ProjectMember, RemovalResult
@@ -90,7 +91,7 @@ class AsyncOrganizationMembers:
             TypeError: The address is not a string.
             ValueError: The address is empty.
         """
-        text("email", email)
+        email = text("email", email)
         return find_address([member async for member in self.iter()], email, "member")
 
     async def update_role(self, user_id: str, *, role_id: str) -> OrganizationMember:
@@ -108,12 +109,13 @@ class AsyncOrganizationMembers:
             The member as it is now.
 
         Raises:
-            BadRequestError: The role is empty.
             NotFoundError: There is no such member or no such role.
             PermissionDeniedError: The member is the Owner, who changes only when somebody else becomes Owner.
+            TypeError: ``role_id`` is not a string.
+            ValueError: An id is empty.
         """
         path = f"{self._path}/{path_segment('user_id', user_id)}"
-        call = Call("updateMemberRole", "PUT", path, Effect.REPEATABLE, body={"roleId": role_id})
+        call = Call("updateMemberRole", "PUT", path, Effect.REPEATABLE, body={"roleId": text("role_id", role_id)})
         return await self._transport.send(call, OrganizationMember, "member")
 
     async def transfer_ownership(self, user_id: str, *, expect_current: str | None) -> OrganizationMember:
@@ -144,9 +146,9 @@ class AsyncOrganizationMembers:
             TypeError: An id is not a string.
             ValueError: An id is empty.
         """
-        text("user_id", user_id)
+        user_id = text("user_id", user_id)
         if expect_current is not None:
-            text("expect_current", expect_current)
+            expect_current = text("expect_current", expect_current)
         self._transport.refuse_job("members.transfer_ownership")
         once = AsyncOrganizationMembers(attrs.evolve(self._transport, max_retries=0))
         return await transfer_ownership(
@@ -171,7 +173,7 @@ class AsyncOrganizationMembers:
         """
         path = f"{self._path}/{path_segment('user_id', user_id)}"
         call = Call("removeMember", "DELETE", path, Effect.REPEATABLE)
-        return await self._transport.send(call, RemovalResult, if_gone=RemovalResult(user_id, removed=True))
+        return await self._transport.send(call, RemovalResult, if_gone=RemovalResult(plain(user_id), removed=True))
 
 
 class AsyncProjectMembers:
@@ -241,7 +243,7 @@ class AsyncProjectMembers:
             TypeError: The address is not a string.
             ValueError: The address is empty.
         """
-        text("email", email)
+        email = text("email", email)
         return find_address([member async for member in self.iter()], email, "member")
 
     async def update_role(self, user_id: str, *, role_id: str) -> ProjectMember:
@@ -259,12 +261,15 @@ class AsyncProjectMembers:
             The member as it is now.
 
         Raises:
-            BadRequestError: The role is empty.
             NotFoundError: There is no such project, no such member or no such role.
             PermissionDeniedError: The member is the Owner, who changes only when somebody else becomes Owner.
+            TypeError: ``role_id`` is not a string.
+            ValueError: An id is empty.
         """
         path = f"{self._path}/{path_segment('user_id', user_id)}"
-        call = Call("updateProjectMemberRole", "PUT", path, Effect.REPEATABLE, body={"roleId": role_id})
+        call = Call(
+            "updateProjectMemberRole", "PUT", path, Effect.REPEATABLE, body={"roleId": text("role_id", role_id)}
+        )
         return await self._transport.send(call, ProjectMember, "member")
 
     async def transfer_ownership(self, user_id: str, *, expect_current: str | None) -> ProjectMember:
@@ -296,9 +301,9 @@ class AsyncProjectMembers:
             TypeError: An id is not a string.
             ValueError: An id is empty.
         """
-        text("user_id", user_id)
+        user_id = text("user_id", user_id)
         if expect_current is not None:
-            text("expect_current", expect_current)
+            expect_current = text("expect_current", expect_current)
         self._transport.refuse_job("members.transfer_ownership")
         once = AsyncProjectMembers(attrs.evolve(self._transport, max_retries=0), self._project_path)
         return await transfer_ownership(self._transport, self, once, self._roles, "project", user_id, expect_current)
@@ -320,4 +325,4 @@ class AsyncProjectMembers:
         """
         path = f"{self._path}/{path_segment('user_id', user_id)}"
         call = Call("removeProjectMember", "DELETE", path, Effect.REPEATABLE)
-        return await self._transport.send(call, RemovalResult, if_gone=RemovalResult(user_id, removed=True))
+        return await self._transport.send(call, RemovalResult, if_gone=RemovalResult(plain(user_id), removed=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .._instances import child
 from .._transport import Transport
 from .._wire import Call, Effect
 from ..models import Organization
@@ -22,6 +23,12 @@ class AsyncOrganizationClient:
         iam: Its roles, policies and permissions.
         governance: Its governance policies.
     """
+
+    api_keys: AsyncOrganizationApiKeys = child(AsyncOrganizationApiKeys)
+    members: AsyncOrganizationMembers = child(AsyncOrganizationMembers)
+    invitations: AsyncOrganizationInvitations = child(AsyncOrganizationInvitations)
+    iam: AsyncOrganizationIam = child(AsyncOrganizationIam)
+    governance: AsyncGovernance = child(AsyncGovernance)
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport

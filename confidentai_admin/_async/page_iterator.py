@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, Self, TypeVar
 
 import anyio
 
@@ -12,7 +12,8 @@ from ..errors import APIResponseValidationError
 from ..models import Page
 
 _WINDOW = 8  # pages that are asked for at the same time
-_PASSES = 3  # walks over the whole list before it is called restless
+_PASSES = 3  # walks over the whole list before it is called restless, if the last one brought nothing new
+_MOST_PASSES = 20  # … whatever it brought
 
 
 class _Item(Protocol):
@@ -26,9 +27,15 @@ ItemT = TypeVar("ItemT", bound=_Item)
 class AsyncPageIterator(Generic[ItemT]):
     """Yields the items of all pages, each once.
 
-    If the server's count changes while the pages are read, or more is counted than came, pages have moved under the
-    walk: then the list is read again, up to 3 times in all, and what was missed is yielded. A removal and an arrival at
-    the same moment leave no trace in the count. After an error the next item continues where it stopped.
+    The list ends with a page that is shorter than those before it, or empty, whatever the server counts: so if the last
+    page is full, one more is asked for. The server may give smaller pages than were asked for: what came tells. Only a
+    first page that is short, and all that the server counts, is the end at once.
+
+    Then the count tells whether pages have moved under the walk. If it changed while the pages were read, or more is
+    counted than came, the list is read again, and what was missed is yielded: up to 3 times in all, and as long as
+    there is something new, as for who removes what comes. If fewer are counted than came, it is read again, until the
+    same came twice. A removal and an arrival at the same moment leave no trace in the count. After an error the next
+    item continues where it stopped.
 
     Raises:
         APIResponseValidationError: The list did not keep still, or the server's count is wrong.
@@ -38,18 +45,23 @@ class AsyncPageIterator(Generic[ItemT]):
         self._fetch = fetch
         self._ready: deque[ItemT] = deque()
         self._seen: set[str] = set()
-        self._passes = 1
+        self._seen_in_pass: set[str] = set()
+        self._passes = 0
         self._is_done = False
         self._restless: str | None = None
         self._begin_pass()
 
     def _begin_pass(self) -> None:
+        self._passes += 1
         self._next = 1
         self._last = 1
-        self._seen_in_pass: set[str] = set()
+        self._full = 1
+        self._seen_in_last_pass = self._seen_in_pass
+        self._seen_in_pass = set()
+        self._seen_before = len(self._seen)
         self._totals: set[int] = set()
 
-    def __aiter__(self) -> AsyncPageIterator[ItemT]:
+    def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> ItemT:
@@ -65,7 +77,12 @@ class AsyncPageIterator(Generic[ItemT]):
             raise StopAsyncIteration
         if self._restless is not None:
             raise APIResponseValidationError(self._restless)
-        pages = await self._fetch_all(range(self._next, min(self._next + _WINDOW, self._last + 1)))
+        # As far as the count goes, and then one by one.
+        numbers = range(self._next, min(self._next + _WINDOW, max(self._next, self._last) + 1))
+        pages = await self._fetch_all(numbers)
+        if numbers.start == 1:
+            self._learn_size(pages[0])
+        known = len(self._seen_in_pass)
         for page in pages:
             self._totals.add(page.total)
             for item in page:
@@ -74,20 +91,35 @@ class AsyncPageIterator(Generic[ItemT]):
                     self._seen.add(item.id)
                     self._ready.append(item)
         end = pages[-1]
-        self._next = end.page + 1
-        self._last = -(-end.total // end.page_size)
-        if self._next > self._last or not end.items:
-            self._end_pass(end.total)
+        self._next = numbers.stop
+        self._last = end.total // self._full + 1  # the first that cannot be full
+        if len(end) < self._full or len(self._seen_in_pass) == known:
+            self._end_pass()
 
-    def _end_pass(self, total: int) -> None:
-        if len(self._totals) == 1 and len(self._seen_in_pass) >= total:
+    def _learn_size(self, first: Page[ItemT]) -> None:
+        """Note how many items a full page has, by the first that came."""
+        is_end = not first.items or (len(first) < first.page_size and len(first) == first.total)
+        self._full = first.page_size if is_end else len(first)
+
+    def _end_pass(self) -> None:
+        found = len(self._seen_in_pass)
+        if self._totals == {found} or (found >= max(self._totals) and self._seen_in_pass == self._seen_in_last_pass):
             self._is_done = True
-        elif self._passes < _PASSES:
-            self._passes += 1
+        elif self._passes < _PASSES or (len(self._seen) > self._seen_before and self._passes < _MOST_PASSES):
             self._begin_pass()
         else:
-            found = len(self._seen_in_pass)
-            self._restless = f"the list does not keep still: the server counts {total} items, and {found} were found"
+            self._restless = self._what_is_wrong()
+
+    def _what_is_wrong(self) -> str:
+        found, low, high = len(self._seen_in_pass), min(self._totals), max(self._totals)
+        read = f"the list was read {self._passes} times"
+        if low != high:
+            told = f"does not keep still: {read}, and the last time the server counted between {low} and {high} items"
+        elif found < high:
+            told = f"is not complete: {read}, and the server counts {high} items, of which {found} came"
+        else:
+            told = f"does not keep still: {read}, and each time others came, where the server counts {high} items"
+        return f"the list {told}. What came may not be all: read it again when nothing changes it"
 
     async def _fetch_all(self, numbers: range) -> list[Page[ItemT]]:
         if len(numbers) == 1:

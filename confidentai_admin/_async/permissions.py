@@ -46,7 +46,7 @@ class AsyncPermissions:
             TypeError: The name is not a string.
             ValueError: The name is empty.
         """
-        text("name", name)
+        name = text("name", name)
         return find_named(await self.list(), name, "permission")
 
 

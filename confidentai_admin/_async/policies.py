@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import Iterable
 
+from .._settings import plain
 from .._transport import Transport
 from .._wire import NOT_GIVEN, Call, Effect, NotGiven, given, path_segment, text_list
 from ..models import DeletionResult, Policy
@@ -50,7 +51,7 @@ class AsyncPolicies:
             TypeError: The name is not a string.
             ValueError: The name is empty.
         """
-        text("name", name)
+        name = text("name", name)
         return find_named(await self.list(), name, "policy")
 
     async def create(self, name: str, *, permission_ids: Iterable[str], description: str | None = None) -> Policy:
@@ -127,7 +128,7 @@ class AsyncPolicies:
             ConflictError: A role still holds it.
         """
         call = Call(f"delete{self._scope}Policy", "DELETE", self._path_of(policy_id), Effect.REPEATABLE)
-        return await self._transport.send(call, DeletionResult, if_gone=DeletionResult(policy_id, deleted=True))
+        return await self._transport.send(call, DeletionResult, if_gone=DeletionResult(plain(policy_id), deleted=True))
 
 
 class AsyncOrganizationPolicies(AsyncPolicies):

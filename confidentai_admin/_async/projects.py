@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
+import datetime
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Literal
 
+from .._callbacks import check_callback
+from .._instances import child
+from .._settings import plain, truth, whole_number
 from .._transport import Transport
-from .._wire import Call, Effect, path_segment, text_list
-from ..errors import UnexpectedStateError
+from .._wire import Call, Effect, misfit, path_segment, text_list
+from ..errors import NotFoundError, PartialFailureError, UnexpectedStateError
 from ..models import (
+    ApiKey,
     CreatedProject,
     DeletionResult,
     DesiredProject,
@@ -22,10 +28,11 @@ from ..models import (
     Report,
     RotatedKey,
 )
-from ._key_calls import check_retire
-from ._key_names import age, is_called
-from ._many import Job, check_callback, refuse_doubles
-from ._matching import find_named, text
+from ._cancellation import warn_of_keys
+from ._key_calls import check_retire, check_span
+from ._keys_in_use import KeysInUse, is_younger
+from ._many import Job, refuse_doubles
+from ._matching import find_named, name_key, text
 from ._provisioning import Provisioning, check
 from .api_keys import AsyncProjectApiKeys
 from .governance import AsyncGovernancePolicies
@@ -67,7 +74,7 @@ class AsyncProjects:
             TypeError: The name is not a string.
             ValueError: The name is empty.
         """
-        text("name", name)
+        name = text("name", name)
         return find_named(await self.list(), name, "project")
 
     async def create(self, name: str, *, description: str | None = None, email: str | None = None) -> CreatedProject:
@@ -107,23 +114,34 @@ class AsyncProjects:
         owner: str | None = None,
         governance_policy: str | None = None,
         key: str | None = None,
+        reissue: bool = False,
+        store: Callable[[EnsuredProject], object] | None = None,
     ) -> EnsuredProject:
         """Have a project of this name, as it is described here, and a key of it: find it, or make it.
 
         It can be called again after any failure or crash, and by several processes at once: there is one project in the
-        end. Where an answer is lost, it looks before it does anything again. A secret that nobody has is not known to
-        anybody else either: with ``key``, a call that was cut off before its result was stored can be told by the
-        ``None`` that the next one gives as ``api_key``.
+        end. Where an answer is lost, it looks before it does anything again, and goes by the server's ``Date`` to tell
+        what it made from what was there. A secret that nobody has is not known to anybody else either: with ``key``, a
+        call that was cut off before its result was stored can be told by the ``None`` that the next one gives as
+        ``api_key``, and ``reissue`` gives another key.
 
-        Endpoints: ``GET /v1/projects``, ``POST /v1/projects``, ``PUT /v1/projects/{projectId}``,
-        ``GET /v1/projects/{projectId}/api-keys``, ``POST /v1/projects/{projectId}/api-keys``; for an owner
-        ``GET /v1/organization/members``, ``GET /v1/projects/{projectId}/members``,
-        ``GET /v1/projects/{projectId}/roles``, ``PUT /v1/projects/{projectId}/members/{userId}``; for a governance
-        policy ``GET /v1/organization/governance-policies``,
-        ``POST /v1/organization/governance-policies/{policyId}/assign``.
+        A project that was found may be renamed before it is written to, and another may take its name. So its name is
+        read before it is put on a policy, given to an Owner or given a key, and compared in the answer that changes its
+        description: another name is an error.
+
+        Endpoints: ``GET /v1/projects``, ``POST /v1/projects``, ``GET /v1/projects/{projectId}``,
+        ``PUT /v1/projects/{projectId}``, ``GET /v1/projects/{projectId}/api-keys``,
+        ``POST /v1/projects/{projectId}/api-keys``; for an owner ``GET /v1/organization/members``,
+        ``GET /v1/projects/{projectId}/members``, ``GET /v1/projects/{projectId}/roles``,
+        ``PUT /v1/projects/{projectId}/members/{userId}``; for a governance policy
+        ``GET /v1/organization/governance-policies``, ``POST /v1/organization/governance-policies/{policyId}/assign``;
+        with ``reissue`` ``GET /v1/projects/{projectId}/api-keys/{apiKeyId}``,
+        ``PUT /v1/projects/{projectId}/api-keys/{apiKeyId}`` and, for a key whose secret was in an answer that was lost,
+        ``DELETE /v1/projects/{projectId}/api-keys/{apiKeyId}``.
 
         Args:
-            name: The exact name, not empty. One that differs only by case is an error.
+            name: The exact name, not empty. One that is there and differs only by case, white space or in characters
+                that look the same is an error.
             description: What the description is to be. ``None`` leaves it as it is.
             owner: The address of the member of the organization who is to be the project's Owner. If the project is
                 there already, they must be a member of it. ``None`` leaves the Owner as it is.
@@ -132,28 +150,59 @@ class AsyncProjects:
             key: The name of an API key that is to exist, and is made if it does not. One that replaced it by
                 ``api_keys.rotate`` counts, and so does one that was deactivated. ``None`` asks for none: a new project
                 has its first key.
+            reissue: Whether to make a new key if there is one, since its secret is lost. When ``store`` has come back,
+                all keys of this name that were there are deactivated, whoever uses them. Two programs that do so at
+                the same time can deactivate each other's new key: see to it that one does.
+            store: Is given each key as soon as it exists, before anything else is done: an ``EnsuredProject`` whose
+                ``is_finished`` is ``False`` and whose ``new_keys`` are those that it was not given yet. If it fails,
+                nothing more is done, all keys stay valid, and its error is raised.
 
         Returns:
             The project, and all keys that this call made, in full here and never again: store them now.
 
         Raises:
-            UnexpectedStateError: The owner is no member, there is no such governance policy, or a project's name
-                differs only by case. Nothing was written, unless ``partial`` says so.
+            UnexpectedStateError: The owner is no member, there is no such governance policy, a project's name differs
+                only by case, white space or in characters that look the same, the project was renamed meanwhile, or the
+                key to reissue is deactivated. Nothing was written, unless ``partial`` says so.
             AmbiguousMatchError: Several things match where one is meant. Nothing was written.
             ConflictError: There is a project of this name, and it is not listed.
             ConfidentAIError: A step failed. ``partial`` is an ``EnsuredProject`` of what was done before, with the keys
                 that were made, or ``None``.
+            Exception: What ``store`` raised; ``partial`` on it is as above.
+            PartialFailureError: It raised an error that has a ``partial`` of its own.
             TypeError: An argument is of another type.
-            ValueError: An argument is empty.
+            ValueError: An argument is empty, or there is ``reissue`` without ``key`` and ``store``.
         """
         wanted = DesiredProject(
             name, description=description, owner=owner, governance_policy=governance_policy, key=key
         )
         check(wanted)
+        check_callback("store", store)
+        if truth("reissue", reissue) and (key is None or store is None):
+            raise ValueError("reissue needs key, the name of the key, and store, which keeps the new one")
         self._transport.refuse_job("projects.ensure")
         provisioning = self._provisioning()
+        job: Job[DesiredProject, EnsuredProject] = Job([wanted], at_once=1)
+
+        async def hand_over(unfinished: EnsuredProject) -> None:
+            if store is None:
+                return
+            try:
+                await job.call_back("store", store, unfinished)
+            except Exception as error:
+                if getattr(error, "partial", None) is None:
+                    raise
+                # A job within it failed. What that had done stays where it is.
+                raise PartialFailureError(f"store failed: {error}") from error
+
         await provisioning.read([wanted])
-        ensured, _ = await provisioning.ensure(wanted)
+        try:
+            ensured, _ = await provisioning.ensure(wanted, hand_over, reissue=reissue)
+        except BaseException as error:
+            provisioning.put_so_far_on(error, wanted)
+            made = provisioning.so_far(wanted)
+            warn_of_keys(error, [] if made is None else [(f"{name!r} ({made.project.id})", made.new_keys)])
+            raise
         return ensured
 
     async def ensure_many(
@@ -168,19 +217,26 @@ class AsyncProjects:
         A failure of one is its outcome, and the others go on. An error that concerns all of them (the key, the plan,
         a permission, a 429) stops the job: what is under way is finished, and the rest is not tried.
 
-        Endpoints: ``GET /v1/projects``, ``POST /v1/projects``, ``PUT /v1/projects/{projectId}``,
-        ``GET /v1/projects/{projectId}/api-keys``, ``POST /v1/projects/{projectId}/api-keys``; for owners
-        ``GET /v1/organization/members``, ``GET /v1/projects/{projectId}/members``,
-        ``GET /v1/projects/{projectId}/roles``, ``PUT /v1/projects/{projectId}/members/{userId}``; for governance
-        policies ``GET /v1/organization/governance-policies``,
-        ``POST /v1/organization/governance-policies/{policyId}/assign``.
+        What there is is read once, at the beginning. If projects were found, it is read again at the end: those that
+        are not as they were found any more are failures.
+
+        Endpoints: ``GET /v1/projects``, ``POST /v1/projects``, ``GET /v1/projects/{projectId}``,
+        ``PUT /v1/projects/{projectId}``, ``GET /v1/projects/{projectId}/api-keys``,
+        ``POST /v1/projects/{projectId}/api-keys``; for owners ``GET /v1/organization/members``,
+        ``GET /v1/projects/{projectId}/members``, ``GET /v1/projects/{projectId}/roles``,
+        ``PUT /v1/projects/{projectId}/members/{userId}``; for governance policies
+        ``GET /v1/organization/governance-policies``, ``POST /v1/organization/governance-policies/{policyId}/assign``.
 
         Args:
             projects: The projects as they are to be, each name once. Up to ``max_connections`` of them are worked on at
                 the same time.
-            store: Is given each project for which keys were made, to put ``new_keys`` into a vault. An error in it is
-                the project's outcome, which has the keys; a later call does not give them again.
-            on_progress: Is told each time that a project is over. An error in it ends the job.
+            store: Is given each key as soon as it exists, before anything else is done for its project, to put
+                ``new_keys`` into a vault: an ``EnsuredProject`` whose ``is_finished`` is ``False`` and whose
+                ``new_keys`` are those that it was not given yet. It is called once for each key, so twice for a new
+                project with another key than its first. An error in it is the project's outcome, which has the keys; a
+                later call does not give them again.
+            on_progress: Is told each time that a project is over, before the look at the end. An error in it ends the
+                job.
 
         Returns:
             What became of each project, in the order given, with all keys that were made.
@@ -189,7 +245,8 @@ class AsyncProjects:
             ConfidentAIError: What there is could not be read. Nothing was written.
             Exception: What ``on_progress`` raised; ``partial`` on it is the report, the rest not tried.
             TypeError: An item or an argument is of another type.
-            ValueError: A name is empty, or is there twice.
+            ValueError: A name is empty, or is there twice, which it also is if two differ only by case, white space or
+                in characters that look the same.
         """
         wishes = builtins.list(projects)
         for wish in wishes:
@@ -198,21 +255,29 @@ class AsyncProjects:
                     f"projects must be a list of DesiredProject, but there is a {type(wish).__name__} in it"
                 )
             check(wish)
-        refuse_doubles("projects", [wish.name for wish in wishes], same=str.lower)
+        refuse_doubles("projects", [wish.name for wish in wishes], same=name_key)
         check_callback("store", store)
         self._transport.refuse_job("projects.ensure_many")
         provisioning = self._provisioning()
         job = Job(wishes, at_once=self._transport.pool.options.max_connections, on_progress=on_progress)
 
         async def ensure(wish: DesiredProject) -> Outcome[DesiredProject, EnsuredProject]:
-            ensured, happened = await provisioning.ensure(wish)
-            job.made[wish] = ensured
-            if store is not None and ensured.new_keys:
-                await job.call_back(store, ensured)
+            try:
+                ensured, happened = await provisioning.ensure(wish, hand_over)
+            except BaseException as error:
+                if (made := provisioning.so_far(wish)) is not None:
+                    job.made[wish] = made
+                if isinstance(error, Exception):  # another one ends the job, and the report is on it
+                    provisioning.put_so_far_on(error, wish)
+                raise
             return Outcome(wish, happened, ensured, new_keys=ensured.new_keys)
 
+        async def hand_over(unfinished: EnsuredProject) -> None:
+            if store is not None:
+                await job.call_back("store", store, unfinished)
+
         await provisioning.read(wishes)
-        return await job.run(ensure)
+        return await job.run(ensure, look_again=provisioning.look_again)
 
     async def rotate_keys(
         self,
@@ -221,13 +286,17 @@ class AsyncProjects:
         key: str,
         store: Callable[[RotatedKey], object],
         retire: Literal["disable", "delete", "keep"] = "disable",
+        older_than: datetime.timedelta | None = None,
+        current: Callable[[str], int | Awaitable[int | None] | None] | None = None,
+        clean_up: datetime.timedelta | None = None,
         on_progress: Callable[[Progress[str, RotatedKey]], object] | None = None,
     ) -> Report[str, RotatedKey]:
         """Replace a key of many projects, as ``api_keys.rotate`` replaces one, several at once.
 
         Of each project, the valid key of this name is replaced, or the one that replaced it before. If there are
-        several, as after a crash, it is the oldest; ``result.unfinished`` has the others, which are left alone, and the
-        outcome's ``reason`` says so. The old key is retired when ``store`` has come back.
+        several, as after a crash, it is the one that ``current`` names, or else the oldest. ``result.unfinished`` has
+        the others, which are left alone unless ``clean_up`` says otherwise, and the outcome's ``reason`` names them.
+        The old key is retired when ``store`` has come back.
 
         A failure of one is its outcome, and the others go on. An error that concerns all of them (the key, a
         permission, a 429) stops the job: what is under way is finished, and the rest is not tried.
@@ -240,10 +309,20 @@ class AsyncProjects:
             project_ids: The ids of the projects, each once. Up to ``max_connections`` of them are worked on at the same
                 time.
             key: The name of the key in each of them, without what rotations put behind it.
-            store: Is given each new key, to put its value into a vault. If it fails, both keys stay valid, and its
-                error is the project's outcome.
+            store: Is given each new key, to put its value and its id into a vault, as soon as the key exists. If it
+                fails, both keys stay valid, and its error is the project's outcome.
             retire: What becomes of the old key: ``disable`` deactivates it, ``delete`` deletes it for good, ``keep``
                 leaves it valid, and ``api_keys.retire`` finishes in a later run.
+            older_than: Leave a project alone whose key in use was made less than this ago, by the client's clock: its
+                outcome is ``nothing``. So a job that was cut off can be run again, and goes on where it was. ``None``
+                rotates every key, each time. With ``keep`` and without ``current``, the youngest valid key counts.
+            current: Gives the id of the key that is in use, by the project's id, as the vault has it; ``None`` if it
+                does not know. It must be a valid key of this name. An error in it is the project's outcome, and
+                nothing was changed.
+            clean_up: Delete what a crash has left: keys older than this that have the name of a rotation of this key,
+                were never used, and are not the one that ``current`` names; with ``keep``, only those that are younger
+                than that one. Take longer than any rotation takes, which may be under way elsewhere. ``None`` deletes
+                none.
             on_progress: Is told each time that a project is over. An error in it ends the job.
 
         Returns:
@@ -252,30 +331,61 @@ class AsyncProjects:
         Raises:
             Exception: What ``on_progress`` raised; ``partial`` on it is the report, the rest not tried.
             TypeError: An argument is of another type.
-            ValueError: An id or the name is empty, an id is there twice, or ``retire`` is another word.
+            ValueError: An id or the name is empty, an id is there twice, ``retire`` is another word, a time is
+                negative, or there is ``clean_up`` without ``current``.
         """
         ids = text_list("project_ids", project_ids)
         places = {project_id: AsyncProjectClient(self._transport, project_id).api_keys for project_id in ids}
         refuse_doubles("project_ids", ids)
-        text("key", key)
+        key = text("key", key)
         check_retire(retire)
-        check_callback("store", store)
+        check_callback("store", store, is_needed=True)
+        check_callback("current", current)
+        for name, span in (("older_than", older_than), ("clean_up", clean_up)):
+            if span is not None:
+                check_span(name, span)
+        if clean_up is not None and current is None:
+            raise ValueError("clean_up needs current: else a key that is in use might be taken for what a crash left")
         self._transport.refuse_job("projects.rotate_keys")
         job = Job(ids, at_once=self._transport.pool.options.max_connections, on_progress=on_progress)
+        is_kept = retire == "keep"
 
         async def rotate(project_id: str) -> Outcome[str, RotatedKey]:
             keys = places[project_id]
+            given = None if current is None else await job.call_back("current", current, project_id)
+            in_use = None if given is None else whole_number("what current gives", given)
             known = await keys.list()
-            valid = [each for each in known if each.valid and is_called(each, key)]
-            if not valid:
-                raise UnexpectedStateError(f"the project has no valid key {key!r}")
-            old, *others = (each.id for each in sorted(valid, key=age))
-            async with keys._rotation(old, key, retire, known) as rotation:
-                rotated = RotatedKey(project_id, rotation.old_key, rotation.new_key, others)
-                job.made[project_id] = rotated
-                await job.call_back(store, rotated)
-            reason = f"other valid keys of this name: {', '.join(map(str, others))}" if others else None
-            return Outcome(project_id, Happened.ROTATED, rotated, None, reason, rotated.new_keys)
+            found = KeysInUse.among(known, key, in_use)
+            now = self._transport.clock.now()
+            deleted: builtins.list[ApiKey] = []
+            try:
+                if clean_up is not None and found.is_told:
+                    for left in found.left(is_kept=is_kept):
+                        if not is_younger(left, clean_up, now):
+                            with contextlib.suppress(NotFoundError):
+                                await keys.delete(left.id)
+                            deleted.append(left)
+                told = found.told(deleted, is_kept=is_kept)
+                latest = found.latest(is_kept=is_kept)
+                if is_younger(latest, older_than, now):
+                    made = latest.created_at.isoformat(timespec="seconds")
+                    why = f"API key {latest.id} was made at {made}, less than {older_than} ago"
+                    return Outcome(project_id, Happened.NOTHING, None, None, "; ".join([why, *told]))
+                async with keys._rotation(found.in_use.id, key, retire, known) as rotation:
+                    rotated = RotatedKey(
+                        project_id,
+                        rotation.old_key,
+                        rotation.new_key,
+                        [other.id for other in found.others if other not in deleted],
+                        cleaned_up=[gone.id for gone in deleted],
+                    )
+                    job.made[project_id] = rotated
+                    await job.call_back("store", store, rotated)
+            except Exception as error:
+                for line in found.told(deleted, is_kept=is_kept):
+                    error.add_note(line)
+                raise
+            return Outcome(project_id, Happened.ROTATED, rotated, None, "; ".join(told) or None, rotated.new_keys)
 
         return await job.run(rotate)
 
@@ -286,6 +396,7 @@ class AsyncProjects:
             functools.partial(AsyncProjectClient, transport),
             AsyncOrganizationMembers(transport),
             AsyncGovernancePolicies(transport),
+            transport.clock,
         )
 
 
@@ -300,11 +411,16 @@ class AsyncProjectClient:
         iam: Its roles, policies and permissions.
     """
 
+    api_keys: AsyncProjectApiKeys = child(AsyncProjectApiKeys)
+    members: AsyncProjectMembers = child(AsyncProjectMembers)
+    invitations: AsyncProjectInvitations = child(AsyncProjectInvitations)
+    iam: AsyncProjectIam = child(AsyncProjectIam)
+
     def __init__(self, transport: Transport, project_id: str) -> None:
         if not isinstance(project_id, str):
-            raise TypeError(f"project_id must be a string, not {type(project_id).__name__}")
+            raise misfit("project_id", "a string", project_id)
         self._transport = transport
-        self._id = project_id
+        self._id = plain(project_id)
         self._path = f"/v1/projects/{path_segment('project_id', project_id)}"
         self.api_keys = AsyncProjectApiKeys(transport, self._path)
         self.members = AsyncProjectMembers(transport, self._path)
@@ -380,7 +496,7 @@ class AsyncProjectClient:
             ValueError: The expected name is empty.
         """
         if expect_name is not None:
-            text("expect_name", expect_name)
+            expect_name = text("expect_name", expect_name)
             self._transport.refuse_job("deleteProject")
             project = await self.get()
             if project.name != expect_name:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import Iterable
 
+from .._settings import plain
 from .._transport import Transport
 from .._wire import NOT_GIVEN, Call, Effect, NotGiven, given, path_segment, text_list
 from ..models import DeletionResult, OrganizationRole, ProjectRole
@@ -48,7 +49,7 @@ class AsyncOrganizationRoles:
             TypeError: The name is not a string.
             ValueError: The name is empty.
         """
-        text("name", name)
+        name = text("name", name)
         return find_named(await self.list(), name, "role")
 
     async def create(self, name: str, *, policy_ids: Iterable[str], description: str | None = None) -> OrganizationRole:
@@ -126,7 +127,7 @@ class AsyncOrganizationRoles:
             ConflictError: A member has it, or an invitation names it.
         """
         call = Call("deleteRole", "DELETE", self._path_of(role_id), Effect.REPEATABLE)
-        return await self._transport.send(call, DeletionResult, if_gone=DeletionResult(role_id, deleted=True))
+        return await self._transport.send(call, DeletionResult, if_gone=DeletionResult(plain(role_id), deleted=True))
 
 
 class AsyncProjectRoles:
@@ -170,7 +171,7 @@ class AsyncProjectRoles:
             TypeError: The name is not a string.
             ValueError: The name is empty.
         """
-        text("name", name)
+        name = text("name", name)
         return find_named(await self.list(), name, "role")
 
     async def create(self, name: str, *, policy_ids: Iterable[str], description: str | None = None) -> ProjectRole:
@@ -249,4 +250,4 @@ class AsyncProjectRoles:
             ConflictError: A member has it, or an invitation names it.
         """
         call = Call("deleteProjectRole", "DELETE", self._path_of(role_id), Effect.REPEATABLE)
-        return await self._transport.send(call, DeletionResult, if_gone=DeletionResult(role_id, deleted=True))
+        return await self._transport.send(call, DeletionResult, if_gone=DeletionResult(plain(role_id), deleted=True))

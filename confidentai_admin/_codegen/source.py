@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 PREFIX = "Async"
+SELF = "Self"
 
 
 class RefusedError(Exception):
@@ -62,6 +63,8 @@ class Class:
     bases: list[str]
     methods: list[Method] = field(default_factory=list)
     children: dict[str, str] = field(default_factory=dict)
+    declared: list[str] = field(default_factory=list)
+    entered: str = ""
     constructor: Method | None = None
     hidden: list[str] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
@@ -93,8 +96,12 @@ def read_core(folder: Path) -> list[Module]:
     known = {c.name for module in modules for c in module.classes}
     for module in modules:
         for class_ in module.classes:
+            for name in class_.declared:
+                if name not in class_.children:
+                    raise RefusedError(module.path, class_.line, f"no instance makes the attribute {name}")
             for method in class_.methods:
-                if method.kind is Kind.WRAP and method.returns not in known:
+                gives_itself = method.returns == SELF and class_.form is Form.CLIENT
+                if method.kind is Kind.WRAP and method.returns not in known and not gives_itself:
                     raise RefusedError(module.path, method.line, f"{method.returns} is no class of the core")
             if class_.children and known.intersection(class_.bases):
                 raise RefusedError(
@@ -141,10 +148,21 @@ class _Reader:
             names=_names(*node.bases),
         )
         for item in node.body[1:]:
+            if isinstance(item, ast.AnnAssign):
+                class_.declared.append(self._declared(item))
+                class_.names |= _names(item.value)
+                continue
             if not isinstance(item, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                raise self._refusal(item, "a public class of the core holds a docstring and methods")
+                raise self._refusal(item, "a public class of the core holds a docstring, children and methods")
             self._add(item, class_)
         return class_
+
+    def _declared(self, node: ast.AnnAssign) -> str:
+        """The name of a child that a class tells of."""
+        kind = ast.unparse(node.annotation)
+        if not kind.startswith(PREFIX) or node.value is None or ast.unparse(node.value) != f"child({kind})":
+            raise self._refusal(node, "an attribute of a class is a child: `name: AsyncThing = child(AsyncThing)`")
+        return ast.unparse(node.target)
 
     def _add(self, node: ast.FunctionDef | ast.AsyncFunctionDef, class_: Class) -> None:
         lifecycle = {
@@ -159,6 +177,8 @@ class _Reader:
                 class_.constructor = self._method(node, Kind.CALL)
                 class_.hidden = [ast.unparse(line) for line in node.body if _only_hides(line)]
         elif node.name in lifecycle:
+            if node.name in ("__aenter__", "__aiter__") and node.returns is not None:
+                class_.entered = ast.unparse(node.returns)
             if node.name == "close":
                 class_.methods.append(self._method(node, Kind.CLOSE))
         elif node.name == "__repr__":
@@ -170,7 +190,8 @@ class _Reader:
 
     def _kind(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> Kind:
         decorators = [ast.unparse(decorator) for decorator in node.decorator_list]
-        gives_core = PREFIX in (ast.unparse(node.returns) if node.returns else "")
+        returns = ast.unparse(node.returns) if node.returns else ""
+        gives_core = PREFIX in returns or returns == SELF
         if isinstance(node, ast.AsyncFunctionDef):
             if decorators or gives_core:
                 raise self._refusal(node, "an async method has no decorator and gives no object of the core")
@@ -259,7 +280,7 @@ def _form(defined: set[str]) -> Form:
 def _passed(argument: ast.arg) -> str:
     """What the facade passes for an argument: a user's function may not run in the loop's thread."""
     is_function = "Callable" in _names(argument.annotation)
-    return f"self._portal.callback({argument.arg})" if is_function else argument.arg
+    return f'self._portal.callback("{argument.arg}", {argument.arg})' if is_function else argument.arg
 
 
 def _is_text(node: ast.stmt) -> bool:

@@ -157,7 +157,7 @@ class ApiKeys:
 
         Raises:
             TypeError: An argument is of another type.
-            ValueError: The id or the name is empty, or ``retire`` is another word.
+            ValueError: The name is empty, or ``retire`` is another word.
             ConfigurationError: The client is read-only. Raised at the beginning of the block, as is the next.
             NotFoundError: There is no such key.
             UnexpectedStateError: The old key is deactivated. Raised at the beginning of the block; no key was made.

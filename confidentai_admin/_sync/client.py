@@ -8,9 +8,10 @@ from __future__ import annotations
 import ssl
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from .._async import client as _core
+from .._instances import child, twin
 from .._portal import Portal
 from .._session_types import SessionFactory, TraceConfig
 from .._settings import SecretText, Timeout
@@ -53,7 +54,8 @@ class ConfidentAI:
         ssl_context: Whom to trust, where the system's certificates do not say: ``ssl.create_default_context(cafile=…)``
             for a private CA.
         trust_env: Take a proxy from ``HTTPS_PROXY``, not ``ALL_PROXY``, and its password from ``.netrc``; not for plain
-            http. Tracebacks that show local variables may show that password, and do not show one in ``proxy``.
+            http. The server is sent none from there. Tracebacks that show local variables may show a password from
+            ``.netrc``, and do not show one in ``proxy``.
         trace_configs: aiohttp's hooks for tracing, as OpenTelemetry's instrumentation has them.
         session_factory: Makes the whole aiohttp session, instead of the four before it. Called in the event loop.
         allow_insecure_http: Send the key over plain http to another machine.
@@ -65,6 +67,8 @@ class ConfidentAI:
         TypeError: An argument is of another type.
         ValueError: A number is out of its range.
     """
+
+    projects: Projects = child(Projects)
 
     def __init__(
         self,
@@ -113,13 +117,12 @@ class ConfidentAI:
         self._is_view = is_view
         self.projects = Projects(core.projects, portal)
 
-    @classmethod
-    def _view(cls, core: _core.AsyncConfidentAI, portal: Portal) -> ConfidentAI:
-        view = object.__new__(cls)
-        view._bind(core, portal, is_view=True)
+    def _view(self, core: _core.AsyncConfidentAI) -> Self:
+        view = twin(self)
+        view._bind(core, self._portal, is_view=True)
         return view
 
-    def __enter__(self) -> ConfidentAI:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -173,7 +176,7 @@ class ConfidentAI:
         return self._portal.call(self._core.whoami)
 
     def offboard(
-        self, email: str, *, transfer_projects_to: str | None = None, dry_run: bool = False
+        self, email: str, *, transfer_projects_to: str | None = None, dry_run: bool = False, must_exist: bool = True
     ) -> Report[Holding, None]:
         """Take a person out of the organization: every invitation and membership, also in all projects.
 
@@ -182,7 +185,8 @@ class ConfidentAI:
         the invitations and the memberships are removed, and looked for again: what was not seen to be gone has failed.
         Whom the organization refuses to remove is taken out of no project, and who comes to own something meanwhile is
         taken out of nothing more. From the first change on, nothing but a cancellation is raised: what failed is in the
-        report. Make the same call again, and it does what is left.
+        report. Make the same call again, and it does what is left. What was in a project that somebody deletes
+        meanwhile is gone with it, and the row says so.
 
         Who is invited again, or gets a project, while this runs may not be noticed: run it again to see.
 
@@ -198,22 +202,30 @@ class ConfidentAI:
             transfer_projects_to: The address of the member who becomes the Owner of the projects that the person owns,
                 and who is in them already. ``None`` if there are no such projects.
             dry_run: Only read, and say what would be done. A read-only client can do this.
+            must_exist: Whether it is an error if nobody has this address. Pass ``False`` where the call may be made
+                again after it has succeeded, since then nothing is left.
 
         Returns:
             What became of each thing that the person had: ``transferred``, ``revoked``, ``removed``, ``failed`` or
-            ``not tried``, or ``planned`` in a dry run. Empty if there is nothing. ``raise_for_failures()`` makes an
-            error of those that are left.
+            ``not_tried``, or ``planned`` in a dry run. Empty if there is nothing, with ``must_exist=False``.
+            ``raise_for_failures()`` makes an error of those that are left.
 
         Raises:
-            UnexpectedStateError: The person owns the organization, or projects that cannot be transferred as asked; the
-                message says what to do. Nothing was changed.
+            UnexpectedStateError: Nobody of this address is a member or invited, or the person owns the organization, or
+                projects that cannot be transferred as asked; the message says what to do. Nothing was changed.
             AmbiguousMatchError: Several members have the address. Nothing was changed.
             ConfigurationError: The client is read-only, and it is no dry run.
             ConfidentAIError: What the person has could not be read. Nothing was changed.
             TypeError: An argument is of another type.
             ValueError: An address is empty or none, or both are the same.
         """
-        return self._portal.call(self._core.offboard, email, transfer_projects_to=transfer_projects_to, dry_run=dry_run)
+        return self._portal.call(
+            self._core.offboard,
+            email,
+            transfer_projects_to=transfer_projects_to,
+            dry_run=dry_run,
+            must_exist=must_exist,
+        )
 
     def request(
         self,
@@ -253,8 +265,10 @@ class ConfidentAI:
         timeout: float | Timeout | None = None,
         max_retries: int | None = None,
         read_only: bool | None = None,
-    ) -> ConfidentAI:
+    ) -> Self:
         """A view of this client with other limits, on the same connections. It costs nothing, and needs no closing.
+
+        What a class of your own added to the client, the view has as well: the same objects, under the same names.
 
         Args:
             timeout: Seconds in total, or a ``Timeout``. Default: as it is.
@@ -267,6 +281,4 @@ class ConfidentAI:
             TypeError: An argument is of another type.
             ValueError: A number is out of its range.
         """
-        return type(self)._view(
-            self._core.with_options(timeout=timeout, max_retries=max_retries, read_only=read_only), self._portal
-        )
+        return self._view(self._core.with_options(timeout=timeout, max_retries=max_retries, read_only=read_only))

@@ -9,6 +9,7 @@ import builtins
 from collections.abc import Iterable
 
 from .._async import governance as _core
+from .._instances import child
 from .._portal import Portal
 from ..models import (
     GovernancePolicy,
@@ -18,19 +19,6 @@ from ..models import (
     Page,
 )
 from .page_iterator import PageIterator
-
-
-class Governance:
-    """The governance of the organization.
-
-    Attributes:
-        policies: Its governance policies.
-    """
-
-    def __init__(self, core: _core.AsyncGovernance, portal: Portal) -> None:
-        self._core = core
-        self._portal = portal
-        self.policies = GovernancePolicies(core.policies, portal)
 
 
 class GovernancePolicies:
@@ -131,3 +119,18 @@ class GovernancePolicies:
             ValueError: ``project_ids`` is empty.
         """
         return self._portal.call(self._core.unassign, policy_id, project_ids=project_ids)
+
+
+class Governance:
+    """The governance of the organization.
+
+    Attributes:
+        policies: Its governance policies.
+    """
+
+    policies: GovernancePolicies = child(GovernancePolicies)
+
+    def __init__(self, core: _core.AsyncGovernance, portal: Portal) -> None:
+        self._core = core
+        self._portal = portal
+        self.policies = GovernancePolicies(core.policies, portal)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from .._async import iam as _core
+from .._instances import child
 from .._portal import Portal
 from .permissions import OrganizationPermissions, ProjectPermissions
 from .policies import OrganizationPolicies, ProjectPolicies
@@ -20,6 +21,10 @@ class OrganizationIam:
         policies: Named sets of permissions.
         permissions: What can be allowed.
     """
+
+    roles: OrganizationRoles = child(OrganizationRoles)
+    policies: OrganizationPolicies = child(OrganizationPolicies)
+    permissions: OrganizationPermissions = child(OrganizationPermissions)
 
     def __init__(self, core: _core.AsyncOrganizationIam, portal: Portal) -> None:
         self._core = core
@@ -37,6 +42,10 @@ class ProjectIam:
         policies: Named sets of permissions.
         permissions: What can be allowed.
     """
+
+    roles: ProjectRoles = child(ProjectRoles)
+    policies: ProjectPolicies = child(ProjectPolicies)
+    permissions: ProjectPermissions = child(ProjectPermissions)
 
     def __init__(self, core: _core.AsyncProjectIam, portal: Portal) -> None:
         self._core = core

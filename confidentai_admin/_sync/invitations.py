@@ -48,8 +48,8 @@ class OrganizationInvitations:
             BadRequestError: An address is none, or the role is ``Owner``.
             NotFoundError: There is no such role.
             PermissionDeniedError: The plan has no invitations.
-            TypeError: ``emails`` is one string.
-            ValueError: ``emails`` is empty.
+            TypeError: ``emails`` is one string, or ``role_id`` is no string.
+            ValueError: ``emails`` or ``role_id`` is empty.
         """
         return self._portal.call(self._core.create, emails, role_id=role_id)
 
@@ -127,7 +127,7 @@ class OrganizationInvitations:
         Returns:
             An outcome for each address, in order: ``NOTHING``, ``INVITED``, ``UPDATED``, ``RESENT``, ``REINVITED``,
             ``LEFT_ALONE``, ``DUPLICATE``, ``FAILED`` or ``NOT_TRIED``. Its ``raise_for_failures()`` makes an error of
-            those that failed.
+            those that failed, and with ``left_alone=True`` of those that are not as asked for.
 
         Raises:
             AmbiguousMatchError: Several roles are meant, such as one of this id and another of this name.
@@ -182,8 +182,8 @@ class ProjectInvitations:
             BadRequestError: An address is none, or the role is ``Owner``.
             NotFoundError: There is no such project, or no such role in it.
             PermissionDeniedError: The plan has no invitations.
-            TypeError: ``emails`` is one string.
-            ValueError: ``emails`` is empty.
+            TypeError: ``emails`` is one string, or ``role_id`` is no string.
+            ValueError: ``emails`` or ``role_id`` is empty.
         """
         return self._portal.call(self._core.create, emails, role_id=role_id)
 
@@ -261,7 +261,7 @@ class ProjectInvitations:
         Returns:
             An outcome for each address, in order: ``NOTHING``, ``INVITED``, ``UPDATED``, ``RESENT``, ``REINVITED``,
             ``LEFT_ALONE``, ``DUPLICATE``, ``FAILED`` or ``NOT_TRIED``. Its ``raise_for_failures()`` makes an error of
-            those that failed.
+            those that failed, and with ``left_alone=True`` of those that are not as asked for.
 
         Raises:
             AmbiguousMatchError: Several roles are meant, such as one of this id and another of this name.

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from types import TracebackType
+from typing import Self
 
 from .._async import key_rotation as _core
 from .._portal import Portal
@@ -29,7 +30,7 @@ class KeyRotation:
         self._core = core
         self._portal = portal
 
-    def __enter__(self) -> KeyRotation:
+    def __enter__(self) -> Self:
         self._portal.call(self._core.__aenter__)
         return self
 

@@ -88,9 +88,10 @@ class OrganizationMembers:
             The member as it is now.
 
         Raises:
-            BadRequestError: The role is empty.
             NotFoundError: There is no such member or no such role.
             PermissionDeniedError: The member is the Owner, who changes only when somebody else becomes Owner.
+            TypeError: ``role_id`` is not a string.
+            ValueError: An id is empty.
         """
         return self._portal.call(self._core.update_role, user_id, role_id=role_id)
 
@@ -223,9 +224,10 @@ class ProjectMembers:
             The member as it is now.
 
         Raises:
-            BadRequestError: The role is empty.
             NotFoundError: There is no such project, no such member or no such role.
             PermissionDeniedError: The member is the Owner, who changes only when somebody else becomes Owner.
+            TypeError: ``role_id`` is not a string.
+            ValueError: An id is empty.
         """
         return self._portal.call(self._core.update_role, user_id, role_id=role_id)
 

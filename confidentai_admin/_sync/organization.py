@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from .._async import organization as _core
+from .._instances import child
 from .._portal import Portal
 from ..models import Organization
 from .api_keys import OrganizationApiKeys
@@ -25,6 +26,12 @@ class OrganizationClient:
         iam: Its roles, policies and permissions.
         governance: Its governance policies.
     """
+
+    api_keys: OrganizationApiKeys = child(OrganizationApiKeys)
+    members: OrganizationMembers = child(OrganizationMembers)
+    invitations: OrganizationInvitations = child(OrganizationInvitations)
+    iam: OrganizationIam = child(OrganizationIam)
+    governance: Governance = child(Governance)
 
     def __init__(self, core: _core.AsyncOrganizationClient, portal: Portal) -> None:
         self._core = core

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Generic
+from typing import Generic, Self
 
 from .._async import page_iterator as _core
 from .._async.page_iterator import ItemT
@@ -15,9 +15,15 @@ from .._portal import Portal
 class PageIterator(Generic[ItemT]):
     """Yields the items of all pages, each once.
 
-    If the server's count changes while the pages are read, or more is counted than came, pages have moved under the
-    walk: then the list is read again, up to 3 times in all, and what was missed is yielded. A removal and an arrival at
-    the same moment leave no trace in the count. After an error the next item continues where it stopped.
+    The list ends with a page that is shorter than those before it, or empty, whatever the server counts: so if the last
+    page is full, one more is asked for. The server may give smaller pages than were asked for: what came tells. Only a
+    first page that is short, and all that the server counts, is the end at once.
+
+    Then the count tells whether pages have moved under the walk. If it changed while the pages were read, or more is
+    counted than came, the list is read again, and what was missed is yielded: up to 3 times in all, and as long as
+    there is something new, as for who removes what comes. If fewer are counted than came, it is read again, until the
+    same came twice. A removal and an arrival at the same moment leave no trace in the count. After an error the next
+    item continues where it stopped.
 
     Raises:
         APIResponseValidationError: The list did not keep still, or the server's count is wrong.
@@ -27,7 +33,7 @@ class PageIterator(Generic[ItemT]):
         self._core = core
         self._portal = portal
 
-    def __iter__(self) -> PageIterator[ItemT]:
+    def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> ItemT:

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import builtins
+import datetime
 from collections.abc import Callable, Iterable
 from typing import Literal
 
 from .._async import projects as _core
+from .._instances import child
 from .._portal import Portal
 from ..models import (
     CreatedProject,
@@ -93,23 +95,34 @@ class Projects:
         owner: str | None = None,
         governance_policy: str | None = None,
         key: str | None = None,
+        reissue: bool = False,
+        store: Callable[[EnsuredProject], object] | None = None,
     ) -> EnsuredProject:
         """Have a project of this name, as it is described here, and a key of it: find it, or make it.
 
         It can be called again after any failure or crash, and by several processes at once: there is one project in the
-        end. Where an answer is lost, it looks before it does anything again. A secret that nobody has is not known to
-        anybody else either: with ``key``, a call that was cut off before its result was stored can be told by the
-        ``None`` that the next one gives as ``api_key``.
+        end. Where an answer is lost, it looks before it does anything again, and goes by the server's ``Date`` to tell
+        what it made from what was there. A secret that nobody has is not known to anybody else either: with ``key``, a
+        call that was cut off before its result was stored can be told by the ``None`` that the next one gives as
+        ``api_key``, and ``reissue`` gives another key.
 
-        Endpoints: ``GET /v1/projects``, ``POST /v1/projects``, ``PUT /v1/projects/{projectId}``,
-        ``GET /v1/projects/{projectId}/api-keys``, ``POST /v1/projects/{projectId}/api-keys``; for an owner
-        ``GET /v1/organization/members``, ``GET /v1/projects/{projectId}/members``,
-        ``GET /v1/projects/{projectId}/roles``, ``PUT /v1/projects/{projectId}/members/{userId}``; for a governance
-        policy ``GET /v1/organization/governance-policies``,
-        ``POST /v1/organization/governance-policies/{policyId}/assign``.
+        A project that was found may be renamed before it is written to, and another may take its name. So its name is
+        read before it is put on a policy, given to an Owner or given a key, and compared in the answer that changes its
+        description: another name is an error.
+
+        Endpoints: ``GET /v1/projects``, ``POST /v1/projects``, ``GET /v1/projects/{projectId}``,
+        ``PUT /v1/projects/{projectId}``, ``GET /v1/projects/{projectId}/api-keys``,
+        ``POST /v1/projects/{projectId}/api-keys``; for an owner ``GET /v1/organization/members``,
+        ``GET /v1/projects/{projectId}/members``, ``GET /v1/projects/{projectId}/roles``,
+        ``PUT /v1/projects/{projectId}/members/{userId}``; for a governance policy
+        ``GET /v1/organization/governance-policies``, ``POST /v1/organization/governance-policies/{policyId}/assign``;
+        with ``reissue`` ``GET /v1/projects/{projectId}/api-keys/{apiKeyId}``,
+        ``PUT /v1/projects/{projectId}/api-keys/{apiKeyId}`` and, for a key whose secret was in an answer that was lost,
+        ``DELETE /v1/projects/{projectId}/api-keys/{apiKeyId}``.
 
         Args:
-            name: The exact name, not empty. One that differs only by case is an error.
+            name: The exact name, not empty. One that is there and differs only by case, white space or in characters
+                that look the same is an error.
             description: What the description is to be. ``None`` leaves it as it is.
             owner: The address of the member of the organization who is to be the project's Owner. If the project is
                 there already, they must be a member of it. ``None`` leaves the Owner as it is.
@@ -118,22 +131,38 @@ class Projects:
             key: The name of an API key that is to exist, and is made if it does not. One that replaced it by
                 ``api_keys.rotate`` counts, and so does one that was deactivated. ``None`` asks for none: a new project
                 has its first key.
+            reissue: Whether to make a new key if there is one, since its secret is lost. When ``store`` has come back,
+                all keys of this name that were there are deactivated, whoever uses them. Two programs that do so at
+                the same time can deactivate each other's new key: see to it that one does.
+            store: Is given each key as soon as it exists, before anything else is done: an ``EnsuredProject`` whose
+                ``is_finished`` is ``False`` and whose ``new_keys`` are those that it was not given yet. If it fails,
+                nothing more is done, all keys stay valid, and its error is raised.
 
         Returns:
             The project, and all keys that this call made, in full here and never again: store them now.
 
         Raises:
-            UnexpectedStateError: The owner is no member, there is no such governance policy, or a project's name
-                differs only by case. Nothing was written, unless ``partial`` says so.
+            UnexpectedStateError: The owner is no member, there is no such governance policy, a project's name differs
+                only by case, white space or in characters that look the same, the project was renamed meanwhile, or the
+                key to reissue is deactivated. Nothing was written, unless ``partial`` says so.
             AmbiguousMatchError: Several things match where one is meant. Nothing was written.
             ConflictError: There is a project of this name, and it is not listed.
             ConfidentAIError: A step failed. ``partial`` is an ``EnsuredProject`` of what was done before, with the keys
                 that were made, or ``None``.
+            Exception: What ``store`` raised; ``partial`` on it is as above.
+            PartialFailureError: It raised an error that has a ``partial`` of its own.
             TypeError: An argument is of another type.
-            ValueError: An argument is empty.
+            ValueError: An argument is empty, or there is ``reissue`` without ``key`` and ``store``.
         """
         return self._portal.call(
-            self._core.ensure, name, description=description, owner=owner, governance_policy=governance_policy, key=key
+            self._core.ensure,
+            name,
+            description=description,
+            owner=owner,
+            governance_policy=governance_policy,
+            key=key,
+            reissue=reissue,
+            store=self._portal.callback("store", store),
         )
 
     def ensure_many(
@@ -148,19 +177,26 @@ class Projects:
         A failure of one is its outcome, and the others go on. An error that concerns all of them (the key, the plan,
         a permission, a 429) stops the job: what is under way is finished, and the rest is not tried.
 
-        Endpoints: ``GET /v1/projects``, ``POST /v1/projects``, ``PUT /v1/projects/{projectId}``,
-        ``GET /v1/projects/{projectId}/api-keys``, ``POST /v1/projects/{projectId}/api-keys``; for owners
-        ``GET /v1/organization/members``, ``GET /v1/projects/{projectId}/members``,
-        ``GET /v1/projects/{projectId}/roles``, ``PUT /v1/projects/{projectId}/members/{userId}``; for governance
-        policies ``GET /v1/organization/governance-policies``,
-        ``POST /v1/organization/governance-policies/{policyId}/assign``.
+        What there is is read once, at the beginning. If projects were found, it is read again at the end: those that
+        are not as they were found any more are failures.
+
+        Endpoints: ``GET /v1/projects``, ``POST /v1/projects``, ``GET /v1/projects/{projectId}``,
+        ``PUT /v1/projects/{projectId}``, ``GET /v1/projects/{projectId}/api-keys``,
+        ``POST /v1/projects/{projectId}/api-keys``; for owners ``GET /v1/organization/members``,
+        ``GET /v1/projects/{projectId}/members``, ``GET /v1/projects/{projectId}/roles``,
+        ``PUT /v1/projects/{projectId}/members/{userId}``; for governance policies
+        ``GET /v1/organization/governance-policies``, ``POST /v1/organization/governance-policies/{policyId}/assign``.
 
         Args:
             projects: The projects as they are to be, each name once. Up to ``max_connections`` of them are worked on at
                 the same time.
-            store: Is given each project for which keys were made, to put ``new_keys`` into a vault. An error in it is
-                the project's outcome, which has the keys; a later call does not give them again.
-            on_progress: Is told each time that a project is over. An error in it ends the job.
+            store: Is given each key as soon as it exists, before anything else is done for its project, to put
+                ``new_keys`` into a vault: an ``EnsuredProject`` whose ``is_finished`` is ``False`` and whose
+                ``new_keys`` are those that it was not given yet. It is called once for each key, so twice for a new
+                project with another key than its first. An error in it is the project's outcome, which has the keys; a
+                later call does not give them again.
+            on_progress: Is told each time that a project is over, before the look at the end. An error in it ends the
+                job.
 
         Returns:
             What became of each project, in the order given, with all keys that were made.
@@ -169,13 +205,14 @@ class Projects:
             ConfidentAIError: What there is could not be read. Nothing was written.
             Exception: What ``on_progress`` raised; ``partial`` on it is the report, the rest not tried.
             TypeError: An item or an argument is of another type.
-            ValueError: A name is empty, or is there twice.
+            ValueError: A name is empty, or is there twice, which it also is if two differ only by case, white space or
+                in characters that look the same.
         """
         return self._portal.call(
             self._core.ensure_many,
             projects,
-            store=self._portal.callback(store),
-            on_progress=self._portal.callback(on_progress),
+            store=self._portal.callback("store", store),
+            on_progress=self._portal.callback("on_progress", on_progress),
         )
 
     def rotate_keys(
@@ -185,13 +222,17 @@ class Projects:
         key: str,
         store: Callable[[RotatedKey], object],
         retire: Literal["disable", "delete", "keep"] = "disable",
+        older_than: datetime.timedelta | None = None,
+        current: Callable[[str], int | None] | None = None,
+        clean_up: datetime.timedelta | None = None,
         on_progress: Callable[[Progress[str, RotatedKey]], object] | None = None,
     ) -> Report[str, RotatedKey]:
         """Replace a key of many projects, as ``api_keys.rotate`` replaces one, several at once.
 
         Of each project, the valid key of this name is replaced, or the one that replaced it before. If there are
-        several, as after a crash, it is the oldest; ``result.unfinished`` has the others, which are left alone, and the
-        outcome's ``reason`` says so. The old key is retired when ``store`` has come back.
+        several, as after a crash, it is the one that ``current`` names, or else the oldest. ``result.unfinished`` has
+        the others, which are left alone unless ``clean_up`` says otherwise, and the outcome's ``reason`` names them.
+        The old key is retired when ``store`` has come back.
 
         A failure of one is its outcome, and the others go on. An error that concerns all of them (the key, a
         permission, a 429) stops the job: what is under way is finished, and the rest is not tried.
@@ -204,10 +245,20 @@ class Projects:
             project_ids: The ids of the projects, each once. Up to ``max_connections`` of them are worked on at the same
                 time.
             key: The name of the key in each of them, without what rotations put behind it.
-            store: Is given each new key, to put its value into a vault. If it fails, both keys stay valid, and its
-                error is the project's outcome.
+            store: Is given each new key, to put its value and its id into a vault, as soon as the key exists. If it
+                fails, both keys stay valid, and its error is the project's outcome.
             retire: What becomes of the old key: ``disable`` deactivates it, ``delete`` deletes it for good, ``keep``
                 leaves it valid, and ``api_keys.retire`` finishes in a later run.
+            older_than: Leave a project alone whose key in use was made less than this ago, by the client's clock: its
+                outcome is ``nothing``. So a job that was cut off can be run again, and goes on where it was. ``None``
+                rotates every key, each time. With ``keep`` and without ``current``, the youngest valid key counts.
+            current: Gives the id of the key that is in use, by the project's id, as the vault has it; ``None`` if it
+                does not know. It must be a valid key of this name. An error in it is the project's outcome, and
+                nothing was changed.
+            clean_up: Delete what a crash has left: keys older than this that have the name of a rotation of this key,
+                were never used, and are not the one that ``current`` names; with ``keep``, only those that are younger
+                than that one. Take longer than any rotation takes, which may be under way elsewhere. ``None`` deletes
+                none.
             on_progress: Is told each time that a project is over. An error in it ends the job.
 
         Returns:
@@ -216,15 +267,19 @@ class Projects:
         Raises:
             Exception: What ``on_progress`` raised; ``partial`` on it is the report, the rest not tried.
             TypeError: An argument is of another type.
-            ValueError: An id or the name is empty, an id is there twice, or ``retire`` is another word.
+            ValueError: An id or the name is empty, an id is there twice, ``retire`` is another word, a time is
+                negative, or there is ``clean_up`` without ``current``.
         """
         return self._portal.call(
             self._core.rotate_keys,
             project_ids,
             key=key,
-            store=self._portal.callback(store),
+            store=self._portal.callback("store", store),
             retire=retire,
-            on_progress=self._portal.callback(on_progress),
+            older_than=older_than,
+            current=self._portal.callback("current", current),
+            clean_up=clean_up,
+            on_progress=self._portal.callback("on_progress", on_progress),
         )
 
 
@@ -238,6 +293,11 @@ class ProjectClient:
         invitations: Its invitations.
         iam: Its roles, policies and permissions.
     """
+
+    api_keys: ProjectApiKeys = child(ProjectApiKeys)
+    members: ProjectMembers = child(ProjectMembers)
+    invitations: ProjectInvitations = child(ProjectInvitations)
+    iam: ProjectIam = child(ProjectIam)
 
     def __init__(self, core: _core.AsyncProjectClient, portal: Portal) -> None:
         self._core = core

@@ -15,7 +15,7 @@ from aiohttp import HttpVersion11, web
 from . import api_keys, gateway, organization, routes
 from .calls import CallLog, Entry, RecordedCall
 from .clock import Clock, timestamp
-from .envelope import failure, success
+from .envelope import failure, set_date, success
 from .faults import Faults
 from .operations import WORK, Call
 from .product import ADVANCE, OWN_VERBS, RESET, VERBS
@@ -86,6 +86,8 @@ class App:
         except Exception:
             logger.exception(_FAILED, request.method, request.path)
             response = _failed()
+        if not response.prepared:
+            set_date(response, self._clock)
         if not request.content.is_eof():
             await _send_before_the_body_ended(request, response, self._clock)
         return response

@@ -4,12 +4,13 @@ import asyncio
 import contextlib
 import math
 import threading
-import time
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import anyio
 import attrs
+
+from .._surroundings import real_monotonic
 
 _FIRST_YEAR: Final = 1970
 
@@ -31,8 +32,8 @@ class Clock:
         return datetime.now(UTC) + timedelta(seconds=self._moved)
 
     def monotonic(self) -> float:
-        """Give seconds since some moment: `time.monotonic()`, and as much more as the clock was moved."""
-        return time.monotonic() + self._moved
+        """Give seconds since some moment: the system's, and as much more as the clock was moved."""
+        return real_monotonic() + self._moved
 
     def advance(self, by: float | timedelta) -> None:
         """Move the clock ahead and wake who waits for a moment that has come by that.

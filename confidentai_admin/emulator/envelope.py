@@ -1,9 +1,12 @@
 """The API's envelope, which is around every answer."""
 
+import email.utils
 from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
+
+from .clock import Clock
 
 
 def success(data: Mapping[str, Any]) -> web.Response:
@@ -14,3 +17,8 @@ def success(data: Mapping[str, Any]) -> web.Response:
 def failure(status: int, message: str, *, headers: Mapping[str, str] | None = None) -> web.Response:
     """Put a message about what went wrong into the envelope."""
     return web.json_response({"success": False, "error": message, "deprecated": False}, status=status, headers=headers)
+
+
+def set_date(response: web.StreamResponse, clock: Clock) -> None:
+    """Date an answer by the emulator's clock, as a server does by its own; one that has a date keeps it."""
+    response.headers.setdefault("Date", email.utils.format_datetime(clock.now(), usegmt=True))

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from .calls import Entry
 from .clock import Clock
-from .envelope import failure
+from .envelope import failure, set_date
 from .faults import Answer, Cut, Drip, Drop, Hang, Redirect, ScriptedFault, Truncate
 from .protocol import EnvelopeProtocol
 
@@ -64,7 +64,7 @@ async def pass_through(
         case Drip():
             return await _drip(request, response, fault, clock, entry, start=due)
         case Cut():
-            return await _cut(request, response, fault)
+            return await _cut(request, response, fault, clock)
         case Drop():
             end(request, reset=fault.reset)
             return response
@@ -150,20 +150,21 @@ def _with_body(response: web.Response, body: bytes) -> web.Response:
     return web.Response(status=response.status, body=body, headers=headers)
 
 
-async def _begin(request: web.BaseRequest, response: web.Response) -> web.StreamResponse:
+async def _begin(request: web.BaseRequest, response: web.Response, clock: Clock) -> web.StreamResponse:
     """Send the headers of an answer, the body's full length among them, and nothing yet of the body."""
     headers = {name: value for name, value in response.headers.items() if name != "Content-Length"}
     stream = web.StreamResponse(status=response.status, headers=headers)
     stream.content_length = len(_bytes(response))
+    set_date(stream, clock)
     await stream.prepare(request)
     return stream
 
 
-async def _cut(request: web.BaseRequest, response: web.Response, fault: Cut) -> web.StreamResponse:
+async def _cut(request: web.BaseRequest, response: web.Response, fault: Cut, clock: Clock) -> web.StreamResponse:
     stream: web.StreamResponse = response
     # The client may have gone away first.
     with contextlib.suppress(ConnectionError):
-        stream = await _begin(request, response)
+        stream = await _begin(request, response, clock)
         await stream.write(_beginning(_sent(request, response), fault.keep))
     end(request, reset=fault.reset)
     return stream
@@ -176,7 +177,7 @@ async def _drip(
     body = _sent(request, response)
     pieces = max(1, min(fault.pieces, len(body)))
     with contextlib.suppress(ConnectionError):
-        stream = await _begin(request, response)
+        stream = await _begin(request, response, clock)
         for number in range(pieces):
             await _stay(request, clock, start + fault.pause * (number + 1))
             if number == pieces - 1:

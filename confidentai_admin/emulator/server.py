@@ -6,12 +6,13 @@ import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from os import PathLike
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import anyio
 import anyio.lowlevel
 from aiohttp import web
 
+from .._surroundings import new_event_loop
 from . import seed as seeds
 from .app import App
 from .calls import RecordedCall
@@ -184,7 +185,7 @@ class Emulator:
         """
         self._app.perform(RESET, {})
 
-    async def __aenter__(self) -> "Emulator":
+    async def __aenter__(self) -> Self:
         self._refuse_second_entry()
         await self._start()
         return self
@@ -195,7 +196,7 @@ class Emulator:
         with anyio.CancelScope(shield=True):
             await self._stop()
 
-    def __enter__(self) -> "Emulator":
+    def __enter__(self) -> Self:
         self._refuse_second_entry()
         thread = _ServingThread(self._start, self._stop)
         thread.start_and_wait()
@@ -274,7 +275,8 @@ class _ServingThread:
 
     def _run(self) -> None:
         try:
-            asyncio.run(self._serve())
+            with asyncio.Runner(loop_factory=new_event_loop) as runner:
+                runner.run(self._serve())
         except BaseException as error:  # noqa: BLE001 - it is raised again in the thread that waits for this one
             self._failure = error
         finally:

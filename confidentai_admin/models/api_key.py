@@ -45,13 +45,16 @@ class RotatedKey:
         project_id: The id of the project.
         old_key: The key that is replaced, its value masked.
         new_key: The key in its place. ``new_key.value`` is in full here and never again.
-        unfinished: The ids of valid keys that an earlier rotation of the same key seems to have left, by a crash.
+        unfinished: The ids of the other valid keys of the same name, which an earlier rotation seems to have left, by a
+            crash.
+        cleaned_up: The ids of keys that a crash had left, and that were deleted now, as ``clean_up`` asks for.
     """
 
     project_id: str
     old_key: ApiKey
     new_key: ApiKey
     unfinished: list[int]
+    cleaned_up: list[int] = attrs.field(factory=list, kw_only=True)
 
     @property
     def new_keys(self) -> list[ApiKey]:

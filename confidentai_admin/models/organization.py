@@ -7,6 +7,8 @@ import enum
 
 import attrs
 
+from .elsewhere import Elsewhere
+
 
 class Plan(enum.StrEnum):
     """The plan of an organization. Equal to its text: ``organization.plan == "TEAM"``."""
@@ -21,7 +23,7 @@ class Plan(enum.StrEnum):
 
 @attrs.frozen
 class Organization:
-    """The organization that the API key belongs to.
+    """The organization that the API key belongs to. Its members, keys and the rest are at ``client.organization()``.
 
     Attributes:
         id: Its id.
@@ -34,3 +36,11 @@ class Organization:
     name: str
     plan: Plan | str
     created_at: datetime.datetime
+
+    get = Elsewhere("client.organization()")
+    update = Elsewhere("client.organization()")
+    api_keys = Elsewhere("client.organization()")
+    members = Elsewhere("client.organization()")
+    invitations = Elsewhere("client.organization()")
+    iam = Elsewhere("client.organization()")
+    governance = Elsewhere("client.organization()")

@@ -18,7 +18,7 @@ class Page(Sequence[T]):
         items: The items on this page.
         total: How many items there are on all pages.
         page: The number of this page, from 1.
-        page_size: How many items a full page has.
+        page_size: How many items were asked for; the server may give fewer on a page.
     """
 
     items: list[T]
@@ -28,8 +28,9 @@ class Page(Sequence[T]):
 
     @property
     def has_next(self) -> bool:
-        """Whether there are items beyond this page."""
-        return self.page * self.page_size < self.total
+        """Whether there are items beyond this page, or may be, as the count and the pages do not agree."""
+        reached = (self.page - 1) * self.page_size + len(self.items)
+        return bool(self.items) and reached != self.total
 
     @overload
     def __getitem__(self, index: int) -> T: ...

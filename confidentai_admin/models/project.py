@@ -6,13 +6,15 @@ import datetime
 
 import attrs
 
+from .._settings import plain
 from .api_key import ApiKey
+from .elsewhere import Elsewhere
 from .named_ref import NamedRef
 
 
 @attrs.frozen
 class Project:
-    """A project.
+    """A project, as the API described it. Its members, keys and the rest are at ``client.project(project.id)``.
 
     Attributes:
         id: Its id.
@@ -31,6 +33,14 @@ class Project:
     created_at: datetime.datetime | None = None
     governance_policy: NamedRef | None = None
 
+    get = Elsewhere("client.project(project.id)")
+    update = Elsewhere("client.project(project.id)")
+    delete = Elsewhere("client.project(project.id)")
+    api_keys = Elsewhere("client.project(project.id)")
+    members = Elsewhere("client.project(project.id)")
+    invitations = Elsewhere("client.project(project.id)")
+    iam = Elsewhere("client.project(project.id)")
+
 
 @attrs.frozen
 class CreatedProject:
@@ -48,7 +58,7 @@ class CreatedProject:
 
 @attrs.frozen
 class DesiredProject:
-    """A project as it is to be, for ``projects.ensure_many``; the fields are the arguments of ``projects.ensure``.
+    """A project as it is to be, for ``projects.ensure_many``; the fields are arguments of ``projects.ensure``.
 
     Attributes:
         name: The name, not empty.
@@ -65,7 +75,7 @@ class DesiredProject:
     key: str | None = attrs.field(default=None, kw_only=True)
 
     def __str__(self) -> str:
-        return self.name
+        return plain(self.name)
 
 
 @attrs.frozen
@@ -75,13 +85,18 @@ class EnsuredProject:
     Attributes:
         project: The project as it is now.
         created: Whether this call made it, for all that is known.
-        api_key: The key that was asked for, or else the first one, if this call made it: its value is in full here and
-            never again. ``None`` if it was there before, or none was asked for: its secret is with whoever made it.
+        api_key: The key that was asked for, or else the project's first one, if this call made it: its value is in full
+            here and never again. ``None`` if this call made none: whoever made it has its secret.
         new_keys: All keys that this call made, ``api_key`` among them, their values in full: store or delete them.
+            ``store`` is given those that it was not given yet.
         recovered: Whether the project was made by a request whose answer was lost. Another process may have made it at
             the same moment.
         orphaned_key_ids: The ids of keys whose secrets were in answers that were lost. They are valid, and nobody has
             them, unless another process made them at the same moment: delete them when you know that nobody does.
+        duplicate_key_ids: The ids of other valid keys of the same name, which another program made while this call made
+            its own. That program has them: agree on one before you retire the other.
+        retired_key_ids: The ids of the keys that were deactivated since a new one took their place.
+        is_finished: Whether all was done. ``False`` in what ``store`` is given, and in the ``partial`` of an error.
     """
 
     project: Project
@@ -90,3 +105,6 @@ class EnsuredProject:
     new_keys: list[ApiKey] = attrs.field(factory=list)
     recovered: bool = attrs.field(default=False, kw_only=True)
     orphaned_key_ids: list[int] = attrs.field(factory=list, kw_only=True)
+    duplicate_key_ids: list[int] = attrs.field(factory=list, kw_only=True)
+    retired_key_ids: list[int] = attrs.field(factory=list, kw_only=True)
+    is_finished: bool = attrs.field(default=True, kw_only=True)

@@ -34,12 +34,12 @@ class Happened(enum.StrEnum):
     REMOVED = "removed"
     PLANNED = "planned"
     """It would be done, and this was a rehearsal."""
-    LEFT_ALONE = "left alone"
+    LEFT_ALONE = "left_alone"
     """It is not as it should be, and the job was not told to change that."""
     DUPLICATE = "duplicate"
     """It stands in the list once more: see the outcome of its first place."""
     FAILED = "failed"
-    NOT_TRIED = "not tried"
+    NOT_TRIED = "not_tried"
     """The job stopped before it."""
 
 
@@ -118,17 +118,27 @@ class Report(Sequence[Outcome[ItemT, ResultT]]):
         return [outcome for outcome in self.outcomes if outcome.is_failure]
 
     @property
+    def left_alone(self) -> list[Outcome[ItemT, ResultT]]:
+        """The outcomes of what is not as it should be, and was not to be changed: no failures, and not as asked for."""
+        return [outcome for outcome in self.outcomes if outcome.happened is Happened.LEFT_ALONE]
+
+    @property
     def new_keys(self) -> list[ApiKey]:
         """All API keys that the job made, their values in full."""
         return [key for outcome in self.outcomes for key in outcome.new_keys]
 
-    def raise_for_failures(self) -> None:
+    def raise_for_failures(self, *, left_alone: bool = False) -> None:
         """Raise an error if an item failed or was not tried.
+
+        Args:
+            left_alone: Whether to raise it as well for what is not as asked for, and was left alone.
 
         Raises:
             PartialFailureError: The message names the first failures; ``partial`` is this report.
         """
-        failures = self.failures
+        failures = [
+            each for each in self.outcomes if each.is_failure or (left_alone and each.happened is Happened.LEFT_ALONE)
+        ]
         if not failures:
             return
         named = "; ".join(f"{outcome.item}: {outcome.reason or outcome.happened}" for outcome in failures[:3])

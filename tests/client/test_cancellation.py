@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from confidentai_admin import AsyncConfidentAI, ConfidentAIError, _retry
@@ -128,7 +128,6 @@ def _no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_retry, "backoff", lambda retries: 0.01)
 
 
-@settings(max_examples=100)
 @given(
     name=st.sampled_from(sorted(CALLS)),
     script=st.lists(st.sampled_from(sorted(ANSWERS)), min_size=1, max_size=3),

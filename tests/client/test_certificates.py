@@ -9,6 +9,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -48,7 +49,7 @@ PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 
 
 def _trusting() -> ssl.SSLContext:
-    context = ssl.create_default_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     CA.configure_trust(context)
     return context
 
@@ -304,6 +305,61 @@ async def test_a_connection_through_a_proxy_with_a_password_is_kept(scheme: str)
             await client.whoami()
             await client.whoami()
         assert proxy.connections == 1
+
+
+@FACES
+@pytest.mark.parametrize("entry", ["default", "machine 127.0.0.1"])
+@pytest.mark.parametrize("way", ["trust_env", "session_factory"])
+async def test_a_login_from_netrc_goes_to_no_server(
+    face: Face, entry: str, way: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """With trust_env=True the API key is all that the server is sent; the proxy still gets its login from ~/.netrc."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text(f"{entry} login user password password\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+
+    def factory() -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=_trusting()), trust_env=True)
+
+    with _tls_server("good") as server, scripted_server() as proxy:
+        proxy.otherwise = _tunnel_to(server)
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        options: dict[str, Any] = {"trust_env": True, "ssl_context": _trusting()}
+        if way == "session_factory":
+            options = {"session_factory": factory}
+        assert await _call(face, base_url=server.url, **options) == ORGANIZATION
+    (request,) = server.requests
+    assert request.headers["confident_api_key"] == KEY
+    assert "authorization" not in request.headers
+    assert proxy.requests[0].headers["proxy-authorization"] == f"Basic {base64.b64encode(b'user:password').decode()}"
+
+
+async def test_a_login_that_a_session_of_the_callers_own_adds_is_sent(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What a middleware or a header of the caller's own session says is not from ~/.netrc, and is sent."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login user password password\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+
+    async def log_in(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        request.headers["Authorization"] = "Bearer of-the-gateway"
+        return await handler(request)
+
+    def factory() -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(trust_env=True, middlewares=[log_in])
+
+    def factory_with_headers() -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(trust_env=True, headers={"Authorization": "Bearer of-the-gateway"})
+
+    with scripted_server(answer(ORGANIZATION), answer(ORGANIZATION)) as server:
+        assert await _call(AsyncConfidentAI, base_url=server.url, session_factory=factory) == ORGANIZATION
+        netrc.write_text("")
+        options: dict[str, Any] = {"session_factory": factory_with_headers}
+        assert await _call(AsyncConfidentAI, base_url=server.url, **options) == ORGANIZATION
+    assert [request.headers["authorization"] for request in server.requests] == ["Bearer of-the-gateway"] * 2
 
 
 @pytest.mark.parametrize("way", ["session_factory", "trust_env"])

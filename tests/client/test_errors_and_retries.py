@@ -45,8 +45,11 @@ from confidentai_admin import (
     record_calls,
 )
 from confidentai_admin._surroundings import Surroundings, replaced
+from confidentai_admin.emulator import Emulator
+from confidentai_admin.emulator.faults import Answer
 from confidentai_admin.errors import ResponseBody
 
+from ..operations.faces import done, opened
 from .recording_clock import RecordingClock
 from .scripted_server import Action, answer, close, refuse, reset, scripted_server, send_and_close
 from .wire_data import ORGANIZATION
@@ -320,7 +323,7 @@ FAILURES: dict[str, tuple[Action, type[ConfidentAIError], str, bool]] = {
     "no HTTP": (send_and_close(b"SSH-2.0-OpenSSH_9.9\r\n\r\n"), APIConnectionError, "repeatable", True),
     "an unreadable 2xx": (answer(body=b"<html>"), APIResponseValidationError, "none", True),
     "an empty 2xx": (answer(body=b""), APIResponseValidationError, "none", True),
-    "a 2xx without data": (answer(body=b'{"success": true}'), APIResponseValidationError, "none", True),
+    "a 2xx whose data is empty": (answer({}), APIResponseValidationError, "none", True),
     "a redirect": (answer(status=302, body=b"", headers={"Location": "/x"}), APIStatusError, "none", True),
     "400": (refuse(400), BadRequestError, "none", False),
     "401": (refuse(401), AuthenticationError, "none", False),
@@ -612,6 +615,39 @@ async def test_a_retry_after_may_be_a_date(pauses: list[float]) -> None:
             await client.whoami()
     (pause,) = pauses
     assert 25 < pause <= 30
+
+
+@pytest.mark.parametrize("off", [-3600, 3600])
+async def test_a_retry_after_goes_by_the_clock_of_the_answer(off: int, pauses: list[float]) -> None:
+    """A date in Retry-After is compared with the answer's own Date, however wrong this machine's clock is."""
+    refusal = refuse(429, Date=_in(off), Retry_After=_in(off + 30))
+    with scripted_server(refusal, answer(ORGANIZATION)) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url) as client:
+            await client.whoami()
+    (pause,) = pauses
+    assert 29 <= pause <= 31
+
+
+@pytest.mark.parametrize("date", ["", "soon", "Thu, 99 Xxx 2026 00:00:00 GMT", "-1"])
+async def test_a_date_that_is_none_leaves_this_machines_clock(date: str, pauses: list[float]) -> None:
+    """An answer whose Date says nothing is measured by this machine's clock."""
+    with scripted_server(refuse(429, Date=date, Retry_After=_in(30)), answer(ORGANIZATION)) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url) as client:
+            await client.whoami()
+    (pause,) = pauses
+    assert 25 < pause <= 30
+
+
+async def test_the_emulators_answers_have_the_date_of_its_clock(face: type[ConfidentAI], emulator: Emulator) -> None:
+    """A date in Retry-After by the emulator's clock is waited for, however far that was moved."""
+    emulator.clock.advance(7 * 24 * 3600)
+    soon = email.utils.format_datetime(emulator.clock.now() + datetime.timedelta(seconds=30), usegmt=True)
+    emulator.faults.add("getOrganization", Answer(429, retry_after=soon))
+    async with opened(face(emulator.api_key, base_url=emulator.url, max_retries=0)) as client:
+        with pytest.raises(RateLimitError) as caught:
+            await done(client.whoami())
+    assert caught.value.retry_after is not None
+    assert 25 < caught.value.retry_after <= 31
 
 
 @pytest.mark.parametrize("form", ["seconds", "date"])

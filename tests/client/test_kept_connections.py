@@ -148,6 +148,20 @@ def authority() -> trustme.CA:
     return trustme.CA()
 
 
+@pytest.fixture(scope="module")
+def certificate(authority: trustme.CA) -> trustme.LeafCert:
+    """The certificate of a server on loopback."""
+    return authority.issue_cert("127.0.0.1")
+
+
+@pytest.fixture(scope="module")
+def trusting(authority: trustme.CA) -> ssl.SSLContext:
+    """A client's context that trusts the authority, and no other."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    authority.configure_trust(context)
+    return context
+
+
 class TlsServer:
     """Answers each connection's first request, and closes it when told to.
 
@@ -212,13 +226,13 @@ GOODBYES = {
     params=itertools.product([ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], GOODBYES),
     ids=lambda param: f"{param[0].name}, {param[1]}",
 )
-def tls_server(request: pytest.FixtureRequest, authority: trustme.CA) -> Iterator[TlsServer]:
+def tls_server(request: pytest.FixtureRequest, certificate: trustme.LeafCert) -> Iterator[TlsServer]:
     """A server that speaks one version of TLS."""
     version, goodbye = request.param
     says, waits = GOODBYES[goodbye]
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = context.maximum_version = version
-    authority.issue_cert("127.0.0.1").configure_cert(context)
+    certificate.configure_cert(context)
     server = TlsServer(context, says=says, waits=waits)
     yield server
     server.stop()
@@ -227,11 +241,9 @@ def tls_server(request: pytest.FixtureRequest, authority: trustme.CA) -> Iterato
 @pytest.mark.parametrize("passes", range(6))
 @pytest.mark.parametrize("is_own_session", [False, True])
 async def test_a_close_already_received_through_tls_costs_nothing(
-    tls_server: TlsServer, authority: trustme.CA, is_own_session: bool, passes: int
+    tls_server: TlsServer, trusting: ssl.SSLContext, is_own_session: bool, passes: int
 ) -> None:
     """A creation is not written on a kept connection whose end has come, however far the loop has come with it."""
-    trusting = ssl.create_default_context()
-    authority.configure_trust(trusting)
 
     def make() -> aiohttp.ClientSession:
         return aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trusting))

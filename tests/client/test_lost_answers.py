@@ -12,6 +12,7 @@ import pytest
 
 from confidentai_admin import (
     APIConnectionError,
+    APIResponseValidationError,
     AsyncConfidentAI,
     ConfidentAI,
     ConfidentAIError,
@@ -23,7 +24,10 @@ from confidentai_admin import (
     RemovalResult,
     _retry,
 )
+from confidentai_admin.emulator import Emulator
+from confidentai_admin.emulator.faults import Answer
 
+from ..operations.faces import assert_same, done, opened
 from .scripted_server import Action, answer, close, close_on, refuse, reset, scripted_server, send_and_close
 from .wire_data import ORGANIZATION
 
@@ -150,6 +154,71 @@ async def test_a_repeated_deletion_that_finds_nothing_succeeded(name: str, loss:
         async with AsyncConfidentAI(KEY, base_url=server.url) as client:
             assert await send(client) == expected
     assert server.methods == ["DELETE", "DELETE"]
+
+
+DONE: dict[str, Action] = {
+    "204": answer(status=204, body=b"", headers={"Content-Length": "0"}, close=True),
+    "no data": answer(body=b'{"success": true}'),
+    "data of null": answer(body=b'{"success": true, "data": null, "deprecated": false}'),
+    "202 without data": answer(status=202, body=b'{"success": true}'),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        (name, form)
+        for name in DELETIONS
+        for form in DONE
+        if form in ("204", "no data") or name in ("project", "request")
+    ],
+)
+async def test_a_deletion_without_data_is_done(name: str, form: str) -> None:
+    """A deletion answered by 204, or by success without data, is done: its result is what the call was about."""
+    send, expected = DELETIONS[name]
+    with scripted_server(DONE[form]) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url) as client:
+            assert_same(await send(client), expected)
+    assert server.methods == ["DELETE"]
+
+
+@pytest.mark.parametrize("body", [b"", b"<h1>Log in</h1>", b"{}", b'{"data": null}', b'{"success": true, "data": {}}'])
+async def test_a_deletion_that_nobody_confirms_is_not_done(body: bytes) -> None:
+    """Only the API's own success, or a 204, says that a deletion is done: a gateway's 200 does not."""
+    with scripted_server(answer(body=body)) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url) as client:
+            with pytest.raises(APIResponseValidationError) as caught:
+                await client.project("p").delete()
+    assert caught.value.outcome_unknown
+
+
+@pytest.mark.parametrize("method", ["PUT", "POST", "PATCH", "GET"])
+@pytest.mark.parametrize("form", ["204", "no data"])
+async def test_nothing_but_a_deletion_is_done_without_data(method: str, form: str) -> None:
+    """What is to give data is not done without it, whatever is asked by ``request``."""
+    with scripted_server(DONE[form]) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url) as client:
+            with pytest.raises(APIResponseValidationError) as caught:
+                await client.request(method, "/v1/new/thing")
+    assert caught.value.outcome_unknown is (method != "GET")
+
+
+async def test_a_deletion_with_data_gives_the_data() -> None:
+    """Where a deletion is answered with data, that is the result, of ``request`` too."""
+    with scripted_server(answer({"id": "q", "deleted": True}), answer({"count": 1})) as server:
+        async with AsyncConfidentAI(KEY, base_url=server.url) as client:
+            assert await client.project("p").delete() == DeletionResult("q", deleted=True)
+            assert await client.request("DELETE", "/v1/new/things") == {"count": 1}
+
+
+async def test_a_members_removal_is_done_by_a_204(face: type[ConfidentAI], emulator: Emulator) -> None:
+    """A gateway that makes a 204 of a removal's answer leaves no doubt about it, on either face."""
+    member = emulator.add_member("ada@example.com")
+    emulator.faults.add("removeMember", Answer(204, body=b"", after_work=True))
+    async with opened(face(emulator.api_key, base_url=emulator.url)) as client:
+        removed = await done(client.organization().members.remove(member["id"]))
+        assert_same(removed, RemovalResult(member["id"], removed=True))
+        assert await done(client.organization().members.find("ada@example.com")) is None
 
 
 async def test_a_deletion_that_finds_nothing_at_first_is_an_error() -> None:

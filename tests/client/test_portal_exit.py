@@ -12,7 +12,7 @@ import pytest
 
 from confidentai_admin import AsyncConfidentAI, ConfidentAI
 
-from ..subprocess_program import Program, run
+from ..subprocess_program import LIBRARIES, Program, run
 from .scripted_server import answer, scripted_server, together
 from .wire_data import ORGANIZATION
 
@@ -71,7 +71,7 @@ def test_a_call_when_the_program_is_almost_over(name: str, options: tuple[str, .
     deed, said = LAST_CALLS[name]
     with scripted_server() as server:
         server.otherwise = answer(ORGANIZATION)
-        done = run(f"{START}\n{deed}", server.url, "key", options=options)
+        done = run(f"{START}\n{deed}", server.url, "key", options=options, start=LIBRARIES)
     assert (done.status, done.output, done.errors) == (int("raise" in deed), f"{said}\n", "")
 
 
@@ -119,7 +119,7 @@ def call_just_then():
 def at_last():
     go.set()
     for thread in threads:
-        thread.join(5)
+        thread.join(20)
     print([thread.is_alive() for thread in threads])
 another = ConfidentAI(key, base_url=url)
 begun, inside = threading.Semaphore(0), threading.Event()
@@ -133,7 +133,7 @@ client.whoami()
 """
     with scripted_server() as server:
         server.otherwise = answer(ORGANIZATION)
-        done = run(source, server.url, "key", options=options)
+        done = run(source, server.url, "key", options=options, start=LIBRARIES)
     assert (done.status, done.output, done.errors) == (0, f"{[False] * 5}\n", "")
 
 
@@ -161,7 +161,7 @@ def call():
     except Exception as error:
         print("no error should come here", error)
 def at_last():
-    print(lock.acquire(timeout=5))
+    print(lock.acquire(timeout=20))
 lock, arrived = threading.Lock(), threading.Event()
 threading.Thread(target=call, daemon=True).start()
 sys.stdin.readline()
@@ -170,7 +170,7 @@ if {is_stubborn}:
 """
     with scripted_server() as server:
         server.otherwise = answer(ORGANIZATION) if is_stubborn else server.hang
-        program = Program(source, server.url, "key", options=options)
+        program = Program(source, server.url, "key", options=options, start=LIBRARIES)
         assert server.arrived.acquire(timeout=20)
         done = program.finish("arrived\n")
     assert (done.status, done.output, done.errors) == (0, "True\n", "")
@@ -204,7 +204,7 @@ client.whoami()
 """
     with scripted_server() as server:
         server.otherwise = answer(ORGANIZATION)
-        done = run(source, server.url, "key", options=options)
+        done = run(source, server.url, "key", options=options, start=LIBRARIES)
     assert (done.status, done.output, done.errors) == (0, "o\no\n3\n", "")
 
 
@@ -296,7 +296,7 @@ def test_an_exception_in_with_comes_out_unchanged(kind: type[BaseException], is_
             work()
         assert caught.value is mine
         assert (mine.__cause__, mine.__context__) == (None, None)
-        assert not is_used or server.closed.acquire(timeout=5)
+        assert not is_used or server.closed.acquire(timeout=20)
 
 
 @ENDINGS
@@ -317,7 +317,7 @@ def test_an_exception_in_async_with_comes_out_unchanged(kind: type[BaseException
     with scripted_server(answer(ORGANIZATION)) as server:
         assert asyncio.run(main()) is mine
         assert (mine.__cause__, mine.__context__) == (None, None)
-        assert not is_used or server.closed.acquire(timeout=5)
+        assert not is_used or server.closed.acquire(timeout=20)
 
 
 def _raiser(kind: type[BaseException], hook: str, armed: list[bool]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pytest
 
 from confidentai_admin.emulator import Emulator
 
-from ..subprocess_program import Program, run
+from ..subprocess_program import COLD, LIBRARIES, Program, run
 from .scripted_server import answer, scripted_server, together
 from .wire_data import ORGANIZATION
 
@@ -67,7 +67,7 @@ client.whoami()
 """
     with scripted_server() as server:
         server.otherwise = answer(ORGANIZATION)
-        done = run(source, server.url, "key", options=options)
+        done = run(source, server.url, "key", options=options, start=LIBRARIES)
     assert (done.status, done.output, done.errors) == (0, "", "")
     assert [request.number for request in server.requests if request.connection == 1] == [1, 2, 3]
 
@@ -85,7 +85,7 @@ print(sorted(set(sys.modules) - before))
 """
     with scripted_server() as server:
         server.otherwise = answer(ORGANIZATION)
-        done = run(source, server.url.replace("127.0.0.1", "localhost"), "key")
+        done = run(source, server.url.replace("127.0.0.1", "localhost"), "key", start=COLD)
     assert (done.status, done.output, done.errors) == (0, "[]\n", "")
 
 
@@ -108,7 +108,7 @@ try:
 except APIConnectionError:
     print(sorted(set(sys.modules) - before))
 """
-    done = run(source)
+    done = run(source, start=COLD)
     assert (done.status, done.output, done.errors) == (0, "[]\n[]\n", "")
 
 
@@ -186,7 +186,7 @@ client.whoami()
 """
     with scripted_server() as server:
         server.otherwise = answer(ORGANIZATION)
-        done = run(source, server.url, "key", options=options)
+        done = run(source, server.url, "key", options=options, start=LIBRARIES)
     assert (done.status, done.output, done.errors) == (0, "", "")
     counts = [sum(request.connection == number + 1 for request in server.requests) for number in range(3)]
     assert (server.connections, sorted(counts)) == (3, [1, 3, 3])
@@ -304,7 +304,7 @@ def forked_at(at):
             if seen == at:
                 child = os.fork()
                 if child == 0:
-                    signal.alarm(5)
+                    signal.alarm(20)
     sys.setprofile(profile)
     try:
         said = client.whoami().id
@@ -403,6 +403,76 @@ lock.release()
     assert (done.status, done.output, done.errors) == (0, "3\n", "")
 
 
+FORK_IN_C = f"""{START}
+import ctypes
+# As uWSGI does it: Python is not asked, and its hooks do not run.
+fork = ctypes.PyDLL(None).fork
+core = AsyncConfidentAI(key, base_url=url)
+async def ask():
+    return (await core.whoami()).id
+client.whoami()
+asyncio.run(ask())
+"""
+
+
+@needs_fork
+@MODES
+def test_a_fork_that_python_does_not_know_of(options: tuple[str, ...]) -> None:
+    """Clients that were used before a server forked in C (uWSGI's default) work in workers, and in the master again.
+
+    So they do in a child of a worker, however that is forked; each process ends without a word.
+    """
+    source = f"""{FORK_IN_C}
+def worker(forks):
+    assert [client.whoami().id, asyncio.run(ask()), client.with_options(timeout=5).whoami().id] == ["o"] * 3
+    for fork_again in forks:
+        child = fork_again()
+        if child == 0:
+            worker(())
+        assert ended(child) == 3
+    client.whoami()
+    with ThreadPoolExecutor(4) as threads:
+        assert [one.id for one in threads.map(lambda _: client.whoami(), range(8))] == ["o"] * 8
+    if forks:
+        client.close()
+    sys.exit(3)
+child = fork()
+if child == 0:
+    worker((fork, os.fork))
+print(ended(child), client.whoami().id, asyncio.run(ask()), client.whoami().id)
+"""
+    with scripted_server() as server:
+        server.otherwise = answer(ORGANIZATION)
+        done = run(source, server.url, "key", options=options)
+    assert (done.status, done.output, done.errors) == (0, "3 o o o\n", "")
+    assert [request.number for request in server.requests if request.connection == 1] == [1, 2, 3]
+
+
+@needs_fork
+def test_a_fork_in_c_leaves_the_parents_calls_alone() -> None:
+    """A worker that closes, or ends, does not touch the call that its master has under way, nor wait for it."""
+    source = f"""{FORK_IN_C}
+threading.Thread(target=lambda: print(client.whoami().id)).start()
+sys.stdin.readline()
+for deed in (client.close, client.whoami, lambda: None):
+    child = fork()
+    if child == 0:
+        deed()
+        sys.stdin.close()
+        os._exit(3)
+    assert ended(child) == 3
+print("forked", flush=True)
+"""
+    with scripted_server(answer(ORGANIZATION), answer(ORGANIZATION), *together(answer(ORGANIZATION))) as server:
+        server.otherwise = answer(ORGANIZATION)
+        program = Program(source, server.url, "key")
+        for _ in range(3):
+            assert server.arrived.acquire(timeout=20)
+        done = program.finish("arrived\n")
+    assert (done.status, done.errors) == (0, "")
+    assert sorted(done.output.split()) == ["forked", "o"]
+
+
 WORKERS = """
 import asyncio, os, sys
 from confidentai_admin import AsyncConfidentAI, ConfidentAI
@@ -419,9 +489,9 @@ def use(client):
 
 
 @MODES
-@pytest.mark.parametrize("method", [pytest.param("fork", marks=needs_fork), "spawn"])
+@pytest.mark.parametrize(("method", "processes"), [pytest.param("fork", 2, marks=needs_fork), ("spawn", 1)])
 def test_the_workers_of_multiprocessing(
-    method: str, options: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    method: str, processes: int, options: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Pool and Process run functions that use a module's clients, which were used before; a client is not sent there.
 
@@ -434,7 +504,7 @@ sys.path.insert(0, sys.argv[1])
 import workers
 workers.work(0)
 context = multiprocessing.get_context("{method}")
-with context.Pool(2) as pool:
+with context.Pool({processes}) as pool:
     print(pool.map(workers.work, range(6), chunksize=1))
     for client in (workers.client, workers.core):
         try:
@@ -443,6 +513,7 @@ with context.Pool(2) as pool:
             print("API key" in str(error) or str(error))
     pool.close()
     pool.join()
+workers.work(0)
 process = context.Process(target=workers.work, args=(0,))
 process.start()
 process.join()
@@ -456,7 +527,7 @@ print(process.exitcode, workers.work(0))
     assert done.errors == ""
     assert (done.status, done.output) == (0, f"{['o'] * 6}\nTrue\nTrue\n0 o\n")
     kept = [request.connection for request in server.requests if request.connection in (1, 2)]
-    assert kept.count(2) == 2  # the blocking client's, for its call before and its call after
+    assert kept.count(2) == 3  # the blocking client's, for its calls before, between and after
 
 
 @needs_fork
@@ -466,16 +537,18 @@ def test_a_fork_while_a_thread_makes_the_first_client(face: str) -> None:
     source = f"""
 import os, sys, threading
 import confidentai_admin
-inside, forked = threading.Event(), threading.Event()
+inside, forks, forked = threading.Event(), threading.Event(), threading.Event()
+os.register_at_fork(before=forks.set)  # it comes before the SDK's own hook, which waits
 class Finder:
     def find_spec(name, path=None, target=None):
         if name == "aiohttp.client" and threading.current_thread() is not threading.main_thread():
             inside.set()
-            forked.wait(0.5)
+            forks.wait(5)
+            forked.wait(0.1)
 sys.meta_path.insert(0, Finder)
 maker = threading.Thread(target=lambda: confidentai_admin.{face}("k" * 20))
 maker.start()
-assert inside.wait(5)
+assert inside.wait(20)
 child = os.fork()
 if child == 0:
     confidentai_admin.{face}("k" * 20)
@@ -484,4 +557,4 @@ forked.set()
 maker.join()
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
-    assert run(source).output == "7\n"
+    assert run(source, start=COLD).output == "7\n"

@@ -11,7 +11,7 @@ import pytest
 
 from confidentai_admin.emulator import Emulator
 
-from ..subprocess_program import Program, run
+from ..subprocess_program import COLD, LIBRARIES, Program, run
 from .scripted_server import answer, scripted_server
 from .wire_data import ORGANIZATION
 
@@ -26,14 +26,14 @@ client = ConfidentAI(key, base_url=url)
 
 
 def test_exit_without_close_is_silent_and_prompt(emulator: Emulator) -> None:
-    """A program that never closes its client ends without a word, within a second of one that does."""
+    """A program that never closes its client ends without a word, and hardly later than one that does."""
     took = {}
     for name, last in {"closed": "client.close()", "left open": ""}.items():
         began = time.monotonic()
-        done = run(f"{START}\nprint(client.whoami().name)\n{last}", emulator.url, emulator.api_key)
+        done = run(f"{START}\nprint(client.whoami().name)\n{last}", emulator.url, emulator.api_key, start=COLD)
         took[name] = time.monotonic() - began
         assert (done.status, done.output, done.errors) == (0, "Acme Inc.\n", "")
-    assert took["left open"] - took["closed"] < 1
+    assert took["left open"] - took["closed"] < 5  # it takes some milliseconds on a machine that is not busy
 
 
 def test_the_exit_hook_ends_the_loop(emulator: Emulator) -> None:
@@ -45,7 +45,7 @@ from confidentai_admin import ConfidentAI
 client = ConfidentAI(sys.argv[2], base_url=sys.argv[1])
 client.whoami()
 """
-    done = run(source, emulator.url, emulator.api_key)
+    done = run(source, emulator.url, emulator.api_key, start=LIBRARIES)
     assert (done.status, done.output, done.errors) == (0, "['MainThread']\n", "")
 
 
@@ -124,7 +124,7 @@ print(client.whoami().name)
         program = Program(source, server.url, "key")
         assert server.arrived.acquire(timeout=20)
         program.process.send_signal(signal.SIGINT)
-        assert server.closed.acquire(timeout=5)
+        assert server.closed.acquire(timeout=20)
         done = program.finish("and gone\n")
     assert (done.status, done.output, done.errors) == (0, "interrupted and gone\nn\n", "")
     assert server.methods == ["POST", "GET"]

@@ -198,7 +198,7 @@ async def test_closing_in_a_child_cancels_nothing_of_the_parents(monkeypatch: py
         call = asyncio.create_task(client.whoami())
         await clock.waits.wait()
         (scope,) = client._transport.pool._pauses
-        of_the_child = generation() + 1
+        of_the_child = (generation()[0] + 1, os.getpid())
         monkeypatch.setattr("confidentai_admin._connections.generation", lambda: of_the_child)
         await asyncio.to_thread(asyncio.run, client.close())
         assert not scope.cancel_called

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import ssl
+import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
+from unittest.mock import Mock
 
 import aiohttp
 import pytest
@@ -22,6 +25,7 @@ from confidentai_admin import (
     Timeout,
 )
 from confidentai_admin._settings import REGIONS, Settings
+from confidentai_admin._surroundings import SystemClock
 
 from .revealing import shown_by
 from .scripted_server import answer, refuse, scripted_server
@@ -208,6 +212,106 @@ def test_a_refused_client_can_be_shown_in_a_traceback(face: Face) -> None:
     with pytest.raises(ConfigurationError) as caught:
         face("left\nright")
     traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+
+
+#: What a template or a file leaves in the place of a value, and a word of what is said of it.
+NO_VALUES: dict[str, tuple[str, str]] = {
+    "double quotes": ('"confident_eu_org_{secret}"', "quotation marks"),
+    "single quotes": ("'confident_eu_org_{secret}'", "quotation marks"),
+    "backticks": ("`confident_eu_org_{secret}`", "quotation marks"),
+    "one quote": ("confident_eu_org_{secret}'", "quotation marks"),
+    "quoted blanks": ('" confident_eu_org_{secret} "', "quotation marks"),
+    "quoted nothing": ('""', "quotation marks"),
+    "a shell's variable": ("${CONFIDENT_ORG_API_KEY}", "filled in"),
+    "a shell's variable with a default": ("${CONFIDENT_ORG_API_KEY:-none}", "filled in"),
+    "a variable without braces": ("$CONFIDENT_ORG_API_KEY", "filled in"),
+    "a variable of PowerShell": ("$env:CONFIDENT_ORG_API_KEY", "filled in"),
+    "a variable of cmd": ("%CONFIDENT_ORG_API_KEY%", "filled in"),
+    "a shell's command": ("$(cat key)", "filled in"),
+    "a workflow's secret": ("${{ secrets.CONFIDENT_ORG_API_KEY }}", "filled in"),
+    "a template": ("{{ vault.key }}", "filled in"),
+    "a template around a part": ("confident_{{region}}_org_{secret}", "filled in"),
+    "a place to fill in": ("<your-api-key>", "filled in"),
+    "None": ("None", "'None'"),
+    "null": ("null", "'null'"),
+    "NULL": ("NULL", "'NULL'"),
+    "undefined": ("undefined", "'undefined'"),
+    "nil": ("nil", "'nil'"),
+}
+
+
+def _filled(text: str) -> str:
+    return text.replace("{secret}", "secret" * 4)
+
+
+@FACES
+@pytest.mark.parametrize("way", ["argument", "environment"])
+@pytest.mark.parametrize("name", NO_VALUES)
+def test_what_is_certainly_no_key_is_refused_with_the_reason(
+    face: Face, name: str, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Quotation marks around a key, an empty template and the text for nothing are refused, the key not shown."""
+    text, why = NO_VALUES[name]
+    key = _filled(text)
+    if way == "environment":
+        monkeypatch.setenv("CONFIDENT_ORG_API_KEY", key)
+    with pytest.raises(ConfigurationError, match=why) as caught:
+        face(key if way == "argument" else None)
+    shown = shown_by(caught.value, but_for=__file__)
+    assert "secret" * 4 not in shown
+    assert ("CONFIDENT_ORG_API_KEY" if way == "environment" else "api_key") in str(caught.value)
+
+
+@FACES
+@pytest.mark.parametrize(
+    ("key", "why"),
+    [
+        ("CONFIDENT_ORG_API_KEY=confident_eu_org_" + "secret" * 4, "name of the variable"),
+        ("export CONFIDENT_ORG_API_KEY=" + "secret" * 4, "name of the variable"),
+        ("***************" + "secret" * 4, "masked"),
+        ("https://api.confident-ai.com/" + "secret" * 4, "URL"),
+    ],
+)
+def test_what_was_copied_from_elsewhere_is_no_key(face: Face, key: str, why: str) -> None:
+    """A whole line of a file, a key as a listing shows it, and a URL are refused as what they are."""
+    with pytest.raises(ConfigurationError, match=why) as caught:
+        face(key)
+    assert "secret" * 4 not in shown_by(caught.value, but_for=__file__)
+
+
+@pytest.mark.parametrize(
+    "key", ["none-of-your-business", "a$b", "a{b}c", "100%", "%", "$", "a<b>", "it's", "nulls", "key=value", "a*b"]
+)
+def test_what_may_be_a_key_is_taken(key: str) -> None:
+    """Only what is certainly no key is refused: the server knows best."""
+    assert _key(AsyncConfidentAI(key)) == key
+
+
+@FACES
+@pytest.mark.parametrize("name", NO_VALUES)
+def test_what_is_certainly_no_url_and_no_region_is_refused_with_the_reason(
+    face: Face, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The base URL, the region and the proxy are refused for the same reasons, as arguments and in the environment."""
+    text, why = NO_VALUES[name]
+    wrong = _filled(text.replace("confident_", "https://confident_"))
+    for options in ({"base_url": wrong}, {"region": wrong}, {"proxy": wrong}):
+        with pytest.raises(ConfigurationError, match=why) as caught:
+            face(KEY, **options)
+        assert next(iter(options)) in str(caught.value)
+    for variable in ("CONFIDENT_REGION", "CONFIDENT_BASE_URL"):
+        monkeypatch.setenv(variable, wrong)
+        with pytest.raises(ConfigurationError, match=why) as caught:
+            face(KEY)
+        assert variable in str(caught.value)
+
+
+@FACES
+def test_a_region_in_quotation_marks_is_refused(face: Face, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A region that kept the quotation marks of a file is not looked for as it is, and never the US."""
+    monkeypatch.setenv("CONFIDENT_REGION", '"EU"')
+    with pytest.raises(ConfigurationError, match="quotation marks"):
+        face(KEY)
 
 
 # The region -----------------------------------------------------------------------------------------------------------
@@ -683,3 +787,40 @@ def test_a_session_of_the_callers_own_has_its_own_settings(face: Face, option: s
         face(KEY, session_factory=aiohttp.ClientSession, **{option: values[option]})
     face(KEY, session_factory=aiohttp.ClientSession, trust_env=False)
     face(KEY, **{option: values[option]})
+
+
+@FACES
+def test_a_session_factory_that_makes_no_session(face: Face) -> None:
+    """An asynchronous one, one that wants an argument and a generator function are refused by the constructor."""
+
+    async def make() -> aiohttp.ClientSession:
+        """Never run."""
+        raise AssertionError
+
+    def yield_one() -> Iterator[aiohttp.ClientSession]:
+        """Run by nobody."""
+        yield aiohttp.ClientSession()
+
+    for factory in (make, functools.partial(make), yield_one, lambda loop: aiohttp.ClientSession(), make()):
+        with pytest.raises(TypeError, match=r"^session_factory must be a"):
+            face(KEY, session_factory=factory)
+    face(KEY, session_factory=lambda: aiohttp.ClientSession())
+    face(KEY, session_factory=functools.partial(aiohttp.ClientSession, trust_env=True))
+
+
+# clock ----------------------------------------------------------------------------------------------------------------
+
+
+@FACES
+def test_a_clock_that_cannot_tell_the_time(face: Face) -> None:
+    """A clock that would fail in the middle of a call, after a refusal or at a pause, is refused by the constructor."""
+
+    class Asynchronous(SystemClock):
+        async def now(self) -> Any:
+            """Never run."""
+
+    for clock in (time, SystemClock, object(), Asynchronous(), 5):
+        with pytest.raises(TypeError, match=r"^clock must"):
+            face(KEY, clock=clock)
+    face(KEY, clock=SystemClock())
+    face(KEY, clock=Mock())

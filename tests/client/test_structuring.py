@@ -6,11 +6,12 @@ import copy
 import datetime
 import enum
 import pickle
+from collections.abc import Callable
 from typing import Any, get_args, get_origin
 
 import attrs
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from confidentai_admin import _structuring, models
@@ -61,6 +62,13 @@ KINDS: list[Any] = [
     RemovalResult,
 ]
 
+
+def each_kind(test: Callable[..., None]) -> Callable[..., None]:
+    """Run a test with each model, and a share of the usual number of examples for each."""
+    parametrized: Callable[..., None] = pytest.mark.parametrize("kind", KINDS)(test)
+    return settings(max_examples=settings().max_examples // 5)(parametrized)
+
+
 _texts = st.text(max_size=5)
 _times = st.datetimes().map(lambda time: f"{time.isoformat(timespec='milliseconds')}Z")
 _wrong: st.SearchStrategy[Any] = (
@@ -110,7 +118,7 @@ def _spoilt(draw: st.DrawFn, kind: Any) -> Any:
     return data
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@each_kind
 @given(data=st.data())
 def test_good_data_needs_no_second_look(kind: Any, data: st.DataObject) -> None:
     """What is good is structured the quick way, into what the thorough one makes of it."""
@@ -118,7 +126,7 @@ def test_good_data_needs_no_second_look(kind: Any, data: st.DataObject) -> None:
     assert _structuring._quick.structure(good, list[kind]) == _structuring._thorough.structure(good, list[kind])
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@each_kind
 @given(data=st.data())
 def test_the_quick_way_takes_no_more_than_the_thorough_one(kind: Any, data: st.DataObject) -> None:
     """What one refuses, the other refuses too, and says where."""
@@ -135,7 +143,7 @@ def test_the_quick_way_takes_no_more_than_the_thorough_one(kind: Any, data: st.D
         assert _structuring._quick.structure(spoilt, list[kind]) == made == structure(spoilt, list[kind])
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@each_kind
 @given(data=st.data())
 def test_what_is_read_is_a_model_like_any_other(kind: Any, data: st.DataObject) -> None:
     """What came of an answer equals what the class makes of the same values, and is as frozen, copied and pickled."""

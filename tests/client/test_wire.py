@@ -168,7 +168,7 @@ AWKWARD = [
 ]
 
 
-#: Methods that list the keys first, and ask for the one that is not among them.
+#: Methods that list the keys first, and ask for the one that is not among them. They compare ids, and so take no text.
 LISTS_FIRST = ("api_keys.rotate", "api_keys.retire")
 
 
@@ -180,6 +180,7 @@ def _check_segment(client: Any, server: ScriptedServer, name: str, id_: Any) -> 
     try:
         send(client, id_)
     except ConfidentAIError:
+        assert not (name.endswith(LISTS_FIRST) and isinstance(id_, str))
         *listings, request = server.requests[before:]
         assert len(listings) == name.endswith(LISTS_FIRST)
         sent, wanted = request.target.partition("?")[0].split("/"), path.split("/")
@@ -189,7 +190,8 @@ def _check_segment(client: Any, server: ScriptedServer, name: str, id_: Any) -> 
     except (TypeError, ValueError):
         server.script.clear()
         assert len(server.requests) == before
-        assert not str(id_).strip() or id_ in (".", "..") or not _is_unicode(str(id_)) or isinstance(id_, bool)
+        takes_it = not isinstance(id_, bool) and not (name.endswith(LISTS_FIRST) and isinstance(id_, str))
+        assert not str(id_).strip() or id_ in (".", "..") or not _is_unicode(str(id_)) or not takes_it
 
 
 def _is_unicode(text: str) -> bool:
@@ -212,7 +214,6 @@ def test_an_awkward_id_is_one_segment_everywhere(name: str, client: Any, server:
             _check_segment(client, server, name, -7)
 
 
-@settings(deadline=None)
 @given(name=st.sampled_from(sorted(BY_ID)), id_=st.text() | st.text(alphabet="./%\\?#2eEfF "))
 def test_any_id_is_one_segment(name: str, id_: str, client: Any, server: ScriptedServer) -> None:
     """Any text is one segment of the path on the wire, or an error before any request."""
@@ -306,7 +307,6 @@ def test_a_path_is_encoded_where_it_must_be(path: str, sent: str, client: Any, s
     assert server.requests[-1].target == sent
 
 
-@settings(deadline=None)
 @given(path=st.text().map("/{}".format))
 def test_any_path_stays_on_one_line(path: str, client: Any, server: ScriptedServer) -> None:
     """Any path arrives as it was encoded, with no header or query of its own, or is refused before."""
@@ -325,7 +325,6 @@ def test_any_path_stays_on_one_line(path: str, client: Any, server: ScriptedServ
 _scalars = st.text() | st.integers() | st.booleans() | st.floats(allow_nan=False) | st.none()
 
 
-@settings(deadline=None)
 @given(params=st.dictionaries(st.text(), _scalars | st.lists(_scalars, max_size=3), max_size=4))
 def test_any_query_arrives(params: dict[str, Any], client: Any, server: ScriptedServer) -> None:
     """The parameters decode to what was given, lists one by one, without what is None; or are refused before."""
@@ -581,7 +580,6 @@ def test_additional_fields_do_not_matter(name: str, client: Any, server: Scripte
     check()
 
 
-@settings(deadline=None)
 @given(word=st.text())
 def test_unknown_words_of_an_enumeration_are_kept(word: str, client: Any, server: ScriptedServer) -> None:
     """A plan, status or type that this version does not know is its text; a known one is the member."""
@@ -687,7 +685,6 @@ def _models_in(result: Any) -> bool:
     return all(attrs.has(type(item)) for item in items)
 
 
-@settings(deadline=None, max_examples=300)
 @given(
     name=st.sampled_from(sorted(READS)),
     value=_json,
@@ -716,7 +713,6 @@ def test_any_json_is_a_model_or_an_error(
         assert body["data"][key] == []
 
 
-@settings(deadline=None, max_examples=200)
 @given(
     name=st.sampled_from(sorted(READS)),
     status=st.integers(200, 599).filter(lambda status: status not in (204, 304)),
@@ -737,7 +733,6 @@ def test_any_bytes_are_an_error(name: str, status: int, body: bytes, client: Any
     assert str(error)
 
 
-@settings(deadline=None)
 @given(value=_json)
 def test_request_gives_the_data_as_it_is(value: Any, client: Any, server: ScriptedServer) -> None:
     """request() returns what the envelope holds, whatever it is."""

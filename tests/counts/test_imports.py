@@ -9,7 +9,7 @@ import pytest
 
 import confidentai_admin
 
-from ..subprocess_program import run
+from ..subprocess_program import COLD, run
 
 #: The libraries that the import of the package may take along; some are there for older Pythons.
 LIBRARIES = {"anyio", "attr", "attrs", "cattrs", "idna", "sniffio", "typing_extensions"}
@@ -43,7 +43,7 @@ print(json.dumps([new, own]))
 
 def loaded(then: str) -> tuple[set[str], set[str]]:
     """The libraries that a program has loaded, and the package's own modules."""
-    finished = run(LOADED.format(then=then))
+    finished = run(LOADED.format(then=then), start=COLD)
     libraries, own = json.loads(finished.output)
     tops = {name.partition(".")[0] for name in libraries} - {"confidentai_admin"}
     return tops, set(own)
@@ -65,7 +65,7 @@ before = set(sys.modules)
 import confidentai_admin
 print(*sorted({name.partition(".")[0] for name in set(sys.modules) - before} - {"confidentai_admin"}))
 """
-    assert set(run(program).output.split()) <= STANDARD
+    assert set(run(program, start=COLD).output.split()) <= STANDARD
 
 
 def test_the_import_loads_what_a_client_is_made_of() -> None:
@@ -103,4 +103,4 @@ with Emulator() as emulator, ConfidentAI(emulator.api_key, base_url=emulator.url
     list(client.organization().members.iter())
     print(sorted(name for name in set(sys.modules) - before if name.partition(".")[0] not in sys.stdlib_module_names))
 """
-    assert run(program).output.strip() == "[]"
+    assert run(program, start=COLD).output.strip() == "[]"

@@ -17,6 +17,9 @@ from confidentai_admin.emulator.contract import BY_NAME
 from confidentai_admin.emulator.validation import check
 from confidentai_admin.emulator.world import World
 
+COMMAND = "import runpy; runpy.run_module('confidentai_admin.emulator', run_name='__main__', alter_sys=True)"
+"""What ``python -m confidentai_admin.emulator`` runs, as a program."""
+
 
 @attrs.frozen
 class Answer:

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from confidentai_admin.emulator import Emulator
@@ -72,7 +72,6 @@ def _path(template: str, ids: list[str]) -> str:
 BODIES = [operation.name for operation in OPERATIONS if operation.body is not None]
 
 
-@settings(max_examples=300, deadline=None)
 @given(name=st.sampled_from(BODIES), body=JSON, ids=st.tuples(IDS, IDS))
 def test_any_json_body_is_answered(wire: Wire, name: str, body: object, ids: tuple[str, str]) -> None:
     """Any JSON at all as a body of any operation gets an answer in the envelope that is no 5xx."""
@@ -93,7 +92,6 @@ def nearly_right(draw: st.DrawFn) -> tuple[str, dict[str, object]]:
     return operation.name, {name: draw(values) for name in chosen}
 
 
-@settings(max_examples=300, deadline=None)
 @given(drawn=nearly_right())
 def test_bodies_that_are_nearly_right_are_answered(wire: Wire, drawn: tuple[str, dict[str, object]]) -> None:
     """The right fields with any values get an answer in the envelope that is no 5xx."""
@@ -104,7 +102,6 @@ def test_bodies_that_are_nearly_right_are_answered(wire: Wire, drawn: tuple[str,
         check(answer["data"], operation.data, "data")
 
 
-@settings(max_examples=300, deadline=None)
 @given(name=st.sampled_from([each.name for each in OPERATIONS if each.path_parameters]), ids=st.tuples(IDS, IDS))
 def test_any_path_id_is_one_segment_of_its_route(wire: Wire, name: str, ids: tuple[str, str]) -> None:
     """No id, encoded, leads to another route or to a failure: it is unknown (404), or the body is missing (400)."""
@@ -114,14 +111,12 @@ def test_any_path_id_is_one_segment_of_its_route(wire: Wire, name: str, ids: tup
     assert answer["error"] != "There is nothing at this path."
 
 
-@settings(max_examples=200, deadline=None)
 @given(raw=st.binary(max_size=200))
 def test_any_bytes_as_a_body_are_answered(wire: Wire, raw: bytes) -> None:
     """Bytes that need not be JSON get an answer in the envelope that is no 5xx."""
     wire.send("PUT", "/v1/organization", raw)
 
 
-@settings(max_examples=200, deadline=None)
 @given(path=st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=60))
 def test_any_path_and_query_are_answered(wire: Wire, path: str) -> None:
     """Any printable characters as path and query get an answer in the envelope that is no 5xx."""
@@ -130,7 +125,6 @@ def test_any_path_and_query_are_answered(wire: Wire, path: str) -> None:
     wire.send("GET", "/v1/projects/" + path)
 
 
-@settings(max_examples=200, deadline=None)
 @given(verb=st.sampled_from([verb.name for verb in VERBS]), body=JSON)
 def test_any_body_of_a_verb_is_answered(wire: Wire, verb: str, body: object) -> None:
     """The emulator's own verbs are as robust as the API's operations."""

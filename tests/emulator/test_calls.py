@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import attrs
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from confidentai_admin.emulator import Emulator, RecordedCall, calls
@@ -224,7 +224,6 @@ _JSON = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(_JSON, st.lists(st.text("abc", min_size=12, max_size=14), max_size=3))
 def test_only_secrets_are_masked(value: Any, secrets: list[str]) -> None:
     """A body without a secret is recorded as it came, and with one it has the same form and the secret nowhere."""

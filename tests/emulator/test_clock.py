@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
+import email.utils
 import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -12,7 +14,8 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from confidentai_admin.emulator import Clock, Emulator
+from confidentai_admin import ConfidentAI, ConfidentAIError, record_calls
+from confidentai_admin.emulator import Clock, Emulator, faults
 
 if TYPE_CHECKING:
     from .conftest import Api
@@ -35,6 +38,23 @@ def test_it_is_as_late_as_it_was_moved(by: float | timedelta) -> None:
     after = datetime.now(UTC), time.monotonic()
     assert before[0] <= seen[0] - timedelta(seconds=90) <= after[0]
     assert before[1] <= seen[1] - 90 <= after[1]
+
+
+@pytest.mark.parametrize("fault", [None, faults.Drip(pause=0), faults.Answer(502), faults.Truncate()], ids=repr)
+def test_answers_tell_its_date(fault: faults.Fault | None) -> None:
+    """The header `Date` is of the time by which things are made."""
+    with Emulator() as emulator:
+        emulator.clock.advance(timedelta(days=40))
+        if fault is not None:
+            emulator.faults.add("getOrganization", fault)
+        with (
+            ConfidentAI(emulator.api_key, base_url=emulator.url, max_retries=0) as client,
+            record_calls() as calls,
+            contextlib.suppress(ConfidentAIError),
+        ):
+            client.whoami()
+        told = email.utils.parsedate_to_datetime(calls[0].headers["Date"])
+        assert abs((emulator.clock.now() - told).total_seconds()) < 60
 
 
 @pytest.mark.parametrize("by", [-1, -0.001, timedelta(seconds=-1), float("nan"), float("inf")])

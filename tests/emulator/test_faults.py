@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FACES: list[Face] = ["thread", "loop"]
-BRIEF = 0.2  # seconds: the patience of a client that must lose it
+BRIEF = 0.05  # seconds: the patience of a client that must lose it
 LOST = (http.client.RemoteDisconnected, http.client.IncompleteRead)
 
 # Each kind of fault with what it does: the status or the error that the client meets, whether a write is carried out,
@@ -94,6 +94,8 @@ async def test_each_kind_does_what_it_says(
             else:
                 with pytest.raises(met):
                     await asyncio.to_thread(connection.ask, method, "/v1/projects", body)
+            if met is TimeoutError:  # on a busy machine, the client's patience may end before all has come
+                await until(lambda: emu._app._held)
             assert projects(emu) == (["P"] if carried_out and method == "POST" else [])
             assert scripted.used == 1
             emu.faults.check()
@@ -263,10 +265,21 @@ def test_one_move_of_the_clock_brings_all_pieces(emu: Emulator) -> None:
         assert answer.result(10).json["success"] is True
 
 
-def wait_for_call(emu: Emulator) -> None:
-    """Wait until a request has come."""
+async def leave_when_held(emu: Emulator, body: object) -> None:
+    """Ask for a project, and go away once the emulator holds the answer."""
+    with Connection(emu) as connection:
+        asked = asyncio.create_task(asyncio.to_thread(connection.ask, "POST", "/v1/projects", body))
+        await until(lambda: emu._app._held)
+        assert connection.socket is not None
+        connection.socket.shutdown(socket.SHUT_RDWR)
+        with pytest.raises((*LOST, BrokenPipeError)):  # the body may still be on its way
+            await asked
+
+
+def wait_for_call(emu: Emulator, number: int = 1) -> None:
+    """Wait until a request has come, or so many."""
     end = time.monotonic() + 10
-    while not emu.calls:
+    while len(emu.calls) < number:
         assert time.monotonic() < end
         time.sleep(0.001)
 
@@ -315,8 +328,7 @@ async def test_the_work_is_done_when_the_client_has_gone_away(face: Face) -> Non
     """Who does not wait for a delayed answer has asked for the work all the same: it is done when it is due."""
     async with serving(face) as emu:
         emu.faults.add("createProject", delay_before=3600, delay_after=3600)
-        with pytest.raises(TimeoutError):
-            await asyncio.to_thread(ask, emu, "POST", "/v1/projects", {"name": "P"}, timeout=BRIEF)
+        await leave_when_held(emu, {"name": "P"})
         assert projects(emu) == []
         emu.clock.advance(3600)
         await until(lambda: projects(emu))
@@ -332,8 +344,7 @@ async def test_nothing_is_held_for_a_client_that_has_gone_away(fault: Fault) -> 
         emu.faults.add("createProject", fault, delay_before=delay)
         tasks = asyncio.all_tasks()
         for body in ({"name": "P"}, {"name": "x" * 300_000}):
-            with pytest.raises(TimeoutError):
-                await asyncio.to_thread(ask, emu, "POST", "/v1/projects", body, timeout=BRIEF)
+            await leave_when_held(emu, body)
             await until(lambda: not emu._app._held)
             await until(lambda: asyncio.all_tasks() == tasks)
             emu.faults.add("createProject", fault, delay_before=delay)
@@ -365,11 +376,10 @@ async def test_stopping_is_prompt_while_a_call_is_held(
             asked = [asyncio.create_task(asyncio.to_thread(ask, emu, "POST", "/v1/projects", body)) for _ in range(3)]
             await until(lambda: len(emu._app._held) == 3)
         else:
-            with pytest.raises(TimeoutError):
-                await asyncio.to_thread(ask, emu, "POST", "/v1/projects", body, timeout=BRIEF)
+            await leave_when_held(emu, body)
             asked = []
         start = time.monotonic()
-    assert time.monotonic() - start < 2  # it takes some milliseconds on a machine that is not busy
+    assert time.monotonic() - start < 10  # it takes some milliseconds on a machine that is not busy
     for each in asked:
         with pytest.raises((*LOST, ConnectionResetError)):
             await asyncio.wait_for(each, 10)
@@ -554,11 +564,14 @@ def test_a_held_call_holds_up_no_other(emu: Emulator) -> None:
     """While calls are held, others come, are answered and change the world."""
     emu.faults.add("createProject", Hang())
     emu.faults.add("createProject", delay_before=3600)
-    with ThreadPoolExecutor(2) as pool:
-        held = [pool.submit(ask, emu, "POST", "/v1/projects", {"name": f"H{number}"}, timeout=BRIEF) for number in "12"]
+    with ThreadPoolExecutor(2) as pool, Connection(emu) as first, Connection(emu) as second:
+        held = [pool.submit(each.ask, "POST", "/v1/projects", {"name": "H"}) for each in (first, second)]
+        wait_for_call(emu, 2)
         assert ask(emu, "GET", "/v1/organization").status == 200
-        for each in held:
-            with pytest.raises(TimeoutError):
+        for connection, each in zip((first, second), held, strict=True):
+            assert connection.socket is not None
+            connection.socket.shutdown(socket.SHUT_RDWR)
+            with pytest.raises(LOST):
                 each.result(10)
     assert ask(emu, "POST", "/v1/projects", {"name": "P"}).status == 200
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Awaitable, Callable
 from importlib import resources
 from typing import Any, TypeAlias
@@ -18,7 +16,8 @@ from confidentai_admin.emulator import Emulator, Refused
 from confidentai_admin.emulator.app import MAX_BODY
 from confidentai_admin.emulator.refusal import RULES, Rule
 
-from .conftest import Answer, Api
+from ..subprocess_program import run
+from .conftest import COMMAND, Answer, Api
 from .raw_client import ask
 
 TEXT = resources.files("confidentai_admin.emulator").joinpath("SUPPORTED.md").read_text(encoding="utf-8")
@@ -420,8 +419,7 @@ def test_the_mapping_is_not_looked_at_again() -> None:
 )
 def test_the_command_refuses_wrong_statuses_in_one_line(arguments: list[str], says: str) -> None:
     """A mistake in --status is status 2 and one line on stderr."""
-    command = [sys.executable, "-m", "confidentai_admin.emulator", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert len(done.stderr.splitlines()) == 1
-    assert says in done.stderr
+    done = run(COMMAND, *arguments)
+    assert (done.status, done.output) == (2, "")
+    assert len(done.errors.splitlines()) == 1
+    assert says in done.errors

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeVar
 
 import attrs
 import pytest
@@ -28,7 +29,16 @@ FAULTS: dict[str, faults.Fault] = {
     "503": faults.Answer(503),
 }
 
-each_fault = pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
+_with_each_fault = pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
+
+Test = TypeVar("Test", bound=Callable[..., Awaitable[None]])
+
+
+def each_fault(test: Test) -> Test:
+    """Run a test with each fault: on the asynchronous face always, and on the blocking one in ``nox -s deep``."""
+    with_each: Test = pytest.mark.deep_if_blocking(_with_each_fault(test))
+    return with_each
+
 
 #: Once, which a repeat overcomes, and as often as a call is tried at all.
 each_persistence = pytest.mark.parametrize("times", [1, 3], ids=["once", "for all attempts"])

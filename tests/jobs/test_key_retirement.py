@@ -168,8 +168,9 @@ async def test_misuse_is_refused_before_any_request(face: type[ConfidentAI], emu
         keys: Any = client.project("p").api_keys
         with pytest.raises(ValueError, match="negative"):
             await done(keys.retire(7, unused_for=-HOUR))
-        with pytest.raises(ValueError, match="api_key_id"):
-            await done(keys.retire("", unused_for=HOUR))
+        for api_key_id in ("12", "", True, None):
+            with pytest.raises(TypeError, match="api_key_id must be an integer"):
+                await done(keys.retire(api_key_id, unused_for=HOUR))
         for unused_for in (24, None, "1d"):
             with pytest.raises(TypeError, match=r"unused_for must be a datetime\.timedelta"):
                 await done(keys.retire(7, unused_for=unused_for))

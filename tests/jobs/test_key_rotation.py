@@ -756,11 +756,11 @@ async def test_a_call_on_its_way_is_sent_again_with_the_new_key(
 def test_misuse_is_refused_at_once(emulator: Emulator, face: type[ConfidentAI]) -> None:
     """What cannot be meant is an error of `rotate` itself, before any request."""
     keys: Any = face(emulator.api_key, base_url=emulator.url).project("p").api_keys
-    values: list[tuple[str, object]] = [("api_key_id", ""), ("name", " "), ("retire", "retire"), ("retire", None)]
+    values: list[tuple[str, object]] = [("name", " "), ("retire", "retire"), ("retire", None)]
     for name, value in values:
         with pytest.raises(ValueError, match=name):
             keys.rotate(**{"api_key_id": 7, name: value})
-    for name, value in [("api_key_id", None), ("name", 7)]:
+    for name, value in [("api_key_id", "12"), ("api_key_id", True), ("api_key_id", None), ("name", 7)]:
         with pytest.raises(TypeError, match=name):
             keys.rotate(**{"api_key_id": 7, name: value})
     assert emulator.calls == []

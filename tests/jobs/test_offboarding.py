@@ -35,6 +35,7 @@ from confidentai_admin import (
 from confidentai_admin.emulator import Emulator, faults
 
 from ..operations.faces import done, everything, opened
+from ..subprocess_program import ctrl_c
 from .steps import each_fault, each_persistence, steps_of
 
 OLIVIA, MIA, MAX, ADAM, JOE = (f"{name}@acme.example" for name in ("olivia", "mia", "max", "adam", "joe"))
@@ -179,14 +180,31 @@ async def test_a_declined_invitation_of_a_member_goes_too(client: ConfidentAI, e
 
 
 @pytest.mark.parametrize("transfer_projects_to", [None, MAX, "stranger@acme.example"])
-async def test_nobody_is_nothing_to_do(
+async def test_an_address_that_is_nowhere_is_no_success(
     client: ConfidentAI, emulator: Emulator, transfer_projects_to: str | None
 ) -> None:
-    """For an address that is nowhere the report is empty, and nothing is written."""
+    """A mistyped address is an error that names it and the way out, also in a rehearsal, and nothing is written."""
+    before = await state(client)
+    for dry_run in (False, True):
+        with pytest.raises(UnexpectedStateError, match=r"nobody .*mia@acme\.exampl\b") as caught:
+            await done(client.offboard("mia@acme.exampl", transfer_projects_to=transfer_projects_to, dry_run=dry_run))
+        assert "must_exist=False" in str(caught.value)
+        assert not caught.value.outcome_unknown
+    assert emulator.writes == []
+    assert await state(client) == before
+
+
+@pytest.mark.parametrize("transfer_projects_to", [None, MAX, "stranger@acme.example"])
+async def test_nobody_is_nothing_to_do_if_nobody_need_be_there(
+    client: ConfidentAI, emulator: Emulator, transfer_projects_to: str | None
+) -> None:
+    """With `must_exist=False`, the report for an address that is nowhere is empty, and nothing is written."""
     before = await state(client)
     for dry_run in (False, True):
         report = await done(
-            client.offboard("mia@acme.exampl", transfer_projects_to=transfer_projects_to, dry_run=dry_run)
+            client.offboard(
+                "mia@acme.exampl", transfer_projects_to=transfer_projects_to, dry_run=dry_run, must_exist=False
+            )
         )
         assert len(report) == 0
         report.raise_for_failures()
@@ -198,16 +216,19 @@ async def test_nobody_goes_for_another_s_letters(client: ConfidentAI, emulator: 
     """Somebody whose address only Unicode's folding takes for the same stays."""
     emulator.add_member("weiss@acme.example")
     before = await state(client)
-    assert len(await done(client.offboard("weiß@acme.example"))) == 0
+    assert len(await done(client.offboard("weiß@acme.example", must_exist=False))) == 0
     assert emulator.writes == []
     assert await state(client) == before
 
 
 async def test_again_does_nothing(client: ConfidentAI, emulator: Emulator) -> None:
-    """After it is done, the same call finds nothing."""
-    await done(client.offboard(MIA, transfer_projects_to=MAX))
+    """After it is done, the same call finds nobody, which is a success for who says that nobody need be there."""
+    first = await done(client.offboard(MIA, transfer_projects_to=MAX, must_exist=False))
+    assert shown(first) == MIA_S
     writes = len(emulator.writes)
-    assert len(await done(client.offboard(MIA, transfer_projects_to=MAX))) == 0
+    with pytest.raises(UnexpectedStateError, match="nobody"):
+        await done(client.offboard(MIA, transfer_projects_to=MAX))
+    assert len(await done(client.offboard(MIA, transfer_projects_to=MAX, must_exist=False))) == 0
     assert len(emulator.writes) == writes
     assert await state(client) == WITHOUT_MIA
 
@@ -350,6 +371,8 @@ async def test_mistakes_are_refused_at_once(client: ConfidentAI, emulator: Emula
     for truth in (None, 1, "no"):
         with pytest.raises(TypeError, match="dry_run must be True or False"):
             await done(client.offboard(MIA, dry_run=truth))  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="must_exist must be True or False"):
+            await done(client.offboard(MIA, must_exist=truth))  # type: ignore[arg-type]
     assert emulator.calls == []
 
 
@@ -489,7 +512,7 @@ async def test_what_concerns_everybody_stops_it(
     emulator.faults.add("deleteProjectInvitation", faults.Answer(status))
     report = await done(client.offboard(MIA, transfer_projects_to=MAX))
     assert isinstance(report.stopped_by, error)
-    assert [happened for _, happened in shown(report)] == ["transferred", "failed", "not tried", "not tried"]
+    assert [happened for _, happened in shown(report)] == ["transferred", "failed", "not_tried", "not_tried"]
     assert report[1].error is report.stopped_by
     assert "the job was stopped before by" in str(report[2].reason)
     assert emulator.sent("removeMember") == []
@@ -551,7 +574,7 @@ async def test_whom_the_organization_keeps_the_projects_keep(
     """If the organization does not let somebody go, nothing more is removed, and the report says what was."""
     emulator.faults.add("removeMember", faults.Answer(status))
     report = await done(client.offboard(MIA, transfer_projects_to=MAX))
-    assert [happened for _, happened in shown(report)] == ["transferred", "revoked", "failed", "not tried"]
+    assert [happened for _, happened in shown(report)] == ["transferred", "revoked", "failed", "not_tried"]
     assert report[3].reason == "the person is still in the organization, and is taken out of no project before"
     assert report.stopped_by is None
     assert len(emulator.sent("removeMember")) == 1
@@ -570,7 +593,7 @@ async def test_who_could_not_be_removed_twice_stays_in_the_projects(
     """If the organization's removal fails for now, it is tried once more, and then the projects keep the person."""
     emulator.faults.add("removeMember", fault, times=2)
     report = await done(client.with_options(max_retries=0).offboard(MIA, transfer_projects_to=MAX))
-    assert [happened for _, happened in shown(report)] == ["transferred", "revoked", "failed", "not tried"]
+    assert [happened for _, happened in shown(report)] == ["transferred", "revoked", "failed", "not_tried"]
     assert len(emulator.sent("removeMember")) == 2
     assert emulator.sent("removeProjectMember") == []
 
@@ -620,13 +643,13 @@ async def test_what_was_done_before_a_stop_is_looked_at(client: ConfidentAI, emu
     """After a refusal to everybody, what was answered before it is looked at all the same, or has failed."""
     emulator.faults.add("removeMember", faults.Answer(403), times=2)
     report = await done(client.offboard(MIA, transfer_projects_to=MAX))
-    assert [happened for _, happened in shown(report)] == ["transferred", "revoked", "failed", "not tried"]
+    assert [happened for _, happened in shown(report)] == ["transferred", "revoked", "failed", "not_tried"]
 
     emulator.reset()
     emulator.faults.add("removeMember", faults.Answer(401))
     emulator.faults.add("listProjectInvitations", faults.Answer(401), nth=3, times=None)
     report = await done(client.offboard(MIA, transfer_projects_to=MAX))
-    assert [happened for _, happened in shown(report)] == ["transferred", "failed", "failed", "not tried"]
+    assert [happened for _, happened in shown(report)] == ["transferred", "failed", "failed", "not_tried"]
     assert "answered that it is revoked, and it was not seen" in str(report[1].reason)
     assert report.stopped_by is report[2].error
 
@@ -676,12 +699,62 @@ async def test_a_project_that_goes_to_somebody_else_meanwhile(face: type[Confide
         trace = at_request("GET", f"/{project.id}/roles", interfere)
         async with opened(face(emulator.api_key, base_url=emulator.url, trace_configs=[trace])) as client:
             report = await done(client.offboard(MIA, transfer_projects_to=MAX))
-            assert [happened for _, happened in shown(report)] == ["failed", "not tried", "not tried", "not tried"]
+            assert [happened for _, happened in shown(report)] == ["failed", "not_tried", "not_tried", "not_tried"]
             assert isinstance(report[0].error, UnexpectedStateError)
             assert ADAM in str(report[0].reason)
             assert (await state(client))["Owned"][ADAM] == "Owner"
             (await done(client.offboard(MIA, transfer_projects_to=MAX))).raise_for_failures()
             assert (await state(client))["Owned"] == {ADAM: "Owner", MAX: "Member", f"invited {JOE}": "PENDING"}
+
+
+def deleting(emulator: Emulator, index: int) -> Callable[[], None]:
+    """What deletes the project at this place in the listing, as another program would."""
+
+    def delete() -> None:
+        with ConfidentAI(emulator.api_key, base_url=emulator.url) as beside:
+            beside.project(beside.projects.list()[index].id).delete()
+
+    def interfere() -> None:
+        thread = threading.Thread(target=delete)
+        thread.start()
+        thread.join()
+
+    return interfere
+
+
+@pytest.mark.parametrize(
+    ("method", "part", "index", "row", "happened"),
+    [
+        ("GET", "/roles", 0, 0, "removed"),
+        ("PUT", "/members/", 0, 0, "removed"),
+        ("DELETE", "/invitations/", 1, 1, "revoked"),
+        ("DELETE", "/v1/organization/members/", 0, 3, "removed"),
+    ],
+    ids=["before it is transferred", "while it is transferred", "with an invitation", "with a membership"],
+)
+async def test_a_project_that_is_deleted_while_it_runs(
+    face: type[ConfidentAI], emulator: Emulator, method: str, part: str, index: int, row: int, happened: str
+) -> None:
+    """What a person had in a project that is deleted meanwhile is gone, and needs no removing: the row says so."""
+    trace = at_request(method, part, deleting(emulator, index))
+    async with opened(face(emulator.api_key, base_url=emulator.url, trace_configs=[trace])) as client:
+        report = await done(client.offboard(MIA, transfer_projects_to=MAX))
+        report.raise_for_failures()
+        assert report.stopped_by is None
+        assert report[row].happened == happened
+        assert report[row].reason == "the project was deleted meanwhile"
+        left = [outcome for outcome in report if outcome.item.project == report[row].item.project]
+        assert {outcome.reason for outcome in left[-1:]} == {"the project was deleted meanwhile"}
+        after = await state(client)
+    assert after == {name: people for name, people in WITHOUT_MIA.items() if name != ["Owned", "Asked"][index]}
+
+
+async def test_a_project_that_is_not_found_and_listed_is_no_success(client: ConfidentAI, emulator: Emulator) -> None:
+    """If the API does not find a project that it lists, nothing tells that somebody's membership in it is gone."""
+    emulator.faults.add(await members_of_owned(client), faults.Answer(404), nth=3, times=None)
+    report = await done(client.offboard(MIA, transfer_projects_to=MAX))
+    assert [happened for _, happened in shown(report)] == ["transferred", "revoked", "removed", "failed"]
+    assert isinstance(report[3].error, NotFoundError)
 
 
 async def test_an_ownership_that_comes_up_meanwhile_ends_it(face: type[ConfidentAI], emulator: Emulator) -> None:
@@ -715,9 +788,9 @@ async def test_an_ownership_that_comes_up_meanwhile_ends_it(face: type[Confident
                 assert emulator.sent("removeProjectMember") == []
                 assert shown(report) == [
                     ("membership in the organization", "failed"),
-                    ("membership in the project 'Owned'", "not tried"),
-                    ("membership in the project 'Asked'", "not tried"),
-                    ("ownership in the project 'Owned'", "not tried"),
+                    ("membership in the project 'Owned'", "not_tried"),
+                    ("membership in the project 'Asked'", "not_tried"),
+                    ("ownership in the project 'Owned'", "not_tried"),
                 ]
                 assert report[3].reason == "it came up meanwhile"
                 now = await state(client)
@@ -730,7 +803,7 @@ async def test_an_ownership_that_comes_up_meanwhile_ends_it(face: type[Confident
 
 def assert_cut_short(partial: Report[Holding, None]) -> None:
     """See that a report is that of Mia's offboarding, as far as the removal from the organization."""
-    assert [happened for _, happened in shown(partial)] == ["transferred", "revoked", "failed", "not tried"]
+    assert [happened for _, happened in shown(partial)] == ["transferred", "revoked", "failed", "not_tried"]
     assert partial[2].reason == "it was cancelled on its way"
 
 
@@ -768,7 +841,7 @@ def test_ctrl_c_tells_what_was_done(emulator: Emulator) -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
     thread = threading.Thread(target=interrupt)
-    with ConfidentAI(emulator.api_key, base_url=emulator.url) as client:
+    with ctrl_c(), ConfidentAI(emulator.api_key, base_url=emulator.url) as client:
         thread.start()
         with pytest.raises(KeyboardInterrupt) as caught:
             client.offboard(MIA, transfer_projects_to=MAX)
@@ -820,5 +893,5 @@ async def test_every_step_can_fail(
                 assert not outcome.is_failure or outcome.reason, (step, outcome)
             if not report.failures:
                 assert world == final, step
-        (await done(client.offboard(email, transfer_projects_to=MAX))).raise_for_failures()
+        (await done(client.offboard(email, transfer_projects_to=MAX, must_exist=False))).raise_for_failures()
         assert await state(client) == final, step

@@ -249,7 +249,7 @@ async def test_an_answer_that_shows_no_owner_is_looked_into(
         with pytest.raises(UnexpectedStateError, match=f"does not show {ids[MAX]} as the Owner") as caught:
             await done(where.members.transfer_ownership(ids[MAX], expect_current=ids[OLIVIA]))
         assert caught.value.outcome_unknown
-        (note,) = caught.value.__notes__  # type: ignore[attr-defined]
+        (note,) = caught.value.__notes__
         assert OLIVIA in note
     assert await where.owner() == (MAX if is_done else OLIVIA)
 
@@ -357,7 +357,7 @@ async def test_somebody_who_became_the_owner_meanwhile_stays(
                 await done(where.members.transfer_ownership(ids[MAX], expect_current=ids[OLIVIA]))
             is_certain = fault in PASSING[-2:]
             assert caught.value.outcome_unknown is not is_certain
-            told = str(caught.value) if is_certain else "".join(caught.value.__notes__)  # type: ignore[attr-defined]
+            told = str(caught.value) if is_certain else "".join(caught.value.__notes__)
             assert ids[MIA] in told
             assert isinstance(caught.value, UnexpectedStateError) is is_certain
             assert await where.owner() == MIA
@@ -394,7 +394,7 @@ async def test_it_is_repeated_as_often_as_any_call(
         await done(where.members.transfer_ownership(ids[MAX], expect_current=ids[OLIVIA]))
     assert caught.value.outcome_unknown
     assert len(emulator.sent(where.steps[2].operation)) == max_retries + 1
-    (note,) = caught.value.__notes__  # type: ignore[attr-defined]
+    (note,) = caught.value.__notes__
     assert OLIVIA in note
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime
+import functools
 from typing import Any
 
 import pytest
 
 from confidentai_admin import (
     ApiKey,
+    AsyncConfidentAI,
     AuthenticationError,
     ConfidentAI,
     ConfigurationError,
@@ -19,8 +22,11 @@ from confidentai_admin import (
 from confidentai_admin.emulator import Emulator, faults
 
 from ..operations.faces import done, opened
+from .key_watch import keys_in, valid_in
 from .steps import each_fault, each_persistence, steps_of
 
+HOUR = datetime.timedelta(hours=1)
+DAY = 24 * HOUR
 RETIREMENTS = ("disable", "delete", "keep")
 
 
@@ -105,6 +111,305 @@ async def test_twins_are_told(client: ConfidentAI, emulator: Emulator) -> None:
     assert {key.id for key in await valid_keys(client, ids[0])} == {twin.id, outcome.result.new_key.id}
 
 
+# What was done already ------------------------------------------------------------------------------------------------
+
+
+def made(emulator: Emulator, project_id: str, name: str, *, ago: datetime.timedelta) -> int:
+    """The id of a new key of a project, which was made so long ago."""
+    with ConfidentAI(emulator.api_key, base_url=emulator.url) as client:
+        key_id = client.project(project_id).api_keys.create(name).id
+    keys_in(emulator, project_id)[key_id].created_at = emulator.clock.now() - ago
+    return key_id
+
+
+def let_pass(emulator: Emulator, span: datetime.timedelta) -> None:
+    """Have time go by."""
+    emulator.clock.advance(span.total_seconds())
+
+
+async def test_a_second_run_rotates_nothing_that_is_new(client: ConfidentAI, emulator: Emulator) -> None:
+    """Run again after an hour, what is younger than `older_than` is a row `nothing`, without a write."""
+    ids, _ = new_projects(emulator, 3)
+    let_pass(emulator, 3 * DAY)
+    rotate = functools.partial(client.projects.rotate_keys, ids, key="service", store=print, older_than=DAY)
+    assert (await done(rotate())).counts == {Happened.ROTATED: 3}
+    let_pass(emulator, HOUR)
+    writes = len(emulator.writes)
+    again = await done(rotate())
+    assert again.counts == {Happened.NOTHING: 3}
+    assert len(emulator.writes) == writes
+    for outcome in again:
+        assert outcome.result is None
+        assert outcome.new_keys == []
+        (key,) = await valid_keys(client, outcome.item)
+        assert outcome.reason is not None
+        assert str(key.id) in outcome.reason
+    let_pass(emulator, DAY - HOUR)
+    assert (await done(rotate())).counts == {Happened.ROTATED: 3}
+
+
+async def test_without_an_age_every_key_is_rotated(client: ConfidentAI, emulator: Emulator) -> None:
+    """`older_than` has no default: a key that was made a moment ago is rotated as well."""
+    ids, _ = new_projects(emulator, 1)
+    for _ in range(2):
+        report = await done(client.projects.rotate_keys(ids, key="service", store=print))
+        assert report.counts == {Happened.ROTATED: 1}
+
+
+@pytest.mark.parametrize("is_told", [True, False], ids=["with current", "without"])
+async def test_a_second_run_makes_no_third_key_beside_one_that_is_kept(
+    is_told: bool, client: ConfidentAI, emulator: Emulator
+) -> None:
+    """With retire="keep" the old key is valid still, and the new one tells that it was done an hour ago."""
+    ids, _ = new_projects(emulator, 1)
+    let_pass(emulator, 3 * DAY)
+    vault: dict[str, int] = {}
+
+    def store(rotated: RotatedKey) -> None:
+        vault[rotated.project_id] = rotated.new_key.id
+
+    rotate = functools.partial(
+        client.projects.rotate_keys, ids, key="service", store=store, retire="keep", older_than=DAY
+    )
+    assert (await done(rotate())).counts == {Happened.ROTATED: 1}
+    again = await done(rotate(current=vault.get if is_told else None))
+    assert again.counts == {Happened.NOTHING: 1}
+    assert len(await valid_keys(client, ids[0])) == 2
+
+
+async def test_a_key_whose_rotation_failed_is_rotated_again(client: ConfidentAI, emulator: Emulator) -> None:
+    """A new key that never reached the vault makes the old one no younger: the same call again finishes."""
+    ids, _ = new_projects(emulator, 1)
+    let_pass(emulator, 3 * DAY)
+    stored: list[int] = []
+
+    def fail(rotated: RotatedKey) -> None:
+        raise OSError("the vault is sealed")
+
+    def store(rotated: RotatedKey) -> None:
+        stored.append(rotated.old_key.id)
+
+    (old,) = await valid_keys(client, ids[0])
+    await done(client.projects.rotate_keys(ids, key="service", store=fail, older_than=DAY))
+    report = await done(client.projects.rotate_keys(ids, key="service", store=store, older_than=DAY))
+    assert report.counts == {Happened.ROTATED: 1}
+    assert stored == [old.id]
+
+
+# Which key is in use --------------------------------------------------------------------------------------------------
+
+
+async def test_the_one_that_is_in_use_is_replaced(client: ConfidentAI, emulator: Emulator) -> None:
+    """Of several, it is the key that `current` names, whatever its age; the others are told, and left alone."""
+    ids, _ = new_projects(emulator, 2)
+    olds = {project_id: (await valid_keys(client, project_id))[0].id for project_id in ids}
+    in_use = {project_id: made(emulator, project_id, "service-20260131-0a1b2c", ago=HOUR) for project_id in ids}
+    asked: list[str] = []
+
+    def current(project_id: str) -> int:
+        asked.append(project_id)
+        return in_use[project_id]
+
+    report = await done(client.projects.rotate_keys(ids, key="service", store=print, current=current))
+    assert report.counts == {Happened.ROTATED: 2}
+    assert sorted(asked) == sorted(ids)
+    for outcome in report:
+        assert outcome.result is not None
+        assert outcome.result.old_key.id == in_use[outcome.item]
+        assert outcome.result.unfinished == [olds[outcome.item]]
+        assert str(olds[outcome.item]) in str(outcome.reason)
+        valid = {key.id for key in await valid_keys(client, outcome.item)}
+        assert valid == {olds[outcome.item], outcome.result.new_key.id}
+
+
+async def test_where_nobody_knows_it_is_the_oldest(client: ConfidentAI, emulator: Emulator) -> None:
+    """A vault that has no entry yet answers None, and the oldest is replaced, and nothing is cleaned up."""
+    ids, _ = new_projects(emulator, 1)
+    let_pass(emulator, 9 * DAY)
+    (old,) = await valid_keys(client, ids[0])
+    left = made(emulator, ids[0], "service-20260131-0a1b2c", ago=3 * DAY)
+    (outcome,) = await done(
+        client.projects.rotate_keys(ids, key="service", store=print, current=dict[str, int]().get, clean_up=DAY)
+    )
+    assert outcome.result is not None
+    assert outcome.result.old_key.id == old.id
+    assert outcome.result.unfinished == [left]
+    assert left in valid_in(emulator, ids[0])
+
+
+async def test_an_asynchronous_client_awaits_what_is_in_use(async_client: AsyncConfidentAI, emulator: Emulator) -> None:
+    """A vault that is asked asynchronously gives the key too."""
+    ids, _ = new_projects(emulator, 1)
+    in_use = made(emulator, ids[0], "service-20260131-0a1b2c", ago=HOUR)
+
+    async def current(project_id: str) -> int:
+        return in_use
+
+    (outcome,) = await async_client.projects.rotate_keys(ids, key="service", store=print, current=current)
+    assert outcome.result is not None
+    assert outcome.result.old_key.id == in_use
+
+
+@pytest.mark.parametrize(
+    ("which", "why"),
+    [("unknown", "is not listed"), ("off", "is deactivated"), ("other", "has another name"), ("text", "an integer")],
+)
+async def test_one_that_cannot_be_in_use_is_a_failure(
+    which: str, why: str, client: ConfidentAI, emulator: Emulator
+) -> None:
+    """If `current` names what is no valid key of this name, nothing is written, and the row says why."""
+    ids, _ = new_projects(emulator, 1)
+    keys = client.project(ids[0]).api_keys
+    off = await done(keys.create("service-20260131-0a1b2c"))
+    await done(keys.update(off.id, valid=False))
+    (first,) = [key for key in await done(keys.list()) if key.name == "Default Key"]
+    answers: dict[str, Any] = {"unknown": 1, "off": off.id, "other": first.id, "text": str(first.id)}
+    before = keys_in(emulator, ids[0])
+    writes = len(emulator.writes)
+    (outcome,) = await done(
+        client.projects.rotate_keys(ids, key="service", store=print, current=lambda _: answers[which], clean_up=DAY)
+    )
+    assert outcome.happened == "failed"
+    assert why in str(outcome.reason)
+    assert keys_in(emulator, ids[0]) == before
+    assert len(emulator.writes) == writes
+
+
+async def test_a_vault_that_cannot_be_read_fails_its_project_alone(client: ConfidentAI, emulator: Emulator) -> None:
+    """An error in `current` is the project's outcome, before any request about it."""
+    ids, _ = new_projects(emulator, 2)
+    in_use = {ids[1]: (await valid_keys(client, ids[1]))[0].id}
+    calls = len(emulator.calls)
+    report = await done(client.projects.rotate_keys(ids, key="service", store=print, current=in_use.__getitem__))
+    assert [outcome.happened for outcome in report] == ["failed", "rotated"]
+    assert isinstance(report[0].error, KeyError)
+    assert not any(ids[0] in call.path for call in emulator.calls[calls:])
+
+
+# What a crash has left ------------------------------------------------------------------------------------------------
+
+
+async def test_what_a_crash_left_is_deleted(client: ConfidentAI, emulator: Emulator) -> None:
+    """A leftover older than `clean_up` goes, and all that may be somebody's stays, and is told."""
+    ids, _ = new_projects(emulator, 1)
+    let_pass(emulator, 9 * DAY)
+    (in_use,) = await valid_keys(client, ids[0])
+    left = made(emulator, ids[0], "service-20260131-0a1b2c", ago=2 * DAY)
+    fresh = made(emulator, ids[0], "service-20260131-0a1b2d", ago=HOUR)
+    used = made(emulator, ids[0], "service-20260131-0a1b2e", ago=2 * DAY)
+    keys_in(emulator, ids[0])[used].last_used = emulator.clock.now()
+    twin = made(emulator, ids[0], "service", ago=2 * DAY)
+    others = [
+        made(emulator, ids[0], name, ago=2 * DAY)
+        for name in ("other-20260131-0a1b2c", "service-2026", "service-20260131-0a1b2c-20260131-0a1b2c")
+    ]
+    rotate = functools.partial(client.projects.rotate_keys, ids, key="service", store=print, clean_up=DAY)
+    (outcome,) = await done(rotate(current=lambda _: in_use.id))
+    assert outcome.result is not None
+    assert outcome.result.cleaned_up == [left]
+    assert outcome.result.unfinished == [used, twin, fresh]
+    assert left not in keys_in(emulator, ids[0])
+    assert {fresh, used, twin, *others} <= valid_in(emulator, ids[0]).keys()
+    for api_key_id in (left, fresh, used, twin):
+        assert str(api_key_id) in str(outcome.reason)
+    assert not any(str(api_key_id) in str(outcome.reason) for api_key_id in others)
+
+
+async def test_one_valid_key_is_left_in_the_end(client: ConfidentAI, emulator: Emulator) -> None:
+    """After a crash between the new key and the vault, the nights afterwards leave the one in use and no other."""
+    ids, _ = new_projects(emulator, 1)
+    vault = {ids[0]: (await valid_keys(client, ids[0]))[0].id}
+
+    def crash(rotated: RotatedKey) -> None:
+        raise OSError("the power is gone")
+
+    def store(rotated: RotatedKey) -> None:
+        vault[rotated.project_id] = rotated.new_key.id
+
+    rotate = functools.partial(
+        client.projects.rotate_keys, ids, key="service", current=vault.get, older_than=20 * HOUR, clean_up=DAY
+    )
+    let_pass(emulator, DAY)
+    (left,) = (await done(rotate(store=crash))).new_keys
+    # In the same night: what is in use is rotated, and the leftover is too young to be told from a rotation under way.
+    (outcome,) = await done(rotate(store=store))
+    assert outcome.result is not None
+    assert outcome.result.unfinished == [left.id]
+    assert f"{left.id}, which was never used" in str(outcome.reason)
+    let_pass(emulator, DAY)
+    (outcome,) = await done(rotate(store=store))
+    assert outcome.happened == "rotated"
+    assert outcome.result is not None
+    assert outcome.result.cleaned_up == [left.id]
+    assert [key.id for key in await valid_keys(client, ids[0])] == [vault[ids[0]]]
+
+
+async def test_what_is_kept_for_a_time_of_grace_is_not_cleaned_up(client: ConfidentAI, emulator: Emulator) -> None:
+    """With retire="keep", a key that is older than the one in use was left on purpose."""
+    ids, _ = new_projects(emulator, 1)
+    let_pass(emulator, 9 * DAY)
+    kept = made(emulator, ids[0], "service-20260131-0a1b2c", ago=3 * DAY)
+    in_use = made(emulator, ids[0], "service-20260202-0a1b2c", ago=2 * DAY)
+    left = made(emulator, ids[0], "service-20260203-0a1b2c", ago=DAY)
+    (outcome,) = await done(
+        client.projects.rotate_keys(
+            ids, key="service", store=print, retire="keep", current=lambda _: in_use, clean_up=DAY
+        )
+    )
+    assert outcome.result is not None
+    assert outcome.result.cleaned_up == [left]
+    assert {kept, in_use} <= valid_in(emulator, ids[0]).keys()
+
+
+async def test_what_a_crash_left_is_deleted_beside_a_key_that_is_new(client: ConfidentAI, emulator: Emulator) -> None:
+    """A project whose key is too young to be rotated is cleaned up as well, and its row says so."""
+    ids, _ = new_projects(emulator, 1)
+    let_pass(emulator, 9 * DAY)
+    in_use = made(emulator, ids[0], "service-20260202-0a1b2c", ago=2 * DAY)
+    left = made(emulator, ids[0], "service-20260203-0a1b2c", ago=DAY)
+    (outcome,) = await done(
+        client.projects.rotate_keys(
+            ids, key="service", store=print, older_than=5 * DAY, current=lambda _: in_use, clean_up=DAY
+        )
+    )
+    assert outcome.happened == "nothing"
+    assert left not in keys_in(emulator, ids[0])
+    assert str(left) in str(outcome.reason)
+
+
+async def test_a_leftover_that_goes_meanwhile_is_no_failure(client: ConfidentAI, emulator: Emulator) -> None:
+    """If somebody else deletes it first, that is what was wanted."""
+    ids, _ = new_projects(emulator, 1)
+    let_pass(emulator, 9 * DAY)
+    (in_use,) = await valid_keys(client, ids[0])
+    left = made(emulator, ids[0], "service-20260131-0a1b2c", ago=2 * DAY)
+    emulator.faults.add("deleteProjectApiKey", faults.Answer(404))
+    (outcome,) = await done(
+        client.projects.rotate_keys(ids, key="service", store=print, current=lambda _: in_use.id, clean_up=DAY)
+    )
+    assert outcome.happened == "rotated"
+    assert outcome.result is not None
+    assert outcome.result.cleaned_up == [left]
+
+
+async def test_a_cleaning_that_fails_leaves_the_one_in_use(client: ConfidentAI, emulator: Emulator) -> None:
+    """If a leftover cannot be deleted, no key is made, and the row says what there is."""
+    ids, _ = new_projects(emulator, 1)
+    let_pass(emulator, 9 * DAY)
+    (in_use,) = await valid_keys(client, ids[0])
+    left = made(emulator, ids[0], "service-20260131-0a1b2c", ago=2 * DAY)
+    emulator.faults.add("deleteProjectApiKey", faults.Answer(500), times=3)
+    (outcome,) = await done(
+        client.projects.rotate_keys(ids, key="service", store=print, current=lambda _: in_use.id, clean_up=DAY)
+    )
+    assert outcome.happened == "failed"
+    assert str(left) in str(outcome.reason)
+    assert valid_in(emulator, ids[0]).keys() >= {in_use.id, left}
+
+
+# Each for itself ------------------------------------------------------------------------------------------------------
+
+
 async def test_ids_are_not_words(client: ConfidentAI, emulator: Emulator) -> None:
     """Two ids that differ only by case are two."""
     report = await done(client.projects.rotate_keys(["abc", "abC"], key="service", store=print))
@@ -150,7 +455,7 @@ async def test_a_refused_key_stops_the_job(emulator: Emulator, face: type[Confid
     emulator.faults.add("createProjectApiKey", faults.Answer(401), nth=2)
     async with opened(face(emulator.api_key, base_url=emulator.url, max_connections=1)) as client:
         report = await done(client.projects.rotate_keys(ids, key="service", store=lambda rotated: None))
-    assert [outcome.happened for outcome in report] == ["rotated", "failed"] + ["not tried"] * 4
+    assert [outcome.happened for outcome in report] == ["rotated", "failed"] + ["not_tried"] * 4
     assert isinstance(report.stopped_by, AuthenticationError)
 
 
@@ -163,6 +468,13 @@ async def test_a_refused_key_stops_the_job(emulator: Emulator, face: type[Confid
         ({"key": " "}, ValueError),
         ({"retire": "burn"}, ValueError),
         ({"store": "print"}, TypeError),
+        ({"project_ids": [7]}, TypeError),
+        ({"older_than": 24}, TypeError),
+        ({"older_than": -HOUR}, ValueError),
+        ({"current": {"a": 7}}, TypeError),
+        ({"clean_up": 1, "current": print}, TypeError),
+        ({"clean_up": -HOUR, "current": print}, ValueError),
+        ({"clean_up": DAY}, ValueError),
         ({"on_progress": 3}, TypeError),
     ],
 )

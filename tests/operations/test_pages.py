@@ -168,17 +168,19 @@ class MovingList:
     """A server of members whose list can change, or fail, while it is read.
 
     Before each request is answered, `before` is called with the number of the page and how often it was asked for.
+    The server counts `total` members, or those that there are, and no page has more than `largest_page` of them.
     """
 
     def __init__(self, count: int) -> None:
         self.ids = [f"usr-{number:03}" for number in range(count)]
         self.total: int | None = None
+        self.largest_page = 100
         self.before: Callable[[int, int], None] = lambda page, time: None
         self.asked: list[int] = []
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer with one page."""
-        page, size = int(request.query["page"]), int(request.query["pageSize"])
+        page, size = int(request.query["page"]), min(int(request.query["pageSize"]), self.largest_page)
         self.asked.append(page)
         try:
             self.before(page, self.asked.count(page))
@@ -257,7 +259,8 @@ async def test_a_total_that_never_fits_ends_after_three_passes(face: type[Confid
             with pytest.raises(APIResponseValidationError, match="12"):
                 await next_of(walk)
     assert ids == moving.ids
-    assert sorted(moving.asked) == [1, 1, 1, 2, 2, 2, 3, 3, 3]
+    # By that count the third page would be full, so the fourth is asked for as well.
+    assert sorted(moving.asked) == [1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4]
 
 
 async def test_a_total_of_zero_with_members_is_no_empty_list(face: type[ConfidentAI]) -> None:
@@ -268,6 +271,195 @@ async def test_a_total_of_zero_with_members_is_no_empty_list(face: type[Confiden
         async with opened(face(KEY, base_url=url)) as client:
             walked = await everything(client.organization().members.iter(page_size=4))
     assert [member.id for member in walked] == moving.ids
+
+
+@pytest.mark.parametrize(("count", "total", "asked"), [(201, 199, 3), (201, 100, 3), (200, 199, 3), (100, 99, 2)])
+async def test_a_total_that_lags_loses_nobody(face: type[ConfidentAI], count: int, total: int, asked: int) -> None:
+    """If the server counts fewer than there are, full pages are no end: all come, and a second pass sees the same."""
+    moving = MovingList(count)
+    moving.total = total
+    with serving(moving) as url:
+        async with opened(face(KEY, base_url=url)) as client:
+            walked = await everything(client.organization().members.iter())
+    assert [member.id for member in walked] == moving.ids
+    assert sorted(moving.asked) == [page for page in range(1, asked + 1) for _ in range(2)]
+
+
+async def test_a_total_that_catches_up_is_enough(face: type[ConfidentAI]) -> None:
+    """If the count lags in the first pass and fits in the second, the list is read twice."""
+    moving = MovingList(201)
+    moving.total = 199
+
+    def catch_up(page: int, time: int) -> None:
+        if time == 2:
+            moving.total = None
+
+    moving.before = catch_up
+    with serving(moving) as url:
+        async with opened(face(KEY, base_url=url)) as client:
+            walked = await everything(client.organization().members.iter())
+    assert [member.id for member in walked] == moving.ids
+    assert sorted(moving.asked) == [1, 1, 2, 2, 3, 3]
+
+
+async def test_more_than_counted_must_be_the_same_twice(face: type[ConfidentAI]) -> None:
+    """If the count is too low and a removal moves the pages, what the first pass has missed comes with the second."""
+    moving = MovingList(301)
+    moving.total = 199
+    stayed = set(moving.ids) - {"usr-000"}
+
+    def remove(page: int, time: int) -> None:
+        if (page, time) == (3, 1):
+            moving.ids.remove("usr-000")
+
+    moving.before = remove
+    with serving(moving) as url:
+        async with opened(face(KEY, base_url=url)) as client:
+            walked = await everything(client.organization().members.iter())
+    ids = [member.id for member in walked]
+    assert len(ids) == len(set(ids))
+    assert set(ids) >= stayed
+
+
+async def test_a_server_that_gives_the_same_page_forever_is_no_endless_walk(face: type[ConfidentAI]) -> None:
+    """A page that brings nothing new is an end, also if it is full, as from a mock that knows one answer."""
+    same = MovingList(4)
+
+    async def always_the_first(request: web.BaseRequest) -> web.StreamResponse:
+        return await same(request.clone(rel_url="/?page=1&pageSize=4"))
+
+    with serving(always_the_first) as url:
+        async with opened(face(KEY, base_url=url)) as client:
+            walked = await everything(client.organization().members.iter(page_size=4))
+    assert [member.id for member in walked] == same.ids
+    assert len(same.asked) == 2
+
+
+# A server with pages of another size ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [49, 50, 51, 100, 101, 449, 450, 451, 499])
+async def test_a_server_with_smaller_pages_than_asked_for(face: type[ConfidentAI], count: int) -> None:
+    """If the server caps pages at 50, all come once, in their order, and each of its pages is asked for once."""
+    moving = MovingList(count)
+    moving.largest_page = 50
+    with serving(moving) as url:
+        async with opened(face(KEY, base_url=url)) as client:
+            walked = await everything(client.organization().members.iter(page_size=100))
+    assert [member.id for member in walked] == moving.ids
+    # The last page is short or empty. Only one that is all there is, as the count says, is taken for the end at once.
+    last = 1 if count <= 50 else count // 50 + 1
+    assert sorted(moving.asked) == list(range(1, last + 1))
+
+
+@pytest.mark.parametrize(("count", "total"), [(51, 49), (101, 99), (201, 199), (451, 449), (451, 0)])
+async def test_smaller_pages_and_a_total_that_lags(face: type[ConfidentAI], count: int, total: int) -> None:
+    """If the server caps pages and counts fewer than there are, nobody is lost, and nobody comes twice."""
+    moving = MovingList(count)
+    moving.largest_page, moving.total = 50, total
+    with serving(moving) as url:
+        async with opened(face(KEY, base_url=url)) as client:
+            walked = await everything(client.organization().members.iter(page_size=100))
+    assert [member.id for member in walked] == moving.ids
+
+
+async def test_a_server_with_larger_pages_than_asked_for(face: type[ConfidentAI]) -> None:
+    """If the server does not heed the page size, and gives 25, all come once."""
+    moving = MovingList(60)
+
+    async def by_25(request: web.BaseRequest) -> web.StreamResponse:
+        return await moving(request.clone(rel_url=f"/?page={request.query['page']}&pageSize=25"))
+
+    with serving(by_25) as url:
+        async with opened(face(KEY, base_url=url)) as client:
+            walked = await everything(client.organization().members.iter(page_size=10))
+    assert [member.id for member in walked] == moving.ids
+    assert sorted(moving.asked) == [1, 2, 3]
+
+
+async def test_pages_of_a_smaller_size_are_read_ahead(face: type[ConfidentAI]) -> None:
+    """Once the size that comes is known, 8 pages are read at a time, as ever."""
+    gauge = Gauge()
+    moving = MovingList(900)
+    moving.largest_page = 50
+    with serving(moving) as url:
+        async with opened(face(KEY, base_url=url, trace_configs=[gauge.trace()])) as client:
+            assert len(await everything(client.organization().members.iter())) == 900
+    assert gauge.most == 8
+    assert sorted(moving.asked) == list(range(1, 20))
+
+
+async def test_who_goes_from_page_to_page_by_has_next_loses_nobody(face: type[ConfidentAI]) -> None:
+    """Where the count lags, or the server's pages are smaller, `has_next` is true as long as there may be more."""
+    for count, total, largest in ((201, 199, 100), (80, 80, 50), (130, 130, 50)):
+        moving = MovingList(count)
+        moving.total, moving.largest_page = total, largest
+        with serving(moving) as url:
+            async with opened(face(KEY, base_url=url)) as client:
+                members = client.organization().members
+                page = await done(members.list(page=1, page_size=100))
+                ids = [member.id for member in page]
+                while page.has_next:
+                    page = await done(members.list(page=page.page + 1, page_size=100))
+                    ids += [member.id for member in page]
+        assert ids == moving.ids
+
+
+# A walk whose caller changes what it walks over -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("every", [1, 2, 3])
+async def test_who_removes_what_it_walks_over_sees_everybody(face: type[ConfidentAI], every: int) -> None:
+    """A walk whose caller removes each item, or every second one, comes to all of them, once, and to an end."""
+    moving = MovingList(600)
+    everybody = list(moving.ids)
+    walked: list[str] = []
+    with serving(moving) as url:
+        async with opened(face(KEY, base_url=url)) as client:
+            walk = client.organization().members.iter(page_size=10)
+            while (member := await next_of(walk)) is not None:
+                walked.append(member.id)
+                if len(walked) % every == 0:
+                    moving.ids.remove(member.id)
+    assert sorted(walked) == everybody
+    assert len(moving.ids) == 600 - 600 // every
+
+
+async def test_a_count_that_never_keeps_still_is_an_error_that_contradicts_nothing(face: type[ConfidentAI]) -> None:
+    """If the count changes in each pass, the error names what was counted, and not only as many as were found."""
+    moving = MovingList(10)
+
+    def change(page: int, time: int) -> None:
+        moving.total = 11 if page == 1 else 10
+
+    moving.before = change
+    with serving(moving) as url:
+        async with opened(face(KEY, base_url=url)) as client:
+            with pytest.raises(APIResponseValidationError) as caught:
+                await everything(client.organization().members.iter(page_size=6))
+    assert sorted(moving.asked) == [1, 1, 1, 2, 2, 2]
+    assert "does not keep still" in str(caught.value)
+    assert "between 10 and 11" in str(caught.value)
+
+
+async def test_other_members_each_time_are_an_error_that_says_so(face: type[ConfidentAI]) -> None:
+    """If more came than the count says, and others in each pass, the walk ends, and the error says what was seen."""
+    moving = MovingList(50)
+    moving.total = 40
+    everybody = itertools.count()
+
+    def change(page: int, time: int) -> None:
+        if page == 1:
+            moving.ids = [f"usr-{number}" for number in itertools.islice(everybody, 50)]
+
+    moving.before = change
+    with serving(moving) as url:
+        async with opened(face(KEY, base_url=url)) as client:
+            with pytest.raises(APIResponseValidationError, match="does not keep still") as caught:
+                await everything(client.organization().members.iter(page_size=50))
+    assert len(moving.asked) <= 40
+    assert "40" in str(caught.value)
+    assert "others" in str(caught.value)
 
 
 @pytest.mark.parametrize("failing", [1, 2, 5, 9, 10, 20])
@@ -341,16 +533,16 @@ class Gauge:
         self._now -= 1
 
 
-@pytest.mark.parametrize(("count", "most"), [(4, 1), (8, 1), (20, 4), (36, 8), (40, 8), (301, 8)])
+@pytest.mark.parametrize(("count", "most"), [(3, 1), (4, 1), (8, 2), (20, 5), (36, 8), (40, 8), (301, 8)])
 async def test_at_most_eight_pages_are_read_at_a_time(face: type[ConfidentAI], count: int, most: int) -> None:
-    """The first page is read alone, and then as many as there are at once, but never more than 8."""
+    """The first page is read alone, and then as many as there are at once, up to one that is short, but at most 8."""
     gauge = Gauge()
     moving = MovingList(count)
     with serving(moving) as url:
         async with opened(face(KEY, base_url=url, trace_configs=[gauge.trace()])) as client:
             walked = await everything(client.organization().members.iter(page_size=4))
     assert len(walked) == count
-    assert sorted(moving.asked) == list(range(1, -(-count // 4) + 1))
+    assert sorted(moving.asked) == list(range(1, count // 4 + 2))
     assert gauge.most == most
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import importlib
 import inspect
 import re
@@ -18,6 +19,7 @@ from confidentai_admin import (
     AsyncKeyRotation,
     AsyncPageIterator,
     ConfidentAI,
+    Happened,
     KeyRotation,
     PageIterator,
 )
@@ -58,6 +60,7 @@ _KEY_RETIREMENT = _KEY_ROTATION - {"create{}ApiKey"}
 _ENSURE = {
     "listProjects",
     "createProject",
+    "getProject",
     "updateProject",
     "listProjectApiKeys",
     "createProjectApiKey",
@@ -71,7 +74,7 @@ _ENSURE = {
 
 #: The public methods that are a job of several operations, and all the operations that they may call.
 JOBS: dict[str, set[str]] = {
-    "projects.ensure": _ENSURE,
+    "projects.ensure": _ENSURE | {f"{verb}ProjectApiKey" for verb in ("get", "update", "delete")},
     "projects.ensure_many": _ENSURE,
     "projects.rotate_keys": {name.format("Project") for name in _KEY_ROTATION},
     "organization.members.transfer_ownership": {"listRoles", "listMembers", "updateMemberRole"},
@@ -231,6 +234,7 @@ WORDS = {
     "from asynchronous code": "from blocking code",
     "a program's tasks": "a program's threads",
     "It belongs to one event loop at a time.": "Its event loop runs in a thread of its own.",
+    "Awaitable[int | None] | ": "",
 }
 
 
@@ -278,7 +282,7 @@ def test_a_method_is_the_same_on_both_faces(place: str) -> None:
     ]
     assert blocking(ours.return_annotation) == theirs.return_annotation
     assert blocking(core.__doc__) == facade.__doc__
-    gives_an_object = "Async" in ours.return_annotation
+    gives_an_object = "Async" in ours.return_annotation or ours.return_annotation == "Self"
     assert inspect.iscoroutinefunction(core) is not gives_an_object
     assert not inspect.iscoroutinefunction(facade)
 
@@ -291,6 +295,17 @@ def test_the_clients_are_made_alike() -> None:
     assert inspect.iscoroutinefunction(AsyncConfidentAI.__aexit__)
     assert not hasattr(AsyncConfidentAI, "__enter__")
     assert not hasattr(ConfidentAI, "__aenter__")
+
+
+def test_texts_of_enumerations_are_identifiers() -> None:
+    """What an enumeration is equal to is its name, in its case or in small letters, so that it can be guessed."""
+    exported = [vars(confidentai_admin)[name] for name in confidentai_admin.__all__]
+    texts = [each for each in exported if isinstance(each, type) and issubclass(each, enum.Enum)]
+    assert {each.__name__ for each in texts} >= {"Happened", "HoldingKind", "InvitationStatus", "Plan"}
+    for member in [member for each in texts for member in each]:
+        assert member.value in (member.name, member.name.lower()), member
+    assert Happened("left_alone") == "left_alone"
+    assert Happened("not_tried") == "not_tried"
 
 
 def test_the_iterators_are_alike() -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,9 +11,22 @@ from pathlib import Path
 
 import pytest
 
+from ..subprocess_program import COLD, run
+
 HERE = Path(__file__).parent
 GUIDE = (HERE.parent.parent / "docs" / "testing.md").read_text(encoding="utf-8")
-LIMIT = 60.0  # seconds, for a machine that is busy
+
+#: pytest is there with its plugins, and this one has been used: each session begins where a second one would.
+PYTEST = """
+import os, pathlib, pytest, tempfile
+with tempfile.TemporaryDirectory() as folder:
+    before = os.getcwd()
+    os.chdir(folder)
+    pathlib.Path("test_first.py").write_text("def test_first(confident_client, async_confident_client): pass")
+    loops = "asyncio_default_fixture_loop_scope=function"
+    assert pytest.main(["-p", "no:cacheprovider", "-o", loops, "-W", "error"]) == 0
+    os.chdir(before)
+"""
 
 VARIABLES = ("CONFIDENT_ORG_API_KEY", "CONFIDENT_BASE_URL", "CONFIDENT_REGION")
 NO_ASYNCIO = ("-p", "no:asyncio")
@@ -55,24 +66,20 @@ class Folder:
         """Put a file there."""
         (self.path / name).write_text(textwrap.dedent(text), encoding="utf-8")
 
-    def run(self, *options: str, environment: Mapping[str, str] | None = None) -> Session:
+    def run(self, *options: str, environment: Mapping[str, str] | None = None, start: str = PYTEST) -> Session:
         """Run pytest there, strict about warnings."""
         if "no:asyncio" in options:
             self.write("pytest.ini", "[pytest]\n")
-        own = ("CONFIDENT_", "PYTEST_")
-        outer = {name: value for name, value in os.environ.items() if not name.startswith(own)}
-        command = [sys.executable, "-W", "error", "-m", "pytest", "-p", "no:cacheprovider", "-W", "error", "-rA"]
-        done = subprocess.run(
-            [*command, *options],
-            cwd=self.path,
-            env={**outer, "PYTHONDONTWRITEBYTECODE": "1", **(environment or {})},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            timeout=LIMIT,
-            check=False,
-        )
-        return Session(done.stdout)
+        command = ["-p", "no:cacheprovider", "-W", "error", "-rA", *options]
+        with pytest.MonkeyPatch.context() as patch:
+            for name in os.environ:
+                if name.startswith(("CONFIDENT_", "PYTEST_")):
+                    patch.delenv(name)
+            for name, value in (environment or {}).items():
+                patch.setenv(name, value)
+            patch.chdir(self.path)
+            done = run("import pytest, sys; sys.exit(pytest.main())", *command, start=start)
+        return Session(done.errors + done.output)
 
 
 @pytest.fixture
@@ -125,7 +132,7 @@ def test_workers_have_emulators_of_their_own(folder: Folder) -> None:
             here = pathlib.Path("here")
             here.mkdir(exist_ok=True)
             (here / worker_id).write_text(confident_emulator.url)
-            until = time.monotonic() + 30
+            until = time.monotonic() + 60
             while len(list(here.iterdir())) < 2:
                 assert time.monotonic() < until, "the other did not come"
                 time.sleep(0.02)
@@ -543,16 +550,15 @@ def test_sessions_that_do_not_use_it_import_nothing(folder: Folder) -> None:
             assert threading.active_count() == 1
         """,
     )
-    session = folder.run(*NO_ASYNCIO)
+    session = folder.run(*NO_ASYNCIO, start=COLD)
     assert session.counts == "1 passed", session.output
-    program = (
-        "import pytest, sys; before = set(sys.modules);"
-        " import confidentai_admin_pytest; print(*sorted(set(sys.modules) - before))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=LIMIT, check=True, cwd=folder.path
-    )
-    assert done.stdout.split() == ["confidentai_admin_pytest"]
+    program = """
+import pytest, sys
+before = set(sys.modules)
+import confidentai_admin_pytest
+print(*sorted(set(sys.modules) - before))
+"""
+    assert run(program, start=COLD).output.split() == ["confidentai_admin_pytest"]
 
 
 def test_it_can_be_switched_off(folder: Folder) -> None:
@@ -561,7 +567,8 @@ def test_it_can_be_switched_off(folder: Folder) -> None:
     session = folder.run(*NO_ASYNCIO, "-p", "no:confidentai_admin")
     assert session.counts == "1 error", session.output
     assert "fixture 'confident_emulator' not found" in session.output
-    session = folder.run(*NO_ASYNCIO, "-p", "confidentai_admin", environment={"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"})
+    alone = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    session = folder.run(*NO_ASYNCIO, "-p", "confidentai_admin", environment=alone, start=COLD)
     assert session.counts == "1 passed", session.output
 
 

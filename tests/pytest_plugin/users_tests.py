@@ -62,7 +62,7 @@ def test_threads(confident_emulator: Emulator, confident_client: ConfidentAI) ->
 
 def test_a_program(confident_emulator: Emulator) -> None:
     program = "from confidentai_admin import ConfidentAI; ConfidentAI().projects.create('elsewhere')"
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
     (call,) = confident_emulator.sent("createProject")
     assert call.body["name"] == "elsewhere"
 

@@ -34,6 +34,7 @@ from confidentai_admin import (
     ProjectInvitation,
     ProjectMember,
     Report,
+    RotatedKey,
     Timeout,
 )
 
@@ -96,6 +97,7 @@ async def keep(ensured: EnsuredProject) -> None:
 
 async def provision_all(client: AsyncConfidentAI, tenants: list[str]) -> list[ApiKey]:
     assert_type(await client.projects.ensure("tenant"), EnsuredProject)
+    assert_type(await client.projects.ensure("tenant", key="service", reissue=True, store=keep), EnsuredProject)
     report = await client.projects.ensure_many(
         [DesiredProject(tenant, key="service") for tenant in tenants],
         store=keep,
@@ -105,8 +107,17 @@ async def provision_all(client: AsyncConfidentAI, tenants: list[str]) -> list[Ap
     return report.new_keys
 
 
+async def in_use(project_id: str) -> int | None:
+    return {"id": 7}.get(project_id)
+
+
+async def rotate_all(client: AsyncConfidentAI, ids: dict[str, int]) -> Report[str, RotatedKey]:
+    await client.projects.rotate_keys(ids, key="service", store=print, current=in_use)
+    return await client.projects.rotate_keys(ids, key="service", store=print, current=ids.get)
+
+
 async def let_go(client: AsyncConfidentAI, email: str) -> None:
-    report = await client.offboard(email, transfer_projects_to="b@example.com", dry_run=True)
+    report = await client.offboard(email, transfer_projects_to="b@example.com", dry_run=True, must_exist=False)
     assert_type(report, Report[Holding, None])
     assert_type(report[0].item.project, NamedRef | None)
     assert_type(await client.projects.find("name"), Project | None)
@@ -127,6 +138,22 @@ async def release(client: AsyncConfidentAI, policy_id: str) -> None:
     assert_type(result, GovernancePolicyUnassignmentResult)
     assert_type(result.governance_policy, NamedRef)
     await client.close()
+
+
+class Admin(AsyncConfidentAI):
+    """A client of the user's own."""
+
+    tenant: str = "acme"
+
+
+async def administer() -> None:
+    async with Admin() as admin:
+        assert_type(admin, Admin)
+        assert_type(admin.with_options(timeout=5), Admin)
+        assert_type(admin.with_options(read_only=True).tenant, str)
+    async with AsyncConfidentAI() as client:
+        assert_type(client, AsyncConfidentAI)
+        assert_type(client.with_options(timeout=5), AsyncConfidentAI)
 
 
 async def mistakes(client: AsyncConfidentAI) -> None:

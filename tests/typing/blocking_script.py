@@ -23,6 +23,7 @@ from confidentai_admin import (
     Happened,
     Holding,
     HoldingKind,
+    Invitation,
     InvitationStatus,
     KeyRotation,
     Member,
@@ -34,6 +35,7 @@ from confidentai_admin import (
     OrganizationInvitation,
     OrganizationMember,
     OrganizationRole,
+    Outcome,
     Page,
     PageIterator,
     Permission,
@@ -46,6 +48,7 @@ from confidentai_admin import (
     ProjectRole,
     RemovalResult,
     Report,
+    RotatedKey,
     Timeout,
 )
 
@@ -66,6 +69,19 @@ def keep(ensured: EnsuredProject) -> None:
 def tell(progress: Progress[DesiredProject, EnsuredProject]) -> None:
     assert_type(progress.done, int)
     assert_type(progress.happened, Happened)
+
+
+def keep_rotated(rotated: RotatedKey) -> None:
+    assert_type(rotated.new_key, ApiKey)
+    assert_type(rotated.cleaned_up, list[int])
+
+
+def in_use(project_id: str) -> int | None:
+    return {"id": 7}.get(project_id)
+
+
+async def in_use_later(project_id: str) -> int:
+    return 7
 
 
 def main() -> None:
@@ -91,11 +107,19 @@ def main() -> None:
         ensured = client.projects.ensure("tenant", owner="a@example.com", governance_policy="Baseline", key="service")
         assert_type(ensured, EnsuredProject)
         assert_type(ensured.api_key, ApiKey | None)
+        assert_type(ensured.is_finished, bool)
+        assert_type(ensured.duplicate_key_ids, list[int])
+        assert_type(client.projects.ensure("tenant", key="service", reissue=True, store=keep), EnsuredProject)
         wishes = [DesiredProject("tenant", key="service")]
         made = client.projects.ensure_many(wishes, store=keep, on_progress=tell)
         assert_type(made, Report[DesiredProject, EnsuredProject])
         assert_type(made[0].result, EnsuredProject | None)
         assert_type(made.new_keys, list[ApiKey])
+        day = datetime.timedelta(days=1)
+        rotated = client.projects.rotate_keys(
+            ["id"], key="service", store=keep_rotated, older_than=day, current=in_use, clean_up=day
+        )
+        assert_type(rotated, Report[str, RotatedKey])
         assert_type(project.api_keys.create("ci").value, str)
         assert_type(project.api_keys.update(7, valid=False).last_used, datetime.datetime | None)
         with project.api_keys.rotate(7, retire="delete") as rotation:
@@ -138,7 +162,8 @@ def main() -> None:
         for outcome in onboarding:
             assert_type(outcome.item, str)
             assert_type(outcome.happened, Happened)
-        onboarding.raise_for_failures()
+        onboarding.raise_for_failures(left_alone=True)
+        assert_type(onboarding.left_alone, list[Outcome[str, Invitation | Member]])
         assert_type(organization.iam.permissions.list(), list[Permission])
         assert_type(organization.iam.policies.list(), list[Policy])
         assert_type(organization.governance.policies.list(), list[GovernancePolicy])
@@ -171,4 +196,23 @@ def main() -> None:
         created.api_key.value  # type: ignore[union-attr]  # noqa: B018
         organization.invitations.ensure(["a@example.com"], role=7)  # type: ignore[arg-type]
         project.api_keys.rotate(7, retire="later")  # type: ignore[arg-type]
+        project.api_keys.rotate("7")  # type: ignore[arg-type]
+        client.projects.rotate_keys(["id"], key="k", store=keep_rotated, current=in_use_later)  # type: ignore[arg-type]
+        client.projects.rotate_keys(["id"], key="k", store=keep_rotated, current=str)  # type: ignore[arg-type]
         project.update(description=NOT_GIVEN)  # type: ignore[arg-type]
+
+
+class Admin(ConfidentAI):
+    """A client of the user's own."""
+
+    tenant: str = "acme"
+
+
+def administer() -> None:
+    with Admin() as admin:
+        assert_type(admin, Admin)
+        assert_type(admin.with_options(timeout=5), Admin)
+        assert_type(admin.with_options(read_only=True).tenant, str)
+    with ConfidentAI() as client:
+        assert_type(client, ConfidentAI)
+        assert_type(client.with_options(timeout=5), ConfidentAI)

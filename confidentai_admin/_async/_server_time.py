@@ -1,0 +1,42 @@
+"""Telling by the server's own clock whether something was there before it was asked for."""
+
+from __future__ import annotations
+
+import datetime
+
+import attrs
+
+from .._answers import read_date
+from .._call_details import CallDetails
+from .._surroundings import Clock
+
+#: How far apart, in seconds, the clocks of a server's machines may be: that of ``Date`` and that of ``created_at``.
+_APART = 5.0
+
+
+@attrs.frozen
+class Asked:
+    """The moment at which something was asked for.
+
+    This machine's clock may be wrong by hours, and only tells how long ago that was. ``Date`` is in whole seconds,
+    rounded down, and older than its answer's arrival: what follows from it is never too late, so that what was made for
+    us is not taken for older.
+    """
+
+    _clock: Clock
+    _at: float
+
+    @classmethod
+    def now(cls, clock: Clock) -> Asked:
+        """The present moment."""
+        return cls(clock, clock.monotonic())
+
+    def was_after(self, made: datetime.datetime | None, told: CallDetails) -> bool:
+        """Whether something was certainly made before, by the ``Date`` of the call, just answered, that tells of it.
+
+        Where the answer does not tell a time, nothing is certain.
+        """
+        date = read_date(told.headers.get("Date", ""))
+        if made is None or date is None:
+            return False
+        return (date - made).total_seconds() > self._clock.monotonic() - self._at + _APART

@@ -1,0 +1,59 @@
+"""Trace hooks of the user's that may fail: what they watch goes on."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
+from typing import Any
+
+from aiohttp import ClientSession, TraceConfig
+
+from ._log import log
+
+_HOOKS = [name for name in dir(TraceConfig) if name.startswith("on_")]
+
+# The one that can say no: what it raises is the caller's, and nothing is sent. Any other that fails would take a
+# connection or an answer with it.
+_MAY_REFUSE = "on_request_start"
+
+_Hook = Callable[..., Awaitable[None]]
+
+
+class _GuardedTraceConfig(TraceConfig):
+    """The hooks of another one, of which none that fails once the request is under way takes the answer with it."""
+
+    def __init__(self, config: TraceConfig) -> None:
+        super().__init__()
+        self._config = config
+        config.freeze()  # as a session does with what it uses
+        for name in _HOOKS:
+            hooks = getattr(config, name)
+            getattr(self, name).extend(hooks if name == _MAY_REFUSE else [_guarded(name, hook) for hook in hooks])
+
+    def trace_config_ctx(self, trace_request_ctx: Any = None) -> SimpleNamespace:
+        return self._config.trace_config_ctx(trace_request_ctx=trace_request_ctx)
+
+
+def _guarded(name: str, hook: _Hook) -> _Hook:
+    async def call(*arguments: Any) -> None:
+        try:
+            await hook(*arguments)
+        except Exception as error:  # noqa: BLE001  (whatever it is, there is an answer, with a key in it perhaps)
+            # Not its text, which may be of that answer.
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            what = f"{type(error).__name__} in {place.filename}, line {place.lineno}"
+            log(logging.WARNING, "the trace hook %s failed, and the call goes on: %s", name, what)
+
+    return call
+
+
+def guard_hooks(session: ClientSession) -> None:
+    """See that hooks which fail while a request is under way cost no answer, whoever gave them to the session."""
+    configs = session.trace_configs
+    configs[:] = [
+        config if isinstance(config, _GuardedTraceConfig) else _GuardedTraceConfig(config) for config in configs
+    ]
+    for config in configs:
+        config.freeze()
