@@ -282,7 +282,7 @@ def test_what_a_users_function_gives_is_not_awaited(folders: tuple[Path, Path]) 
     assert _run(folders) == 0
     text = (facade / "permissions.py").read_text()
     assert "def walk(self, each: Callable[[str], int | None] | None = None) -> int:" in text
-    assert "self._portal.call(self._core.walk, self._portal.callback(each))" in text
+    assert 'self._portal.call(self._core.walk, self._portal.callback("each", each))' in text
     assert "Awaitable" not in text
 
 

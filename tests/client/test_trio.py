@@ -48,7 +48,7 @@ def test_a_blocking_client_on_trio(run: Callable[[Callable[[], Awaitable[None]]]
             assert not thread.is_alive()
 
     run(main)
-    assert len(kept) == 4
+    assert len(kept) == 6  # two keys and an end of each
 
 
 @pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)

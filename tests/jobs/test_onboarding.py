@@ -76,9 +76,9 @@ def invited(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     addresses: list[str] = []
     add = emulator_invitations.add
 
-    def noted(world: Any, scope: Any, email: str, role_id: str | None) -> Any:
+    def noted(world: Any, scope: Any, email: str, *arguments: Any, **options: Any) -> Any:
         addresses.append(email)
-        return add(world, scope, email, role_id)
+        return add(world, scope, email, *arguments, **options)
 
     monkeypatch.setattr(emulator_invitations, "add", noted)
     return addresses

@@ -41,7 +41,7 @@ def passed(call: ast.Call) -> list[str]:
     written = [ast.unparse(each) for each in call.args] + [
         f"{each.arg}={ast.unparse(each.value)}" for each in call.keywords
     ]
-    return [re.sub(r"self\._portal\.callback\((\w+)\)", r"\1", each) for each in written]
+    return [re.sub(r"self\._portal\.callback\('(\w+)', \1\)", r"\1", each) for each in written]
 
 
 def form_of(method: ast.FunctionDef) -> str:
@@ -63,11 +63,8 @@ def form_of(method: ast.FunctionDef) -> str:
         is_whole = passed(call) == [f"self._core.{method.name}", *given]
         return ("callbacks" if "self._portal.callback(" in text else "call") if is_whole else "unknown"
     inner, *rest = call.args
-    is_whole = (
-        isinstance(inner, ast.Call)
-        and passed(inner) == given
-        and [ast.unparse(each) for each in rest] == ["self._portal"]
-    )
+    portal = [] if ast.unparse(call.func) == "self._view" else ["self._portal"]  # which a view has from its client
+    is_whole = isinstance(inner, ast.Call) and passed(inner) == given and list(map(ast.unparse, rest)) == portal
     is_own = isinstance(inner, ast.Call) and ast.unparse(inner.func) == f"self._core.{method.name}"
     return "object" if is_whole and is_own and not call.keywords else "unknown"
 
