@@ -417,6 +417,19 @@ class Outcome:
         return f"{type(self.error).__name__}: {self.error}"
 
 
+@attrs.frozen
+class Doubts:
+    """How far what is said of a step's calls can be believed.
+
+    Attributes:
+        is_calm: Whether nothing went wrong.
+        may_be_untrue: Whether a deletion may have been told to be done that was not: a fault said so.
+    """
+
+    is_calm: bool
+    may_be_untrue: bool
+
+
 @attrs.define
 class _Side:
     """A client, and what has been asked of it so far."""
@@ -799,8 +812,12 @@ class _Game:
             if requests and error is not None and not (step.is_slow or _is_unsent(error)):
                 self.check_body(operations[0], error, requests[-1], moment.answers[-1])
         is_calm = not side.has_met_429 and all(request.fault is None for request in requests)
+        doubts = Doubts(
+            is_calm=is_calm and step.interrupted_after is None,
+            may_be_untrue=any(attempt.is_bare_success for attempt in attempts),
+        )
         self.require(
-            self.explains(before, after, operations, outcomes, is_calm=is_calm and step.interrupted_after is None),
+            self.explains(before, after, operations, outcomes, doubts),
             f"no order of what was called, and is said of it, leads to this state: {differences(before, after)}",
         )
         if not is_alone:
@@ -908,16 +925,17 @@ class _Game:
             and attempts[-1].status == 404
             and attempts[-1].is_enveloped
         )
+        is_told = operation.is_deletion and bool(attempts) and attempts[-1].is_bare_success
         if outcome.error is None:
             self.require(attempts, "a value, and no request")
             last = attempts[-1]
             self.tally.gone[operation.name] += is_gone
-            self.require(last.verdict is Verdict.FINE or is_gone, f"a value after {last}")
+            self.require(last.verdict is Verdict.FINE or is_gone or is_told, f"a value after {last}")
             expected = [operation.answer(before, after)]
             if any(doubt[:-1]) and operation.effect is Effect.REPEATABLE:
                 # The repetition of what is done says so.
                 expected.append(operation.answer(after, after))
-            if is_gone and operation.is_raw:
+            if (is_gone or is_told) and operation.is_raw:
                 expected = [None]
             self.require(plain(outcome.value) in expected, f"{plain(outcome.value)!r} is none of {expected!r}")
             return
@@ -939,7 +957,7 @@ class _Game:
             return
         self.require(attempts, f"no request, and {type(error).__name__}")
         last = attempts[-1]
-        if last.verdict is Verdict.FINE:
+        if last.verdict is Verdict.FINE or is_told:
             raise Violation(f"a success was answered, and {type(error).__name__} was raised") from error
         if last.verdict is Verdict.LOST:
             kind: type[ConfidentAIError] = APIConnectionError
@@ -1097,7 +1115,7 @@ class _Game:
         self.require(not outcome.may_be_done, "a read of which the outcome is unknown")
 
     def explains(
-        self, state: State, after: State, operations: list[Operation], outcomes: list[Outcome], *, is_calm: bool
+        self, state: State, after: State, operations: list[Operation], outcomes: list[Outcome], doubts: Doubts
     ) -> bool:
         """Whether some order of the calls, with what is said of them, leads from one state to the other."""
 
@@ -1107,13 +1125,13 @@ class _Game:
             return any(
                 leads(possible, tuple(other for other in left if other != each))
                 for each in left
-                for possible in self.possible(state, after, operations[each], outcomes[each], is_calm=is_calm)
+                for possible in self.possible(state, after, operations[each], outcomes[each], doubts)
             )
 
         return leads(state, tuple(range(len(operations))))
 
     def possible(
-        self, state: State, after: State, operation: Operation, outcome: Outcome, *, is_calm: bool
+        self, state: State, after: State, operation: Operation, outcome: Outcome, doubts: Doubts
     ) -> Iterator[State]:
         """The states that a call may leave, by what is said of it."""
         refusals = self.refusals(operation, state)
@@ -1122,10 +1140,12 @@ class _Game:
                 done = operation.done(state, after)
                 if done is not None:
                     yield done
-            elif operation.effect is Effect.READ or (operation.is_deletion and not is_calm and 404 in refusals):
+            elif operation.effect is Effect.READ or (operation.is_deletion and not doubts.is_calm and 404 in refusals):
+                yield state
+            if operation.is_deletion and doubts.may_be_untrue:
                 yield state
             return
-        if is_calm and not isinstance(outcome.error, _Interrupted) and not self.is_refused(outcome, refusals):
+        if doubts.is_calm and not isinstance(outcome.error, _Interrupted) and not self.is_refused(outcome, refusals):
             return
         yield state
         if outcome.may_be_done and not refusals:

@@ -23,6 +23,9 @@ from .sequences import NO_CHANCE, Sequence, Tally, all_sequences, play
 
 ORDINARY = 100
 
+#: One process plays all of them, since the last test is about the whole run.
+pytestmark = pytest.mark.xdist_group("sequences")
+
 _settings = settings(
     max_examples=int(SEQUENCES or ORDINARY) // 2,  # each face has half of them
     derandomize=SEQUENCES is None,

@@ -234,6 +234,7 @@ class Attempt:
     status: int | None = None
     is_enveloped: bool = True
     retry_after: float = 0.0
+    is_bare_success: bool = False  # a success and no data, which is enough for a deletion
 
 
 def mistyped(content: bytes, choice: int) -> bytes:
@@ -298,12 +299,14 @@ def judge(call: RecordedCall, *, is_mistyped: bool = False) -> Attempt:
 def _judge_answer(fault: faults.Answer) -> Attempt:
     payload = fault.payload()
     success: object = False
+    has_data = False
     if payload is not None:
         try:
             content = json.loads(payload[0])
         except (ValueError, RecursionError):
             content = None
         success = content.get("success") if isinstance(content, dict) else None
+        has_data = isinstance(content, dict) and content.get("data") is not None
     is_enveloped = isinstance(success, bool)
     if fault.status < 300:
         verdict = Verdict.REFUSED if success is False else Verdict.UNREADABLE
@@ -313,7 +316,8 @@ def _judge_answer(fault: faults.Answer) -> Attempt:
         verdict = Verdict.TURNED_AWAY
     else:
         verdict = Verdict.FAILED if fault.status >= 500 else Verdict.REFUSED
-    return Attempt(verdict, fault.status, is_enveloped, _seconds(fault.retry_after))
+    is_bare_success = fault.status == 204 or (fault.status < 300 and success is True and not has_data)
+    return Attempt(verdict, fault.status, is_enveloped, _seconds(fault.retry_after), is_bare_success)
 
 
 def _seconds(retry_after: float | str | None) -> float:
