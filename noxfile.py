@@ -45,23 +45,27 @@ def install(session: nox.Session, group: str, *others: str) -> None:
     session.install("--editable", ".", *nox.project.dependency_groups(PYPROJECT, group), *others)
 
 
+#: Where the surroundings forbid it, as containers do, Python would compile the package anew in each of the programs.
+COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}
+
+
 def workers(session: nox.Session) -> list[str]:
     """What has pytest use all cores, but for some tests only."""
-    return [] if session.posargs else ["--numprocesses", "auto", "--dist", "loadgroup"]
+    return [] if session.posargs else ["--numprocesses", "auto", "--dist", "worksteal"]
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests on the present Python. With ``-- tests/client``, some of them."""
     install(session, "test")
-    session.run("pytest", *workers(session), *session.posargs)
+    session.run("pytest", *workers(session), *session.posargs, env=COMPILED)
 
 
 @nox.session(python=PYTHONS)
 def matrix(session: nox.Session) -> None:
     """Run the tests on every supported Python that is here. Those that are not are skipped, and named at the end."""
     install(session, "test")
-    session.run("pytest", *workers(session), *session.posargs)
+    session.run("pytest", *workers(session), *session.posargs, env=COMPILED)
 
 
 @nox.session(python=next(filter(is_here, PYTHONS), None))
@@ -69,14 +73,14 @@ def lowest(session: nox.Session) -> None:
     """Run the tests with the oldest dependencies, on the oldest Python that is here."""
     install(session, "test", *LOWEST)
     # The plugin of the oldest anyio warns under the newest pytest, and the tests do not use it.
-    session.run("pytest", "-p", "no:anyio", *workers(session), *session.posargs)
+    session.run("pytest", "-p", "no:anyio", *workers(session), *session.posargs, env=COMPILED)
 
 
 @nox.session
 def coverage(session: nox.Session) -> None:
     """Measure which branches the tests go through."""
     install(session, "test")
-    environment = {"COVERAGE_FILE": f"{session.create_tmp()}/coverage"}
+    environment = {**COMPILED, "COVERAGE_FILE": f"{session.create_tmp()}/coverage"}
     session.run("coverage", "erase", env=environment)
     session.run("coverage", "run", "-m", "pytest", *workers(session), *session.posargs, env=environment)
     session.run("coverage", "combine", "--quiet", env=environment)
@@ -91,7 +95,7 @@ def deep(session: nox.Session) -> None:
     # Other servers and other threads, where they can be had: the tests that want one are skipped without it.
     session.install(*nox.project.dependency_groups(PYPROJECT, "deep"), success_codes=[0, 1], silent=True)
     chosen = ["-m", "deep or hypothesis", "--hypothesis-profile", "deep"]
-    session.run("pytest", *chosen, *workers(session), *session.posargs)
+    session.run("pytest", *chosen, *workers(session), *session.posargs, env=COMPILED)
     if not session.posargs:
         session.notify("soak")
 
@@ -109,7 +113,7 @@ def soak(session: nox.Session) -> None:
         options.append(f"--hypothesis-seed={secrets.randbelow(2**32)}")
     session.log(f"the sequences of {' '.join(options)}")
     # A test is half of all sequences here, which takes minutes; what hangs in one of them fails within seconds anyway.
-    limit = ["-o", "faulthandler_timeout=3600"]
+    limit = ["-o", "faulthandler_timeout=3600", "-m", "deep or not deep"]
     session.run("pytest", "tests/model/test_sequences.py", *limit, *options, env={"MODEL_SEQUENCES": "2000"})
 
 

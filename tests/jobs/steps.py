@@ -40,8 +40,10 @@ def each_fault(test: Test) -> Test:
     return with_each
 
 
-#: Once, which a repeat overcomes, and as often as a call is tried at all.
-each_persistence = pytest.mark.parametrize("times", [1, 3], ids=["once", "for all attempts"])
+#: As often as a call is tried at all; and once, which a repeat overcomes as it does for any call: in ``nox -s deep``.
+each_persistence = pytest.mark.parametrize(
+    "times", [pytest.param(1, marks=pytest.mark.deep), 3], ids=["once", "for all attempts"]
+)
 
 
 @attrs.frozen

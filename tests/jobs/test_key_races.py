@@ -112,7 +112,10 @@ class Party:
             return None
 
 
-@pytest.mark.parametrize("which", ["project", "organization", "own"])
+@pytest.mark.parametrize(
+    "which",
+    [pytest.param("project", marks=pytest.mark.deep), pytest.param("organization", marks=pytest.mark.deep), "own"],
+)
 async def test_two_rotations_of_the_same_key(which: str, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """At every moment a key that somebody has is valid, in the end too, and no key is there that nobody knows of.
 

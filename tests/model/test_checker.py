@@ -121,6 +121,7 @@ FOUND: dict[Break, str] = {
 }
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("break_it", FOUND)
 def test_a_broken_client_is_found(break_it: Break, model_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """The sequences of one face are enough."""

@@ -1,6 +1,7 @@
 """Random sequences of calls, with whatever may go wrong on the way, leave what the API's rules allow, and tell it.
 
-An ordinary run has the same sequences every time. `MODEL_SEQUENCES=2000` makes it others, and that many: `nox -s soak`.
+An ordinary run has the same few sequences every time. `MODEL_SEQUENCES=2000` makes it others, and that many: see
+`nox -s soak`.
 `MODEL_SEED=0123456789abcdef` plays only the sequence of this seed, which a failure names; `MODEL_SEED=plain-1` one of
 those that are not made by chance.
 """
@@ -21,10 +22,8 @@ from confidentai_admin.emulator.contract import OPERATIONS
 from .conftest import SEQUENCES
 from .sequences import NO_CHANCE, Sequence, Tally, all_sequences, play
 
-ORDINARY = 100
-
-#: One process plays all of them, since the last test is about the whole run.
-pytestmark = pytest.mark.xdist_group("sequences")
+ORDINARY = 30
+WHOLE = 1000  # so many leave nothing out
 
 _settings = settings(
     max_examples=int(SEQUENCES or ORDINARY) // 2,  # each face has half of them
@@ -61,9 +60,10 @@ def test_blocking_sequences(model_emulator: Emulator, tally: Tally, sequence: Se
     play(model_emulator, ConfidentAI, sequence, tally)
 
 
+@pytest.mark.deep
 def test_a_run_leaves_nothing_out(tally: Tally) -> None:
     """All that can be done was done, and each creation's answer was lost once after the work."""
-    if tally.sequences < ORDINARY or "MODEL_SEED" in os.environ:
+    if tally.sequences < WHOLE or "MODEL_SEED" in os.environ:
         pytest.skip("only a whole run can be complete")
     assert {operation.name for operation in OPERATIONS} <= set(tally.answered)
     assert {operation.name for operation in OPERATIONS if operation.changes_state} <= set(+tally.done)
