@@ -36,12 +36,19 @@ settings.register_profile("deep", deadline=None, max_examples=1000, suppress_hea
 settings.load_profile("quick")
 
 
+#: Whose tests are about what the core does, which the blocking face repeats: it has six forms of methods, and each of
+#: them, and a path through each job, is marked ``both_faces``.
+REPEATED = ("counts", "jobs", "operations")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave to ``nox -s deep`` what the blocking face repeats: it has the core's code, and no more than six forms."""
+    """Leave to ``nox -s deep`` what the blocking face repeats."""
     for item in items:
-        is_long = item.get_closest_marker("deep_if_blocking") is not None
         callspec = getattr(item, "callspec", None)
-        if is_long and callspec is not None and callspec.params.get("face") is ConfidentAI:
+        if callspec is None or callspec.params.get("face") is not ConfidentAI:
+            continue
+        is_repeated = item.path.parent.name in REPEATED and item.get_closest_marker("both_faces") is None
+        if is_repeated or item.get_closest_marker("deep_if_blocking") is not None:
             item.add_marker(pytest.mark.deep)
 
 

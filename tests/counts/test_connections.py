@@ -24,6 +24,8 @@ from ..jobs.key_watch import entered
 from ..operations.cases import CASES
 from ..operations.faces import done, everything, opened
 
+pytestmark = pytest.mark.both_faces
+
 KEY = "confident_us_org_" + "k" * 43
 
 

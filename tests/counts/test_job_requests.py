@@ -18,9 +18,6 @@ from ..operations.faces import done, opened
 from ..operations.lookups import at_each_scope
 from .sent import cost, of, sent_to
 
-#: The facade's calls are the core's: see tests/operations/test_forms.py.
-pytestmark = pytest.mark.deep_if_blocking
-
 OLIVIA, ADA, MIA = (f"{name}@acme.example" for name in ("olivia", "ada", "mia"))
 
 #: The most that are worked on at the same time is 20: one number below that, and one above.

@@ -13,6 +13,8 @@ from ..operations.faces import done, everything, next_of, opened
 from ..operations.serving import serving
 from .crowd import Crowd
 
+pytestmark = pytest.mark.both_faces
+
 KEY = "confident_us_org_" + "k" * 43
 
 

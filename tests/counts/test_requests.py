@@ -22,6 +22,8 @@ from ..operations.lookups import new_project
 from ..operations.test_surface import ANOTHER_WAY, LOOKS_FIRST
 from .sent import sent_to
 
+pytestmark = pytest.mark.both_faces
+
 OPERATIONS = {made_call(case).name: case.operation for case in CASES}
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
-from typing import TypeVar
+from collections.abc import Iterable
 
 import attrs
 import pytest
@@ -29,16 +28,7 @@ FAULTS: dict[str, faults.Fault] = {
     "503": faults.Answer(503),
 }
 
-_with_each_fault = pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
-
-Test = TypeVar("Test", bound=Callable[..., Awaitable[None]])
-
-
-def each_fault(test: Test) -> Test:
-    """Run a test with each fault: on the asynchronous face always, and on the blocking one in ``nox -s deep``."""
-    with_each: Test = pytest.mark.deep_if_blocking(_with_each_fault(test))
-    return with_each
-
+each_fault = pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
 
 #: As often as a call is tried at all; and once, which a repeat overcomes as it does for any call: in ``nox -s deep``.
 each_persistence = pytest.mark.parametrize(

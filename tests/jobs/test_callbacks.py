@@ -14,6 +14,8 @@ from confidentai_admin.emulator import Emulator
 
 from ..operations.faces import done
 
+pytestmark = pytest.mark.both_faces
+
 JOBS: dict[str, Callable[[ConfidentAI, Any], Any]] = {
     "ensure_many, store": lambda client, it: client.projects.ensure_many([DesiredProject("one")], store=it),
     "ensure_many, on_progress": lambda client, it: client.projects.ensure_many([DesiredProject("one")], on_progress=it),

@@ -26,6 +26,7 @@ async def names(client: ConfidentAI) -> list[str]:
     return [project.name for project in await done(client.projects.list())]
 
 
+@pytest.mark.both_faces
 async def test_the_project_of_that_name_is_deleted(client: ConfidentAI, emulator: Emulator) -> None:
     """With the name that it has, the project is read and deleted; without a name, it is deleted at once."""
     await new_project(client, "Other")

@@ -161,6 +161,7 @@ def _prepare(wish: Wish, emulator: Emulator) -> set[int]:
 # When all goes well ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.both_faces
 @each_wish
 async def test_it_is_as_wished_and_stays_so(wish: Wish, client: ConfidentAI, emulator: Emulator) -> None:
     """The project is brought about in one call, and the same call again writes nothing and gives no key."""
@@ -610,6 +611,7 @@ async def test_two_programs_with_one_name(block: int, emulator: Emulator) -> Non
 # Many -----------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.both_faces
 async def test_many_are_ensured_in_order(client: ConfidentAI, emulator: Emulator) -> None:
     """Each project is an outcome, in the order given; what is there is read once for all of them."""
     await done(client.projects.create("there"))

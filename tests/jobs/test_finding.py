@@ -85,6 +85,7 @@ def text_of(found: Any) -> str:
     return str(getattr(found, "email", None) or found.name)
 
 
+@pytest.mark.both_faces
 @each_lookup
 async def test_find_gives_the_one_that_is_listed(client: ConfidentAI, lookup: Lookup, scope: str) -> None:
     """What is found is what the listing has."""

@@ -48,6 +48,7 @@ async def used(where: OrganizationClient | ProjectClient, emulator: Emulator, *,
     return old
 
 
+@pytest.mark.both_faces
 @at_each_scope
 @pytest.mark.parametrize("delete", [False, True])
 async def test_an_unused_key_is_retired(

@@ -113,6 +113,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
 # What becomes of the keys ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.both_faces
 @at_each_scope
 async def test_the_old_key_is_valid_in_the_block_and_not_after_it(where: Place, emulator: Emulator) -> None:
     """In the block there are two valid keys, the new one in full; after it the old one is deactivated."""

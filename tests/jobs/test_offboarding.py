@@ -129,6 +129,7 @@ JOE_S = [("invitation in the organization", "revoked"), ("invitation in the proj
 # What it does ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.both_faces
 @pytest.mark.parametrize("address", [MIA, "MIA@acme.EXAMPLE", "\tMia@Acme.example \n"])
 async def test_everything_goes(client: ConfidentAI, emulator: Emulator, address: str) -> None:
     """Ownership is transferred, invitations and memberships go, and nobody else is touched, whatever the case."""

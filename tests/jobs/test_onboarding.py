@@ -103,6 +103,7 @@ def only_reads(emulator: Emulator) -> bool:
 # Who needs what -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.both_faces
 @at_each_scope
 async def test_only_who_is_missing_is_invited(
     client: ConfidentAI, emulator: Emulator, scope: str, invited: list[str]

@@ -92,6 +92,7 @@ async def scope_of(client: ConfidentAI, scope: str) -> Scope:
 FORMER = {"organization": "Admin", "project": "Manager"}
 
 
+@pytest.mark.both_faces
 @at_each_scope
 async def test_the_owner_is_replaced(client: ConfidentAI, emulator: Emulator, scope: str) -> None:
     """The new Owner is given back, the Owner of before stays, and what is read is read before the one write."""

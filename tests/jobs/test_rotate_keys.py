@@ -43,6 +43,7 @@ async def valid_keys(client: ConfidentAI, project_id: str) -> list[ApiKey]:
     return [key for key in keys if key.valid and key.name != "Default Key"]
 
 
+@pytest.mark.both_faces
 @pytest.mark.parametrize("retire", RETIREMENTS)
 async def test_each_key_is_stored_before_the_old_one_goes(retire: Any, client: ConfidentAI, emulator: Emulator) -> None:
     """The vault has the new key of each project while the old one is valid; the report is in the order given."""

@@ -25,6 +25,8 @@ from .cases.case import Case
 from .faces import done, everything, opened
 from .serving import serving
 
+pytestmark = pytest.mark.both_faces
+
 KEY = "confident_us_org_" + "k" * 43
 
 

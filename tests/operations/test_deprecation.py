@@ -16,6 +16,8 @@ from confidentai_admin import APIDeprecationWarning, ConfidentAI, ConflictError
 from .cases.samples import FULL_KEY, NEW_KEY, NEW_KEY_JSON, ORGANIZATION_JSON, PROJECT, PROJECT_JSON
 from .faces import assert_same, done, opened
 
+pytestmark = pytest.mark.both_faces
+
 KEY = "confident_us_org_" + "k" * 43
 BASE_URL = "https://confident.example"
 LINK = "https://docs.example/gone-soon"

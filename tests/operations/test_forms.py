@@ -20,6 +20,8 @@ from confidentai_admin.emulator import Emulator
 from ..jobs.key_watch import entered
 from .faces import done, everything, opened
 
+pytestmark = pytest.mark.both_faces
+
 FACADE = Path(confidentai_admin.__file__).parent / "_sync"
 
 #: What the generator writes into classes of its own kinds, whatever the core's methods are.

@@ -25,6 +25,8 @@ from confidentai_admin.emulator import Emulator
 from .faces import done, opened
 from .tree import tree_of
 
+pytestmark = pytest.mark.both_faces
+
 KEY = "an-organization-key"
 FACES: tuple[type[ConfidentAI | AsyncConfidentAI], ...] = (AsyncConfidentAI, ConfidentAI)
 

@@ -28,6 +28,8 @@ from .faces import done, everything, next_of, opened
 from .lookups import new_project
 from .serving import serving
 
+pytestmark = pytest.mark.both_faces
+
 KEY = "confident_us_org_" + "k" * 43
 
 

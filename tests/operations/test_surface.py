@@ -30,6 +30,8 @@ from .cases import CASES
 from .cases.case import NO_BODY, Case, made_call
 from .tree import Tree, tree_of
 
+pytestmark = pytest.mark.both_faces
+
 #: The public methods that are not an operation of the contract.
 NO_OPERATION = {"close", "request", "with_options", "organization", "project"}
 

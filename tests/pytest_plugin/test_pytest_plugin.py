@@ -120,6 +120,7 @@ def test_each_test_has_a_world_of_its_own(folder: Folder) -> None:
     assert session.counts == "3 passed", session.output
 
 
+@pytest.mark.deep
 def test_workers_have_emulators_of_their_own(folder: Folder) -> None:
     """Two processes that run the same test at the same time do not meet."""
     folder.write(
