@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import concurrent.futures
+import contextlib
 import functools
 import inspect
+from collections.abc import Mapping
 from typing import Any
+
+_CACHED = type(functools.lru_cache(len))
 
 
 class UselessCallbackError(TypeError):
@@ -32,13 +38,15 @@ def check_callback(
     if inspect.isclass(callback):
         raise TypeError(f"{name} must be a function, not the class {callback.__name__}: pass a method of an object")
     function: Any = callback
-    while isinstance(function, functools.partial):
-        function = function.func
-    # An object that can be called is what its class says.
-    kinds = (function, type(function).__call__)
+    while isinstance(function, (functools.partial, _CACHED)):
+        function = function.func if isinstance(function, functools.partial) else function.__wrapped__
+    # An object that can be called is what its class says, and what chooses by its argument what it chooses from.
+    kinds = [function, type(function).__call__]
+    if isinstance(chosen_from := getattr(function, "registry", None), Mapping):
+        kinds += chosen_from.values()
     if any(inspect.isgeneratorfunction(kind) or inspect.isasyncgenfunction(kind) for kind in kinds):
         raise TypeError(f"{name} must be a function without yield: nobody would run what comes before it")
-    if not may_be_async and any(inspect.iscoroutinefunction(kind) for kind in kinds):
+    if not may_be_async and any(map(_is_async, kinds)):
         raise TypeError(f"{name} must be a plain function, not an asynchronous one, which nobody would await here")
     try:
         signature = inspect.signature(callback)
@@ -51,10 +59,20 @@ def check_callback(
         raise TypeError(f"{name} must be a function that can be called with {takes}") from None
 
 
+def _is_async(kind: Any) -> bool:
+    # Before Python 3.12, what stands for an ``async def`` is known by a mark of asyncio's own alone.
+    mark = getattr(asyncio.coroutines, "_is_coroutine", None)
+    return inspect.iscoroutinefunction(kind) or (mark is not None and getattr(kind, "_is_coroutine", None) is mark)
+
+
 def check_given(name: str, given: Any, *, may_be_async: bool = True) -> None:
     """Raise a ``UselessCallbackError`` if a callback gave what nobody runs. Its own kind did not show that before."""
     if inspect.isgenerator(given) or inspect.isasyncgen(given):
         raise UselessCallbackError(f"{name} must be a function without yield: it gave a generator that nobody runs")
+    if isinstance(given, (contextlib.ContextDecorator, contextlib.AsyncContextDecorator)):
+        raise UselessCallbackError(f"{name} must be no context manager: it gave one that nobody enters")
+    if isinstance(given, concurrent.futures.Future):
+        raise UselessCallbackError(f"{name} must have done its work when it comes back: it gave a future")
     if not may_be_async and inspect.isawaitable(given):
         if inspect.iscoroutine(given):
             given.close()  # it would warn that nobody awaited it

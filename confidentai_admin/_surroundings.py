@@ -85,6 +85,8 @@ def checked(clock: Clock) -> Clock:
             raise TypeError("clock must be an object with the methods now, monotonic and sleep")
     if inspect.iscoroutinefunction(clock.now) or inspect.iscoroutinefunction(clock.monotonic):
         raise TypeError("clock must tell the time by plain methods: only its sleep is asynchronous")
+    if inspect.isgeneratorfunction(clock.sleep) or inspect.isasyncgenfunction(clock.sleep):
+        raise TypeError("clock.sleep must be an asynchronous method without yield, which nobody would run")
     return clock
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import traceback
 from collections.abc import Awaitable, Callable
@@ -40,7 +41,10 @@ def _guarded(name: str, hook: _Hook) -> _Hook:
     async def call(*arguments: Any) -> None:
         try:
             await hook(*arguments)
-        except Exception as error:  # noqa: BLE001  (whatever it is, there is an answer, with a key in it perhaps)
+        except (Exception, asyncio.CancelledError) as error:
+            task = asyncio.current_task()
+            if isinstance(error, asyncio.CancelledError) and (task is None or task.cancelling()):
+                raise  # else it is that of something which the hook waited for
             # Not its text, which may be of that answer.
             place = traceback.extract_tb(error.__traceback__)[-1]
             what = f"{type(error).__name__} in {place.filename}, line {place.lineno}"

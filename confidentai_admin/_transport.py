@@ -200,8 +200,18 @@ class Transport:
             retries += 1
             retry = "%s: %s; retry %d of %d in %.2f s"
             log(logging.INFO, retry, call.operation, fate.name, retries, self.max_retries, wanted)
-            await self.pool.pause(self.clock, wanted)
+            if not await self.pause(error, wanted):
+                break
         raise error
+
+    async def pause(self, error: ConfidentAIError, seconds: float) -> bool:
+        """Wait before another attempt; ``False``, with a note on the error of the last one, if the clock cannot."""
+        try:
+            await self.pool.pause(self.clock, seconds)
+        except Exception as failure:  # noqa: BLE001  (a clock of the user's raises what it likes, and hides no outcome)
+            error.add_note(f"It was not sent again, since clock.sleep failed: {type(failure).__name__}: {failure}")
+            return False
+        return True
 
     def _has_time(self, pause: float, deadline: float) -> bool:
         """Whether an attempt after ``pause`` seconds would have time enough for an answer."""

@@ -117,8 +117,8 @@ async def transfer_ownership(
         may_repeat = retries < transport.max_retries and transport.clock.monotonic() + pause < deadline
         if not may_repeat and not is_unknown:
             raise error
-        if may_repeat:
-            await transport.pool.pause(transport.clock, pause)
+        if may_repeat and not await transport.pause(error, pause):
+            raise error
         try:
             owner = _owner([member async for member in members.iter()], owner_role.id, scope)
         except ConfidentAIError:

@@ -819,8 +819,13 @@ def test_a_clock_that_cannot_tell_the_time(face: Face) -> None:
         async def now(self) -> Any:  # type: ignore[override]
             """Never run."""
 
-    for clock in (time, SystemClock, object(), Asynchronous(), 5):
-        with pytest.raises(TypeError, match=r"^clock must"):
+    class InSteps(SystemClock):
+        async def sleep(self, seconds: float, /) -> Any:  # type: ignore[override]
+            """Run by nobody."""
+            yield
+
+    for clock in (time, SystemClock, object(), Asynchronous(), InSteps(), 5):
+        with pytest.raises(TypeError, match=r"^clock(\.sleep)? must"):
             face(KEY, clock=clock)
     face(KEY, clock=SystemClock())
     face(KEY, clock=Mock())

@@ -9,9 +9,11 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from confidentai_admin import AsyncConfidentAI, ConfigurationError
+from confidentai_admin import APIConnectionError, AsyncConfidentAI, ConfidentAI, ConfigurationError
 from confidentai_admin._surroundings import Surroundings, SystemClock, current, replaced
+from confidentai_admin.emulator import Emulator, faults
 
+from ..operations.faces import done, opened
 from .recording_clock import RecordingClock
 from .scripted_server import answer, refuse, scripted_server
 from .wire_data import ORGANIZATION
@@ -105,3 +107,20 @@ def test_what_was_there_comes_back() -> None:
     assert current() is before
     assert isinstance(before.clock, SystemClock)
     assert not before.only_this_machine
+
+
+@pytest.mark.parametrize("face", [AsyncConfidentAI, ConfidentAI])
+async def test_a_clock_that_fails_hides_no_outcome(face: Any, emulator: Emulator) -> None:
+    """Where the pause before another attempt fails, the caller hears of the attempt before, and why it was the last."""
+
+    class Clock(SystemClock):
+        def sleep(self, seconds: float, /) -> Any:
+            """Gives nothing to await."""
+
+    emulator.faults.add("updateOrganization", faults.Drop(after_work=True))
+    async with opened(face(emulator.api_key, base_url=emulator.url, clock=Clock())) as client:
+        with pytest.raises(APIConnectionError) as caught:
+            await done(client.organization().update(name="new"))
+    assert caught.value.outcome_unknown
+    assert "clock.sleep failed: TypeError" in caught.value.__notes__[0]
+    assert len(emulator.sent("updateOrganization")) == 1

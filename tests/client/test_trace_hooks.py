@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -88,6 +89,23 @@ async def test_a_hook_that_fails_over_a_failure(face: type[ConfidentAI]) -> None
             with pytest.raises(APIConnectionError) as caught:
                 await done(client.projects.create("n"))
     assert caught.value.outcome_unknown
+
+
+async def test_a_hook_that_waits_for_something_cancelled(
+    face: type[ConfidentAI], emulator: Emulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A cancellation that a hook met, and nobody asked for, costs no key either: the log names it."""
+
+    async def export(*_: object) -> None:
+        task = asyncio.ensure_future(asyncio.sleep(60))
+        task.cancel()
+        await task
+
+    config = aiohttp.TraceConfig()
+    config.on_request_end.append(export)
+    async with opened(face(emulator.api_key, base_url=emulator.url, trace_configs=[config])) as client:
+        assert (await done(client.projects.create("n"))).api_key is not None
+    assert "on_request_end failed, and the call goes on: CancelledError" in caplog.text
 
 
 async def test_a_hook_that_says_no(face: type[ConfidentAI]) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import concurrent.futures
+import contextlib
 import functools
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
-from unittest.mock import AsyncMock, Mock
+from unittest.mock import AsyncMock, Mock, create_autospec
 
 import pytest
 
@@ -60,6 +62,8 @@ ASYNCHRONOUS: dict[str, Callable[[], object]] = {
     "object with async __call__": Vault,
     "partial of that": lambda: functools.partial(Vault()),
     "AsyncMock": AsyncMock,
+    "autospec of one": lambda: create_autospec(keep),
+    "singledispatch of one": lambda: functools.singledispatch(keep),
 }
 
 NO_USE: dict[str, Callable[[], object]] = {
@@ -124,7 +128,11 @@ async def test_callbacks_that_are_in_order(client: ConfidentAI, face: type[Confi
 async def test_a_callback_that_turns_out_to_do_nothing(client: ConfidentAI, face: type[ConfidentAI]) -> None:
     """A function that gives what nobody runs, which cannot be seen before, stops the job at the first project."""
     wishes = [DesiredProject(f"tenant {number}") for number in range(60)]
-    makers: list[Callable[[Any], object]] = [lambda given: keep_in_steps(given)]
+    makers: list[Callable[[Any], object]] = [
+        lambda given: keep_in_steps(given),
+        contextlib.contextmanager(keep_in_steps),
+        lambda given: concurrent.futures.Future[None](),
+    ]
     if issubclass(face, ConfidentAI):
         makers.append(lambda given: keep(given))
     for store in makers:
@@ -135,4 +143,4 @@ async def test_a_callback_that_turns_out_to_do_nothing(client: ConfidentAI, face
         assert made
         assert all(outcome.happened == "failed" for outcome in made)
         assert len(made) < len(wishes)
-        wishes = [DesiredProject(f"another {number}") for number in range(60)]
+        wishes = [DesiredProject(f"{wishes[0].name} again {number}") for number in range(60)]
