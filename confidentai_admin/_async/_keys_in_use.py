@@ -11,6 +11,7 @@ from ..errors import UnexpectedStateError
 from ..models import ApiKey
 from ._key_calls import is_later
 from ._key_names import age, base_of, is_called, is_rotated
+from ._server_time import time_since
 
 
 @attrs.frozen
@@ -83,4 +84,4 @@ class KeysInUse:
 
 def is_younger(key: ApiKey, span: datetime.timedelta | None, now: datetime.datetime) -> bool:
     """Whether a key was made less than ``span`` ago; for ``None``, no key was."""
-    return span is not None and now - key.created_at < span
+    return span is not None and time_since(key.created_at, now) < span

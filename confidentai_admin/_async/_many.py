@@ -95,7 +95,7 @@ class Job(Generic[ItemT, ResultT]):
     ) -> Report[ItemT, ResultT]:
         """Do ``work`` to each item; an error of one is its outcome, and no reason not to do the others.
 
-        At the end, ``look_again`` gives the outcomes as they are by then.
+        At the end of a job that was not stopped, ``look_again`` gives the outcomes as they are by then.
 
         An error that concerns everybody stops the job, and one in ``on_progress`` does so and is raised: what is under
         way is finished, and nothing more is begun.
@@ -119,7 +119,7 @@ class Job(Generic[ItemT, ResultT]):
                     group.start_soon(work_on)
             if self._failures:
                 raise self._failures[0]
-            if look_again is not None:
+            if look_again is not None and self._stopped_by is None:  # else it would meet what stopped the job
                 self._outcomes = dict(enumerate(await look_again(self._report())))
         except BaseException as error:
             self._hand_report_to(error)

@@ -14,6 +14,16 @@ from .._surroundings import Clock
 _APART = 5.0
 
 
+def time_of(told: CallDetails, clock: Clock) -> datetime.datetime:
+    """The time that the answer of a call tells, by which ages are judged; that of ``clock`` if it tells none."""
+    return read_date(told.headers.get("Date", "")) or clock.now()
+
+
+def time_since(moment: datetime.datetime, now: datetime.datetime) -> datetime.timedelta:
+    """How long ago a moment was. ``Date`` is in whole seconds, rounded down, and so this goes by whole seconds."""
+    return now - moment.replace(microsecond=0)
+
+
 @attrs.frozen
 class Asked:
     """The moment at which something was asked for.

@@ -6,12 +6,14 @@ import builtins
 import datetime
 from typing import Literal
 
+from .._call_details import record_calls
 from .._settings import truth, whole_number
 from .._transport import Transport
 from ..errors import UnexpectedStateError
 from ..models import ApiKey, DeletionResult
 from ._key_calls import KeyCalls, check_retire, check_span, is_later
 from ._matching import text
+from ._server_time import time_of, time_since
 from .key_rotation import AsyncKeyRotation
 
 
@@ -195,7 +197,7 @@ class AsyncApiKeys:
 
         Args:
             api_key_id: The id of the key.
-            unused_for: How long it must not have been used, by the client's clock. A key that was never used is unused
+            unused_for: How long it must not have been used, by the server's clock. A key that was never used is unused
                 for any time.
             delete: Whether to delete it, for good. Otherwise it is deactivated.
             force: Retire it even if it was used since, or no valid key of the same scope is younger.
@@ -218,13 +220,14 @@ class AsyncApiKeys:
         truth("force", force)
         truth("allow_self", allow_self)
         self._calls.transport.refuse_job("retire")
-        known = await self._calls.all()
+        with record_calls() as calls:
+            known = await self._calls.all()
         key = await self._calls.one_of(known, api_key_id)
         if not allow_self:
             self._calls.refuse_own(key, "retire")
         if not force:
-            now = self._calls.transport.clock.now()
-            if key.last_used is not None and now - key.last_used < unused_for:
+            now = time_of(calls[-1], self._calls.transport.clock)
+            if key.last_used is not None and time_since(key.last_used, now) < unused_for:
                 raise UnexpectedStateError(
                     f"API key {key.id} was last used at {key.last_used.isoformat(timespec='seconds')}, less than"
                     f" {unused_for} ago: somebody may still use it. Wait, or pass force=True"

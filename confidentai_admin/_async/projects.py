@@ -9,6 +9,7 @@ import functools
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Literal
 
+from .._call_details import record_calls
 from .._callbacks import check_callback
 from .._instances import child
 from .._settings import plain, truth, whole_number
@@ -34,6 +35,7 @@ from ._keys_in_use import KeysInUse, is_younger
 from ._many import Job, refuse_doubles
 from ._matching import find_named, name_key, text
 from ._provisioning import Provisioning, check
+from ._server_time import time_of
 from .api_keys import AsyncProjectApiKeys
 from .governance import AsyncGovernancePolicies
 from .iam import AsyncProjectIam
@@ -313,7 +315,7 @@ class AsyncProjects:
                 fails, both keys stay valid, and its error is the project's outcome.
             retire: What becomes of the old key: ``disable`` deactivates it, ``delete`` deletes it for good, ``keep``
                 leaves it valid, and ``api_keys.retire`` finishes in a later run.
-            older_than: Leave a project alone whose key in use was made less than this ago, by the client's clock: its
+            older_than: Leave a project alone whose key in use was made less than this ago, by the server's clock: its
                 outcome is ``nothing``. So a job that was cut off can be run again, and goes on where it was. ``None``
                 rotates every key, each time. With ``keep`` and without ``current``, the youngest valid key counts.
             current: Gives the id of the key that is in use, by the project's id, as the vault has it; ``None`` if it
@@ -354,9 +356,10 @@ class AsyncProjects:
             keys = places[project_id]
             given = None if current is None else await job.call_back("current", current, project_id)
             in_use = None if given is None else whole_number("what current gives", given)
-            known = await keys.list()
+            with record_calls() as calls:
+                known = await keys.list()
             found = KeysInUse.among(known, key, in_use)
-            now = self._transport.clock.now()
+            now = time_of(calls[-1], self._transport.clock)
             deleted: builtins.list[ApiKey] = []
             try:
                 if clean_up is not None and found.is_told:

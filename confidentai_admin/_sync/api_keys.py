@@ -184,7 +184,7 @@ class ApiKeys:
 
         Args:
             api_key_id: The id of the key.
-            unused_for: How long it must not have been used, by the client's clock. A key that was never used is unused
+            unused_for: How long it must not have been used, by the server's clock. A key that was never used is unused
                 for any time.
             delete: Whether to delete it, for good. Otherwise it is deactivated.
             force: Retire it even if it was used since, or no valid key of the same scope is younger.

@@ -249,7 +249,7 @@ class Projects:
                 fails, both keys stay valid, and its error is the project's outcome.
             retire: What becomes of the old key: ``disable`` deactivates it, ``delete`` deletes it for good, ``keep``
                 leaves it valid, and ``api_keys.retire`` finishes in a later run.
-            older_than: Leave a project alone whose key in use was made less than this ago, by the client's clock: its
+            older_than: Leave a project alone whose key in use was made less than this ago, by the server's clock: its
                 outcome is ``nothing``. So a job that was cut off can be run again, and goes on where it was. ``None``
                 rotates every key, each time. With ``keep`` and without ``current``, the youngest valid key counts.
             current: Gives the id of the key that is in use, by the project's id, as the vault has it; ``None`` if it

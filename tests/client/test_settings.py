@@ -820,7 +820,7 @@ def test_a_clock_that_cannot_tell_the_time(face: Face) -> None:
             """Never run."""
 
     class InSteps(SystemClock):
-        async def sleep(self, seconds: float, /) -> Any:  # type: ignore[override]
+        async def sleep(self, seconds: float, /) -> Any:
             """Run by nobody."""
             yield
 

@@ -19,6 +19,7 @@ from confidentai_admin import (
     RotatedKey,
     UnexpectedStateError,
 )
+from confidentai_admin._surroundings import SystemClock
 from confidentai_admin.emulator import Emulator, faults
 
 from ..operations.faces import done, opened
@@ -314,6 +315,25 @@ async def test_what_a_crash_left_is_deleted(client: ConfidentAI, emulator: Emula
     for api_key_id in (left, fresh, used, twin):
         assert str(api_key_id) in str(outcome.reason)
     assert not any(str(api_key_id) in str(outcome.reason) for api_key_id in others)
+
+
+class FastClock(SystemClock):
+    """That of a machine which is two days ahead."""
+
+    def now(self) -> datetime.datetime:
+        return super().now() + 2 * DAY
+
+
+async def test_a_machine_whose_clock_is_ahead_deletes_no_fresh_key(emulator: Emulator) -> None:
+    """Ages go by the server's clock: what another program makes this second is no leftover, and no key is old."""
+    ids, _ = new_projects(emulator, 1)
+    async with AsyncConfidentAI(emulator.api_key, base_url=emulator.url, clock=FastClock()) as client:
+        in_use = next(key.id for key in keys_in(emulator, ids[0]).values() if key.name == "service")
+        fresh = made(emulator, ids[0], "service-20260131-0a1b2c", ago=HOUR)
+        options: dict[str, Any] = {"current": lambda _: in_use, "clean_up": DAY, "older_than": DAY}
+        (outcome,) = await client.projects.rotate_keys(ids, key="service", store=print, **options)
+    assert outcome.happened == "nothing"
+    assert {in_use, fresh} <= valid_in(emulator, ids[0]).keys()
 
 
 async def test_one_valid_key_is_left_in_the_end(client: ConfidentAI, emulator: Emulator) -> None:
