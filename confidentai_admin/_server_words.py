@@ -27,6 +27,9 @@ def shown(text: str) -> str:
         text = text[: _LONGEST - 1] + "…"
     return "".join(character if character.isprintable() else "?" for character in text)
 
+# Of one mistake in what was sent: the names of what says where it is, and of what was there.
+_PLACES = ("loc", "path", "param", "field", "property", "name")
+_SENT = re.compile(r"input|value|received|rejected_?value|ctx", re.IGNORECASE)
 
 def in_one_line(words: str) -> str | None:
     """``words`` as ``shown``, with a blank for line breaks and other white space; ``None`` if there are none."""
@@ -52,12 +55,19 @@ def _words(value: object) -> str | None:
 
 
 def _masked(value: Any) -> Any:
-    """JSON, with a mask over each text in a field that is named after a secret."""
+    """JSON, with a mask over all that is in a field named after a secret, and over what was sent in such a field."""
     if isinstance(value, list):
         return [_masked(item) for item in value]
     if isinstance(value, dict):
         return {
-            name: _MASK if isinstance(item, str) and _SECRET_FIELD.search(name) else _masked(item)
+            name: _MASK
+            if not _says_nothing(item) and (_SECRET_FIELD.search(name) or (of_secret and _SENT.fullmatch(name)))
+            else _masked(item)
             for name, item in value.items()
         }
     return value
+        of_secret = any(_SECRET_FIELD.search(str(item)) for name, item in value.items() if name.lower() in _PLACES)
+
+
+def _says_nothing(value: object) -> bool:
+    return value is None or isinstance(value, bool)

@@ -178,6 +178,25 @@ async def test_a_refused_key_is_told_with_the_kind_that_is_wanted(face: type[Con
 
 
 async def test_the_names_of_variables_are_no_keys(face: type[ConfidentAI]) -> None:
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"apiKey": {"id": 1, "value": "hunter2"}},
+        {"apiKeys": ["hunter2"], "tokens": [["hunter2"]]},
+        {"password": 86753090},
+        [{"loc": ["headers", "x-api-key"], "msg": "is bad", "input": "hunter2"}],
+        [{"path": "apiKey", "msg": "is bad", "value": ["hunter2"]}],
+    ],
+)
+async def test_all_that_is_in_a_field_for_a_secret_is_masked(said: Any, face: type[ConfidentAI]) -> None:
+    """A number, a list and an object are masked there as a text is, and what was sent in the place of a secret."""
+    for body in ({"detail": said}, [said]):
+        shown = shown_by(await _refused(face, _says(body)), but_for=__file__)
+        assert "hunter2" not in shown
+        assert "86753090" not in shown
+        assert "without a message" not in shown
+
+
     """What only begins as a key does is told: the names of headers and of environment variables."""
     said = "send CONFIDENT_API_KEY, not CONFIDENT_ORG_API_KEY, CONFIDENT_BASE_URL or CONFIDENT_REGION"
     assert (await _refused(face, refuse(400, said))).message == said
