@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from typing import Any
 
 import pytest
@@ -93,9 +94,11 @@ async def test_what_comes_without_a_type_is_told_if_it_is_plain_text(face: type[
     """Without a type, plain text is told with the same mask; HTML, broken JSON and bytes are not."""
 
     def says(body: bytes) -> Action:
-        return lambda connection: (
-            not connection.sendall(b"HTTP/1.1 503 X\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
-        )
+        def act(connection: socket.socket) -> bool:
+            connection.sendall(b"HTTP/1.1 503 X\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+            return True
+
+        return act
 
     error = await _refused(face, says(b"no upstream for\nconfident_us_org_0123456789abcdef\n"))
     assert error.message == "no upstream for ***************"
@@ -199,8 +202,9 @@ async def test_all_that_is_in_a_field_for_a_secret_is_masked(said: Any, face: ty
 
 async def test_the_clients_own_key_is_masked_in_words(face: type[ConfidentAI]) -> None:
     """A server that repeats the client's key in an object does not have it told."""
-    error = await _refused(face, _says({"success": False, "error": {"sent": [KEY]}}))
-    assert KEY not in shown_by(error, but_for=__file__)
+    for body in ({"success": False, "error": {"sent": [KEY]}}, f"no {KEY}", [KEY], f"no {KEY}".encode()):
+        error = await _refused(face, _says(body))
+        assert KEY not in shown_by(error, but_for=__file__)
 
 
 # The wrong kind of key ------------------------------------------------------------------------------------------------
