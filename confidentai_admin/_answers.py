@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import attrs
 
-from ._server_words import in_one_line, shown, words_in
+from ._server_words import in_one_line, plain_words, shown, words_in
 from ._structuring import Misfit, is_not, structure
 from ._wire import Call, Effect
 from .errors import (
@@ -99,11 +99,18 @@ class Answer:
         return read_date(self.headers.get("Date", ""))
 
 
-def _json_object(body: Received) -> dict[str, Any] | None:
+_NO_JSON = object()
+
+
+def _json(body: Received) -> Any:
     try:
-        value = json.loads(body)
+        return json.loads(body)
     except (ValueError, RecursionError):
-        return None
+        return _NO_JSON
+
+
+def _json_object(body: Received) -> dict[str, Any] | None:
+    value = _json(body)
     return value if isinstance(value, dict) else None
 
 
@@ -187,7 +194,7 @@ def read_refusal(
     kind = _STATUS_ERRORS.get(answer.status, InternalServerError if answer.status >= 500 else APIStatusError)
     envelope = answer.envelope or {}
     return kind(
-        _refusal_message(answer, envelope),
+        _refusal_message(answer),
         status=answer.status,
         link=_link(envelope),
         request_id=answer.request_id,
@@ -199,10 +206,10 @@ def read_refusal(
     )
 
 
-def _refusal_message(answer: Answer, envelope: Mapping[str, Any]) -> str:
+def _refusal_message(answer: Answer) -> str:
     is_redirect = 300 <= answer.status < 400
     # A gateway that redirects says that it has moved, which is no help.
-    if (answer.is_enveloped or not is_redirect) and (words := words_in(envelope) or _plain_text(answer)):
+    if (answer.is_enveloped or not is_redirect) and (words := _words(answer)):
         return words
     if is_redirect:
         return (
@@ -213,7 +220,17 @@ def _refusal_message(answer: Answer, envelope: Mapping[str, Any]) -> str:
     return f"{who} answered with status {answer.status} and without a message"
 
 
-def _plain_text(answer: Answer) -> str | None:
-    """What a gateway says that speaks no JSON."""
-    is_text = answer.envelope is None and answer.headers.get("Content-Type", "").lower().startswith("text/plain")
-    return in_one_line(answer.body.decode(errors="replace")) if is_text else None
+def _words(answer: Answer) -> str | None:
+    """What the server says, or a gateway that may speak no JSON."""
+    if answer.envelope is not None:
+        return words_in(answer.envelope)
+    value = _json(answer.body)
+    if words := words_in(value):
+        return words
+    kind = answer.headers.get("Content-Type", "").lower()
+    if kind.startswith("text/plain"):
+        return in_one_line(answer.body.decode(errors="replace"))
+    if kind or value is not _NO_JSON:
+        return None
+    text = answer.body.decode(errors="replace")
+    return plain_words(text) if "\ufffd" not in text and "".join(text.split()).isprintable() else None

@@ -38,7 +38,7 @@ def run(name: str, command: Callable[[], int]) -> NoReturn:
     except KeyboardInterrupt:
         status = _die("SIGINT", 2)
     except OSError as error:
-        status = _fail(name, f"The output cannot be written: {error.strerror or error}.", FAILED)
+        status = _fail(name, _not_written(error), FAILED)
     except SystemExit as end:  # argparse's, after its help or a mistake
         status = end.code if isinstance(end.code, int) else FAILED
     # Nothing that is left in a buffer may fail while the interpreter ends: that would be a traceback after all.
@@ -56,6 +56,26 @@ def output() -> TextIO:
     if sys.stdout is None:
         raise CommandError("Standard output is closed, and there is something to say.", FAILED)
     return sys.stdout
+
+
+def say(out: TextIO, line: str) -> None:
+    """Write a line to ``out`` now, in a command in which another ``OSError`` means something else.
+
+    Raises:
+        CommandError: It cannot be written.
+        BrokenPipeError: Nobody reads it any more.
+    """
+    try:
+        out.write(f"{line}\n")
+        out.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise CommandError(_not_written(error), FAILED) from None
+
+
+def _not_written(error: OSError) -> str:
+    return f"The output cannot be written: {error.strerror or error}."
 
 
 def complain(line: str) -> None:

@@ -31,9 +31,14 @@ _QUOTES = "\"'`"
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _BRACKETED = re.compile(r"([^\[\]]*@)?\[[^\[\]]*\](:[0-9]*)?")  # an IPv6 address in a URL
 # What a shell, a workflow or a person would have filled in.
-_TEMPLATE = re.compile(r"\$\{|\$\(|\{\{|\A(\$(env:)?[A-Za-z_]\w*|%\w+%|<.*>)\Z", re.ASCII | re.DOTALL)
+_TEMPLATE = re.compile(
+    r"\$\{|\$\(|\{\{|#\{|\A(\$(env:)?[A-Za-z_]\w*|%\w+%|!\w+!|\{[^{}]*\}|<.*>)\Z", re.ASCII | re.DOTALL
+)
+# Where a secret is kept, for a platform that puts the secret in its place.
+_REFERENCE = re.compile(r"@Microsoft\.\w+\(|arn:aws[\w-]*:", re.IGNORECASE)
 _NOTHING = ("none", "null", "nil", "undefined", "nan", "true", "false")
-_WHOLE_LINE = re.compile(rf"(export\s+)?{API_KEY_VARIABLE}\s*([=:]|\Z)")
+_WHOLE_LINE = re.compile(r"((export|set)\s+|\$env:)?(CONFIDENT_(ORG_)?API_KEY)\s*([=:]|\Z)")
+_MASKED = re.compile(r"\*\*\*|Secret\w*\(")  # in a listing, and as a library shows it
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _PROJECT_KEY = re.compile(r"confident_([a-z]{2}_)?proj_", re.IGNORECASE)
 _KEY_REGION = re.compile(r"confident_([a-z]{2})_", re.IGNORECASE)
@@ -186,6 +191,8 @@ def why_no_value(text: str) -> str | None:
         )
     if _TEMPLATE.search(text):
         return "holds a variable or a template that was not filled in"
+    if _REFERENCE.match(text):
+        return "is a reference to a secret, which the platform has not looked up: give the secret's value"
     return f"is the text {plain(text)!r}, which stands for no value" if text.lower() in _NOTHING else None
 
 
@@ -193,10 +200,10 @@ def _why_no_key(key: str) -> str | None:
     """Why this is certainly no key, in words that show nothing of it."""
     if why := why_no_value(key):
         return why
-    if _WHOLE_LINE.match(key):
-        return f"begins with the name of the variable, {API_KEY_VARIABLE}: give the value alone"
-    if key.startswith("***"):
-        return "is masked, as keys are in a listing: a key is shown in full only when it is made"
+    if line := _WHOLE_LINE.match(key):
+        return f"begins with the name of the variable, {line[3]}: give the value alone"
+    if _MASKED.match(key):
+        return "is masked, as keys are in a listing or a log: a key is shown in full only when it is made"
     return "is a URL" if _URL.match(key) else None
 
 

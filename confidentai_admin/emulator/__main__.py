@@ -8,7 +8,7 @@ import signal
 from collections.abc import Sequence
 from typing import TextIO
 
-from confidentai_admin._command import WRONG_USE, CommandError, output, run
+from confidentai_admin._command import WRONG_USE, CommandError, output, run, say
 
 from .contract import PLANS
 from .server import Emulator
@@ -71,8 +71,7 @@ async def _serve(emulator: Emulator, out: TextIO) -> None:
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(number, stop.set)
     async with emulator:
-        out.write(json.dumps({"url": emulator.url, "api_key": emulator.api_key}) + "\n")
-        out.flush()
+        say(out, json.dumps({"url": emulator.url, "api_key": emulator.api_key}))
         await stop.wait()
 
 

@@ -28,13 +28,14 @@ import attrs
 
 from .clock import check_seconds
 from .contract import BY_NAME, OPERATIONS
-from .routes import possible
+from .routes import ANY_ID, parts, possible
 
 __all__ = ["Answer", "Cut", "Drip", "Drop", "Fault", "Faults", "Hang", "Redirect", "ScriptedFault", "Truncate"]
 
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
 _METHODS: Final = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS")
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_SEGMENT: Final = "[^/]+"
 # A clock cannot be moved to where there are no dates.
 _LONGEST_DELAY: Final = 1_000_000_000
 # These say where a message ends; `Cut` and `Truncate` are there for what ends too early.
@@ -330,7 +331,8 @@ class Faults:
 
         Args:
             where: An operation by its name in the contract, as `createProject`; or a path, as `/v1/projects/*`, in
-                which `*` is anything; or such a path after a method, as `POST /v1/projects`. `*` is every request.
+                which `*` is anything, and a name in braces, as in `/v1/projects/{projectId}`, is any one id; or such
+                a path after a method, as `POST /v1/projects`. `*` is every request.
                 A path is compared as it is sent, percent-encoded and without the query. The API must have a route
                 that fits.
             fault: What goes wrong. None if the call is only late.
@@ -446,11 +448,13 @@ def _read_where(where: str, *, unknown_route: bool) -> _Where:
         )
     if not path.isprintable() or not path.isascii() or "?" in path or "#" in path:
         raise ValueError("where must have a path as it is sent, percent-encoded and without a query.")
+    if any("{" in part or "}" in part for part in parts(path) if part != ANY_ID):
+        raise ValueError("where must have braces only around a name, as in /v1/projects/{projectId}.")
     if path.startswith("/_emulator/"):
         raise ValueError("where must be a path of the API: the emulator's own verbs have no faults.")
     if not unknown_route:
         _refuse_unknown_route(where, method, path)
-    pattern = ".*".join(re.escape(part) for part in path.split("*"))
+    pattern = "".join(".*" if part == "*" else _SEGMENT if part == ANY_ID else re.escape(part) for part in parts(path))
     return _Where(method=method or None, path=re.compile(pattern, re.DOTALL))
 
 

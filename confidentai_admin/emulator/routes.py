@@ -1,6 +1,7 @@
 """From a method and a raw path to the operation that is meant, and the ids in the path."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Final
 from urllib.parse import unquote
 
@@ -44,10 +45,19 @@ def find(method: str, raw_path: str) -> Route | WrongMethod | None:
     return WrongMethod(tuple(allowed)) if allowed else None
 
 
+def parts(pattern: str) -> list[str]:
+    """Split a pattern into its characters, with `ANY_ID` for a name in braces."""
+    return [ANY_ID if len(part) > 1 else part for part in _PARTS.findall(pattern)]
+
+
 def possible(pattern: str) -> list[Operation]:
-    """Give the operations whose paths, with some ids, fit a pattern in which `*` is anything."""
+    """Give the operations whose paths, with some ids, fit a pattern in which `*` is anything and `{name}` any id."""
     return [operation for operation in OPERATIONS if _can_fit(_letters(operation.path), pattern)]
 
+
+#: What stands in a pattern for any one id.
+ANY_ID: Final = "{}"
+_PARTS: Final = re.compile(r"{[^{}/*]+}|.", re.DOTALL)
 
 # What stands in a path for an id: one character that is no slash, and any number of them.
 _ONE: Final = "one"
@@ -62,9 +72,14 @@ def _letters(path: str) -> list[str]:
 def _can_fit(letters: list[str], pattern: str) -> bool:
     """Whether a path of these letters can fit: each character of the pattern moves all places where one may be."""
     places = {0}
-    for character in pattern:
+    for character in parts(pattern):
         if character == "*":
             places = set(range(min(places), len(letters) + 1))
+            continue
+        if character == ANY_ID:
+            places = {end for place in places for end in _ends(letters, place)}
+            if not places:
+                return False
             continue
         following: set[int] = set()
         for place in places:
@@ -78,6 +93,15 @@ def _can_fit(letters: list[str], pattern: str) -> bool:
         if not places:
             return False
     return len(letters) in places
+
+
+def _ends(letters: list[str], place: int) -> Iterator[int]:
+    """Give the places where a part of a path can end that begins here: behind one character or more, but no slash."""
+    if letters[place : place + 1] == [_MORE]:
+        yield place
+    while place < len(letters) and letters[place] != "/":
+        place += 1
+        yield place
 
 
 def _match(template: tuple[str, ...], segments: list[str]) -> dict[str, str] | None:

@@ -186,6 +186,13 @@ class Emulator:
         self._app.perform(RESET, {})
 
     async def __aenter__(self) -> Self:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            raise RuntimeError(
+                "`async with Emulator()` needs asyncio, and no event loop of asyncio runs here: on trio, use"
+                " `with Emulator()`, which serves in a thread of its own."
+            ) from None
         self._refuse_second_entry()
         await self._start()
         return self

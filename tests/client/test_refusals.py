@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from typing import Any
 
 import pytest
@@ -39,6 +40,12 @@ SAID: dict[str, tuple[Any, str]] = {
     "errors": ({"errors": [{"message": "is taken"}]}, "is taken"),
     "a title alone": ({"type": "about:blank", "title": "Name is taken"}, "Name is taken"),
     "an error and its description": ({"error": "invalid_token", "error_description": "has expired"}, "has expired"),
+    "a text alone": ("upstream said no", "upstream said no"),
+    "a list alone": ([{"message": "is taken"}], "is taken"),
+    "a reason": ({"reason": "is taken"}, "is taken"),
+    "a msg": ({"msg": "is taken"}, "is taken"),
+    "a description": ({"description": "is taken"}, "is taken"),
+    "a fault": ({"fault": {"faultstring": "is taken"}}, "is taken"),
     "another alphabet": ({"success": False, "error": {"name": "est déjà pris"}}, "est déjà pris"),
 }
 
@@ -83,7 +90,23 @@ async def test_what_a_gateway_says_in_plain_text_is_told(face: type[ConfidentAI]
     assert "without a message" in error.message
 
 
-@pytest.mark.parametrize("body", [{}, {"message": ""}, {"detail": None}, {"error": {}}, {"error": []}])
+async def test_what_comes_without_a_type_is_told_if_it_is_plain_text(face: type[ConfidentAI]) -> None:
+    """Without a type, plain text is told with the same mask; HTML, broken JSON and bytes are not."""
+
+    def says(body: bytes) -> Action:
+        def act(connection: socket.socket) -> bool:
+            connection.sendall(b"HTTP/1.1 503 X\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+            return True
+
+        return act
+
+    error = await _refused(face, says(b"no upstream for\nconfident_us_org_0123456789abcdef\n"))
+    assert error.message == "no upstream for ***************"
+    for body in (b" <h1>no</h1>", b'"<h1>no</h1>"', b'{"apiKey": "PLAIN', b"\x00\x01no", b"\xff\xfe", b"502", b"null"):
+        assert "without a message" in (await _refused(face, says(body))).message
+
+
+@pytest.mark.parametrize("body", [{}, {"message": ""}, {"detail": None}, {"error": {}}, {"error": []}, [], "", 5, None])
 async def test_a_refusal_without_words_says_so(body: Any, face: type[ConfidentAI]) -> None:
     """What says nothing is said to be without a message."""
     assert "without a message" in (await _refused(face, _says(body))).message
@@ -106,7 +129,7 @@ async def test_deep_words_do_no_harm(face: type[ConfidentAI]) -> None:
     assert (await _refused(face, _says(body))).status == 422
 
 
-@pytest.mark.parametrize("form", ["text", "object", "message", "link"])
+@pytest.mark.parametrize("form", ["text", "object", "message", "alone", "link"])
 async def test_no_words_of_a_server_end_a_line_or_colour_a_terminal(form: str, face: type[ConfidentAI]) -> None:
     """Line breaks, escapes of a terminal and signs that turn the text around are not in what an error says."""
     bad = "is\r\nERROR: forged \x1b[31mred \x07\u202e\u2066turned\u2028\x85\x9b5m\ud800"
@@ -114,6 +137,7 @@ async def test_no_words_of_a_server_end_a_line_or_colour_a_terminal(form: str, f
         "text": {"success": False, "error": bad},
         "object": {"success": False, "error": {bad: [bad]}},
         "message": {"message": bad},
+        "alone": bad,
         "link": {"success": False, "error": "no", "link": f"https://docs.example/{bad}"},
     }[form]
     error = await _refused(face, _says(body))
@@ -157,10 +181,30 @@ async def test_a_field_for_a_secret_is_masked_in_words(face: type[ConfidentAI]) 
     assert "is bad" in str(error)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"apiKey": {"id": 1, "value": "hunter2"}},
+        {"apiKeys": ["hunter2"], "tokens": [["hunter2"]]},
+        {"password": 86753090},
+        [{"loc": ["headers", "x-api-key"], "msg": "is bad", "input": "hunter2"}],
+        [{"path": "apiKey", "msg": "is bad", "value": ["hunter2"]}],
+    ],
+)
+async def test_all_that_is_in_a_field_for_a_secret_is_masked(said: Any, face: type[ConfidentAI]) -> None:
+    """A number, a list and an object are masked there as a text is, and what was sent in the place of a secret."""
+    for body in ({"detail": said}, [said]):
+        shown = shown_by(await _refused(face, _says(body)), but_for=__file__)
+        assert "hunter2" not in shown
+        assert "86753090" not in shown
+        assert "without a message" not in shown
+
+
 async def test_the_clients_own_key_is_masked_in_words(face: type[ConfidentAI]) -> None:
     """A server that repeats the client's key in an object does not have it told."""
-    error = await _refused(face, _says({"success": False, "error": {"sent": [KEY]}}))
-    assert KEY not in shown_by(error, but_for=__file__)
+    for body in ({"success": False, "error": {"sent": [KEY]}}, f"no {KEY}", [KEY], f"no {KEY}".encode()):
+        error = await _refused(face, _says(body))
+        assert KEY not in shown_by(error, but_for=__file__)
 
 
 # The wrong kind of key ------------------------------------------------------------------------------------------------

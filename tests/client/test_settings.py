@@ -232,6 +232,11 @@ NO_VALUES: dict[str, tuple[str, str]] = {
     "a template": ("{{ vault.key }}", "filled in"),
     "a template around a part": ("confident_{{region}}_org_{secret}", "filled in"),
     "a place to fill in": ("<your-api-key>", "filled in"),
+    "a late variable of cmd": ("!CONFIDENT_ORG_API_KEY!", "filled in"),
+    "a name in braces": ("{CONFIDENT_ORG_API_KEY}", "filled in"),
+    "a token of a release": ("#{CONFIDENT_ORG_API_KEY}#", "filled in"),
+    "a key vault's reference": ("@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/secrets/k)", "looked up"),
+    "an AWS secret's ARN": ("arn:aws:secretsmanager:eu-west-1:123456789012:secret:key-AbCdEf", "looked up"),
     "None": ("None", "'None'"),
     "null": ("null", "'null'"),
     "NULL": ("NULL", "'NULL'"),
@@ -268,6 +273,8 @@ def test_what_is_certainly_no_key_is_refused_with_the_reason(
     [
         ("CONFIDENT_ORG_API_KEY=confident_eu_org_" + "secret" * 4, "name of the variable"),
         ("export CONFIDENT_ORG_API_KEY=" + "secret" * 4, "name of the variable"),
+        ("CONFIDENT_API_KEY=" + "secret" * 4, "name of the variable"),
+        ('SecretStr("**********")', "masked"),
         ("***************" + "secret" * 4, "masked"),
         ("https://api.confident-ai.com/" + "secret" * 4, "URL"),
     ],
@@ -280,7 +287,22 @@ def test_what_was_copied_from_elsewhere_is_no_key(face: Face, key: str, why: str
 
 
 @pytest.mark.parametrize(
-    "key", ["none-of-your-business", "a$b", "a{b}c", "100%", "%", "$", "a<b>", "it's", "nulls", "key=value", "a*b"]
+    "key",
+    [
+        "none-of-your-business",
+        "a$b",
+        "a{b}c",
+        "100%",
+        "%",
+        "$",
+        "a<b>",
+        "it's",
+        "nulls",
+        "key=value",
+        "a*b",
+        "a!b!",
+        "arn",
+    ],
 )
 def test_what_may_be_a_key_is_taken(key: str) -> None:
     """Only what is certainly no key is refused: the server knows best."""

@@ -88,6 +88,17 @@ def test_an_asynchronous_client_on_trio(
     assert emulator.calls == []
 
 
+def test_an_emulator_in_the_loop_of_trio() -> None:
+    """``async with Emulator()`` is an error there that names asyncio and the way out."""
+
+    async def main() -> None:
+        async with Emulator():
+            pass
+
+    with pytest.raises(RuntimeError, match=r"needs asyncio.*`with Emulator\(\)`"):
+        trio.run(main)
+
+
 def test_a_client_of_each_kind_of_loop_in_turn(emulator: Emulator) -> None:
     """What trio left behind in a thread does not bother asyncio in the next run."""
     client = AsyncConfidentAI(emulator.api_key, base_url=emulator.url)

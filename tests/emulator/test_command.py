@@ -1,5 +1,6 @@
 """The command `python -m confidentai_admin.emulator`."""
 
+import errno
 import json
 import os
 import signal
@@ -175,6 +176,16 @@ def test_a_closed_output_ends_it_with_one_line() -> None:
     assert done.stderr.splitlines() == [
         "python -m confidentai_admin.emulator: error: Standard output is closed, and there is something to say."
     ]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+def test_a_full_output_is_no_wrong_argument() -> None:
+    """Where there is no room for the ready line, the one line and the status say that, as the demo's do."""
+    done = in_a_shell('"$0" -m confidentai_admin.emulator >/dev/full')
+    assert (done.returncode, done.stderr.splitlines()) == (
+        1,
+        [f"python -m confidentai_admin.emulator: error: The output cannot be written: {os.strerror(errno.ENOSPC)}."],
+    )
 
 
 @SHELL

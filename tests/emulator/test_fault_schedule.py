@@ -160,6 +160,23 @@ def test_every_route_can_be_meant_by_its_path(operation: emulator.Operation) -> 
         Faults().add(f"{operation.method} {where}", GONE)
 
 
+def test_a_name_in_braces_is_one_part_of_a_path() -> None:
+    """A route can be spelled as the docs and the messages do: a name in braces is any id, and no more than one."""
+    scripted = Faults()
+    for operation in OPERATIONS:
+        added = scripted.add(f"{operation.method} {operation.path}", GONE)
+        assert scripted.take(operation.method, re.sub(r"{\w+}", "a%2Fb", operation.path), None) is added
+    added = scripted.add("GET /v1/projects/{projectId}*", GONE)
+    assert scripted.take("GET", "/v1/projects/a/members", None) is added
+    assert matches("/v1/{scope}/members", "GET", "/v1/organization/members")
+    for path in ("/v1/projects/a/members", "/v1//members"):
+        assert not matches("/v1/{scope}/members", "GET", path)
+    Faults().add("/v1/{scope}/members", GONE)
+    for where in ("/v1/projects/{projectId}/{b}/{c}/{d}/{e}", "/v2/{projects}", "/v1/projects/{projectId"):
+        with pytest.raises(ValueError, match="where must"):
+            Faults().add(where, GONE)
+
+
 def test_a_place_that_the_api_does_not_have_yet_is_one_if_that_is_said() -> None:
     """A fault can answer for what the emulator does not know: an operation newer than it."""
     scripted = Faults()
