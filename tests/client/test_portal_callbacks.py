@@ -14,7 +14,7 @@ import pytest
 from confidentai_admin import APIConnectionError, ConfidentAI, DesiredProject, EnsuredProject, _portal
 from confidentai_admin.emulator import Emulator
 
-from ..subprocess_program import Program, run
+from ..subprocess_program import COLD, Program, run
 
 needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="SIGINT cannot be sent to another process there")
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
@@ -87,7 +87,7 @@ _portal._CALLBACK_SLICE = 60
 atexit.register(lambda: say("ended"))
 ensure(store)
 """
-    program = Program(source, emulator.url, emulator.api_key, options=("-X", "dev"))
+    program = Program(source, emulator.url, emulator.api_key, options=("-X", "dev"), start=COLD)
     assert program.read_line() == "begun"
     program.process.send_signal(signal.SIGINT)
     done = program.finish()
