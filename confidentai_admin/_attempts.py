@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +21,7 @@ class CallProgress:
     """How far a call has come."""
 
     attempts: int = 0
+    began: float = math.nan  # when the last attempt did, by the client's clock
     answer: Answer | None = None
 
 

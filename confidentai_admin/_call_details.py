@@ -24,6 +24,7 @@ class CallDetails:
         request_id: The server's id of the last request that it answered, or ``None``.
         attempts: How many requests were begun.
         elapsed: Seconds from the beginning of the call to its end, pauses included.
+        last_attempt: Seconds of these since the last request was begun; 0 if none was.
     """
 
     operation: str
@@ -34,6 +35,7 @@ class CallDetails:
     request_id: str | None
     attempts: int
     elapsed: float
+    last_attempt: float = 0.0
 
 
 @attrs.define

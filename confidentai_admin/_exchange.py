@@ -207,6 +207,7 @@ async def exchange(pool: ConnectionPool, session: ClientSession, attempt: Attemp
     if left <= 0:
         return not_sent("it was not this call's turn", timeout)
     attempt.progress.attempts += 1
+    attempt.progress.began = began
     only_this_machine = _surroundings.current().only_this_machine
     login = pool.options.proxy_login
     place = (call.operation, call.method, call.path)

@@ -60,7 +60,7 @@ def _read_only(operation: str, method: str | None = None, path: str | None = Non
     )
 
 
-def _call_details(call: Call, progress: CallProgress, elapsed: float) -> CallDetails:
+def _call_details(call: Call, progress: CallProgress, began: float, ended: float) -> CallDetails:
     answer = progress.answer
     return CallDetails(
         call.operation,
@@ -70,7 +70,8 @@ def _call_details(call: Call, progress: CallProgress, elapsed: float) -> CallDet
         {} if answer is None else answer.headers,
         None if answer is None else answer.request_id,
         progress.attempts,
-        elapsed,
+        ended - began,
+        ended - progress.began if progress.attempts else 0.0,
     )
 
 
@@ -132,7 +133,7 @@ class Transport:
             return await self._repeat(call, url, body, returns, key, if_gone, progress, began + self.timeout.total)
         finally:
             if open_recordings := recordings():
-                details = _call_details(call, progress, self.clock.monotonic() - began)
+                details = _call_details(call, progress, began, self.clock.monotonic())
                 for recording in open_recordings:
                     recording.calls.append(details)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import attrs
 
-from .._call_details import record_calls
+from .._call_details import CallDetails, record_calls
 from .._surroundings import Clock
 from ..errors import ConfidentAIError, ConflictError, UnexpectedStateError, attach_partial
 from ..models import (
@@ -178,7 +178,7 @@ class Provisioning:
         # What an owner depends on is read before anything is written, unless the project is still to be made.
         new_owner = await self._new_owner(work)
         if work.project is None:
-            await self._make(work, Asked.now(self._clock))
+            await self._make(work)
             if work.new_keys:
                 await self._hand_over(work, hand_over)
             await self._find_lost_key(work)
@@ -277,13 +277,16 @@ class Provisioning:
             )
         return wanted, current
 
-    async def _make(self, work: _Work, asked: Asked, *, is_second: bool = False) -> None:
-        """Create the project, or adopt the one of this name that appeared."""
-        wanted = work.wanted
+    async def _make(self, work: _Work, asked: Asked | None = None) -> None:
+        """Create the project, or adopt the one of this name that appeared; ``asked`` is when the first attempt was."""
+        wanted, is_second = work.wanted, asked is not None
         owner = None if work.owner is None else work.owner.email
+        calls: list[CallDetails] = []
         try:
-            created = await self._projects.create(wanted.name, description=wanted.description, email=owner)
+            with record_calls() as calls:
+                created = await self._projects.create(wanted.name, description=wanted.description, email=owner)
         except ConfidentAIError as error:
+            asked = asked or Asked.by(calls, self._clock)
             # What was not found after the first attempt may still be on its way.
             is_unknown = error.outcome_unknown = error.outcome_unknown or is_second
             if not is_unknown and not isinstance(error, ConflictError):
@@ -307,7 +310,7 @@ class Provisioning:
                 work.api_key = created.api_key
                 work.new_keys.append(created.api_key)
             return
-        await self._make(work, asked, is_second=True)
+        await self._make(work, asked)
 
     async def _look(self, name: str, asked: Asked, error: ConfidentAIError) -> tuple[Project | None, bool]:
         """The project of this name, and whether it was there before it was ``asked`` for."""
@@ -415,7 +418,7 @@ class Provisioning:
         name = _SECOND_KEY if wanted is None else wanted
         if there:
             await self._reissue(work, project.api_keys, name, listed, there, hand_over)
-        elif await self._mint(work, project.api_keys, name, listed, Asked.now(self._clock)):
+        elif await self._mint(work, project.api_keys, name, listed):
             await self._hand_over(work, hand_over)
         else:
             return
@@ -428,15 +431,20 @@ class Provisioning:
         keys: AsyncProjectApiKeys,
         name: str,
         listed: list[ApiKey],
-        asked: Asked,
-        *,
-        is_second: bool = False,
+        asked: Asked | None = None,
     ) -> bool:
-        """Make a key; ``False`` if one that was asked for turns out to be there already, made by somebody else."""
+        """Make a key; ``False`` if one that was asked for turns out to be there already, made by somebody else.
+
+        ``asked`` is when the first attempt was.
+        """
         known = {key.id for key in listed} | set(work.orphaned_key_ids)
+        is_second = asked is not None
+        calls: list[CallDetails] = []
         try:
-            key = await keys.create(name)
+            with record_calls() as calls:
+                key = await keys.create(name)
         except ConfidentAIError as error:
+            asked = asked or Asked.by(calls, self._clock)
             error.outcome_unknown = error.outcome_unknown or is_second
             if not error.outcome_unknown:
                 raise
@@ -454,7 +462,7 @@ class Provisioning:
         else:
             self._made_key(work, key)
             return True
-        return await self._mint(work, keys, name, listed, asked, is_second=True)
+        return await self._mint(work, keys, name, listed, asked)
 
     @staticmethod
     def _made_key(work: _Work, key: ApiKey) -> None:

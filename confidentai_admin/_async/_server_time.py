@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
 
 import attrs
 
@@ -37,9 +38,9 @@ class Asked:
     _at: float
 
     @classmethod
-    def now(cls, clock: Clock) -> Asked:
-        """The present moment."""
-        return cls(clock, clock.monotonic())
+    def by(cls, calls: Sequence[CallDetails], clock: Clock) -> Asked:
+        """The moment at which the last request of a call that has just ended was begun."""
+        return cls(clock, clock.monotonic() - (calls[-1].last_attempt if calls else 0.0))
 
     def was_after(self, made: datetime.datetime | None, told: CallDetails) -> bool:
         """Whether something was certainly made before, by the ``Date`` of the call, just answered, that tells of it.

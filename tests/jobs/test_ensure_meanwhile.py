@@ -10,6 +10,7 @@ import attrs
 import pytest
 
 from confidentai_admin import (
+    AsyncConfidentAI,
     BadRequestError,
     ConfidentAI,
     DesiredProject,
@@ -271,6 +272,26 @@ async def test_a_project_that_was_made_for_us_is_ours(hours: int, face: type[Con
     async with opened(face(emulator.api_key, base_url=emulator.url, clock=clock)) as client:
         ensured = await done(client.projects.ensure(NAME))
     assert (ensured.created, ensured.recovered, len(ensured.orphaned_key_ids)) == (True, True, 1)
+
+
+async def test_a_project_that_was_made_while_ours_had_to_wait_is_not_ours(emulator: Emulator) -> None:
+    """What is older than the attempt whose answer was lost is another program's, however long that had to wait."""
+
+    class Clock(SystemClock):
+        def monotonic(self) -> float:
+            return emulator.clock.monotonic()
+
+        async def sleep(self, seconds: float, /) -> None:
+            emulator.clock.advance(10)
+            async with AsyncConfidentAI(emulator.api_key, base_url=emulator.url) as other:
+                await other.projects.create(NAME)
+            emulator.clock.advance(seconds)
+
+    emulator.faults.add("createProject", faults.Answer(503, retry_after=40))
+    emulator.faults.add("createProject", GATEWAY, nth=3)
+    async with AsyncConfidentAI(emulator.api_key, base_url=emulator.url, clock=Clock()) as client:
+        ensured = await client.projects.ensure(NAME, key="Default Key")
+    assert (ensured.created, ensured.recovered, ensured.orphaned_key_ids) == (False, False, [])
 
 
 async def test_a_conflict_with_the_second_attempt_is_judged_by_the_first(
