@@ -55,6 +55,7 @@ def test_workers_of_uwsgi(options: list[str], tmp_path: Path) -> None:
         try:
             assert program.stdout is not None
             said = []
+            address = ""
             for line in program.stdout:
                 said.append(line)
                 if "bound to TCP address" in line:
