@@ -19,7 +19,7 @@ LIBRARIES = {"anyio", "attr", "attrs", "cattrs", "idna", "sniffio", "typing_exte
 STANDARD = {
     *("_bisect", "_blake2", "_datetime", "_hashlib", "_hmac", "_json", "_random", "_sha2", "_sha512", "bisect"),
     *("calendar", "datetime", "email", "hashlib", "hmac", "ipaddress", "json", "locale", "quopri", "random", "secrets"),
-    "urllib",
+    *("unicodedata", "urllib"),
 }
 
 #: What a client's constructor loads.
