@@ -15,9 +15,13 @@ from .._surroundings import Clock
 _APART = 5.0
 
 
+def _date_of(told: CallDetails) -> datetime.datetime | None:
+    return read_date(told.headers.get("Date", ""))
+
+
 def time_of(told: CallDetails, clock: Clock) -> datetime.datetime:
     """The time that the answer of a call tells, by which ages are judged; that of ``clock`` if it tells none."""
-    return read_date(told.headers.get("Date", "")) or clock.now()
+    return _date_of(told) or clock.now()
 
 
 def time_since(moment: datetime.datetime, now: datetime.datetime) -> datetime.timedelta:
@@ -47,7 +51,7 @@ class Asked:
 
         Where the answer does not tell a time, nothing is certain.
         """
-        date = read_date(told.headers.get("Date", ""))
+        date = _date_of(told)
         if made is None or date is None:
             return False
         return (date - made).total_seconds() > self._clock.monotonic() - self._at + _APART
