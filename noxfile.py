@@ -50,8 +50,11 @@ COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}
 
 
 def workers(session: nox.Session) -> list[str]:
-    """What has pytest use all cores, but for some tests only."""
-    return [] if session.posargs else ["--numprocesses", "auto", "--dist", "worksteal"]
+    """What has pytest use all cores, but for some tests only. One worker more than cores: tests also wait."""
+    if session.posargs:
+        return []
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return ["--numprocesses", str(cores + 1), "--dist", "worksteal"]
 
 
 @nox.session
