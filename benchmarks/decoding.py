@@ -30,20 +30,22 @@ def _plain(key: str) -> Decode:
 
 
 def _ours(key: str) -> Decode:
-    from confidentai_admin._answers import Answer, Received, read_success
-    from confidentai_admin._async.members import _OrganizationMembers
-    from confidentai_admin._wire import Call, Effect
-    from confidentai_admin.models import Project
+    from confidentai_admin._api.answers import Answer, Received
+    from confidentai_admin._api.calls import ORGANIZATION
+    from confidentai_admin._api.v1 import V1
+    from confidentai_admin._operations.members import list_members
+    from confidentai_admin._operations.projects import list_projects
+    from confidentai_admin.models import OrganizationMember
 
-    call = Call("list", "GET", "/v1", Effect.READ)
+    of_members = list_members(ORGANIZATION, OrganizationMember, page=None, page_size=None)
 
     def members(body: bytes) -> Sequence[object]:
-        found = read_success(Answer.of(200, {}, Received(body)), call, _OrganizationMembers)
-        assert isinstance(found, _OrganizationMembers)
-        return found.members
+        found = V1.read(of_members, Answer.of(200, {}, Received(body)))
+        assert isinstance(found, Sequence)
+        return found
 
     def projects(body: bytes) -> Sequence[object]:
-        found = read_success(Answer.of(200, {}, Received(body)), call, list[Project], "projects")
+        found = V1.read(list_projects(), Answer.of(200, {}, Received(body)))
         assert isinstance(found, list)
         return found
 

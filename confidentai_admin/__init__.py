@@ -6,6 +6,7 @@ same models and errors.
 
 from __future__ import annotations
 
+from ._api.calls import NOT_GIVEN, NotGiven
 from ._async.client import AsyncConfidentAI
 from ._async.key_rotation import AsyncKeyRotation
 from ._async.organization import AsyncOrganizationClient
@@ -20,7 +21,6 @@ from ._sync.organization import OrganizationClient
 from ._sync.page_iterator import PageIterator
 from ._sync.projects import ProjectClient
 from ._version import __version__
-from ._wire import NOT_GIVEN, NotGiven
 from .errors import (
     AmbiguousMatchError,
     APIConnectionError,

@@ -8,11 +8,11 @@ from typing import Any
 
 import attrs
 
-from ._answers import Answer
+from ._api.answers import Answer
+from ._api.calls import Request
 from ._retry import Fate
 from ._settings import SecretText, Timeout
 from ._surroundings import Clock
-from ._wire import Call
 from .errors import APITimeoutError, ConfidentAIError
 
 
@@ -30,9 +30,8 @@ class Attempt:
     """What is sent, and how long it may take.
 
     Attributes:
-        call: The call.
+        request: The request.
         url: Where to.
-        body: The body, as it is sent.
         api_key: The key, which may be another one by the time of the answer.
         timeout: The limits, in seconds.
         deadline: When ``clock`` shows this, the time is over.
@@ -41,9 +40,8 @@ class Attempt:
         progress: Is told when the attempt begins.
     """
 
-    call: Call
+    request: Request
     url: str
-    body: bytes | None = attrs.field(repr=False)
     api_key: SecretText
     timeout: Timeout
     deadline: float

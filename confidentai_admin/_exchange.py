@@ -17,14 +17,14 @@ from aiohttp.abc import AbstractStreamWriter
 from yarl import URL  # aiohttp's own type, the only one that it takes as already encoded
 
 from . import _surroundings
-from ._answers import Answer, Received
+from ._api.answers import Answer, Received
+from ._api.calls import Effect
 from ._attempts import Attempt, Failure, not_sent
 from ._connections import HEADERS, ConnectionPool, Connector, Contact, LostConnectionError, current_contact, pass_loop
 from ._key_mask import headers_without_key, without_key
 from ._log import log
 from ._retry import Fate
 from ._settings import Timeout, is_loopback
-from ._wire import Effect
 from .errors import APIConnectionError, APITimeoutError, ConfigurationError, ResponseBody
 
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ async def exchange(pool: ConnectionPool, session: ClientSession, attempt: Attemp
     Raises:
         ConfigurationError: The session is closed.
     """
-    call, api_key, clock, timeout = attempt.call, attempt.api_key, attempt.clock, attempt.timeout
+    request, api_key, clock, timeout = attempt.request, attempt.api_key, attempt.clock, attempt.timeout
     is_ours = isinstance(session.connector, Connector)
     if not is_ours:
         # The close of a kept connection may have been received and not been looked at. The first pass of the loop reads
@@ -194,11 +194,11 @@ async def exchange(pool: ConnectionPool, session: ClientSession, attempt: Attemp
         await pass_loop(4 if attempt.url.startswith("https:") else 2)
     if session.closed:
         raise ConfigurationError("This client, or the session it was given, is closed: make a new one.")
-    payload = None if attempt.body is None else _Body(attempt.body)
+    payload = None if request.body is None else _Body(request.body)
     url = URL(attempt.url, encoded=True)
     content = Received()
     is_long = payload is not None or len(attempt.url) > _LONG
-    is_read = call.effect is Effect.READ
+    is_read = request.effect is Effect.READ
     contact = Contact(is_long, is_made=not is_ours, is_reached=is_read)  # a connector of ours tells
     added = {} if pool.options.session_adds_headers else HEADERS
     current_contact.set(contact)
@@ -210,10 +210,10 @@ async def exchange(pool: ConnectionPool, session: ClientSession, attempt: Attemp
     attempt.progress.began = began
     only_this_machine = _surroundings.current().only_this_machine
     login = pool.options.proxy_login
-    place = (call.operation, call.method, call.path)
+    place = (request.operation, request.method, request.path)
     try:
         async with session.request(
-            call.method,
+            request.method,
             url,
             # A proxy reads the request itself, or else only the one for a tunnel: through that, nothing is for it.
             headers={**added, "CONFIDENT_API_KEY": api_key, **(login if url.scheme == "http" else {})},
@@ -222,7 +222,7 @@ async def exchange(pool: ConnectionPool, session: ClientSession, attempt: Attemp
             allow_redirects=False,
             raise_for_status=False,
             # aiohttp gives a PUT without a body the type of one.
-            skip_auto_headers=("Content-Type",) if payload is None and call.method != "GET" else None,
+            skip_auto_headers=("Content-Type",) if payload is None and request.method != "GET" else None,
             timeout=aiohttp.ClientTimeout(
                 total=left,
                 connect=timeout.connect,

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from multidict import CIMultiDict  # aiohttp's own type
 
-from ._answers import Received
+from ._api.answers import Received
 from ._settings import SecretText
 
 # A shorter one may be a word of the answer itself.

@@ -8,8 +8,8 @@ import math
 import random
 import re
 
-from ._answers import Answer, read_date
-from ._wire import Effect
+from ._api.answers import Answer, read_date
+from ._api.calls import Effect
 
 #: The longest ``Retry-After``, in seconds, that a call waits for by itself.
 LONGEST_RETRY_AFTER = 60.0

@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
 from . import _deprecation, _retry, _surroundings
-from ._answers import Answer, read_refusal, read_success
+from ._api.answers import Answer, read_refusal
+from ._api.calls import NOT_GIVEN, Call, Effect, Request
+from ._api.version import Version
 from ._attempts import Attempt, CallProgress, Failure, not_sent
 from ._call_details import CallDetails, recordings
 from ._log import log
 from ._retry import Fate
 from ._settings import Credential, SecretText, Settings, Timeout, is_loopback, is_project_key
 from ._surroundings import Clock
-from ._wire import NOT_GIVEN, Call, Effect, NotGiven, encode
 from .errors import (
     APIResponseValidationError,
     ConfidentAIError,
@@ -60,12 +61,12 @@ def _read_only(operation: str, method: str | None = None, path: str | None = Non
     )
 
 
-def _call_details(call: Call, progress: CallProgress, began: float, ended: float) -> CallDetails:
+def _call_details(request: Request, progress: CallProgress, began: float, ended: float) -> CallDetails:
     answer = progress.answer
     return CallDetails(
-        call.operation,
-        call.method,
-        call.path,
+        request.operation,
+        request.method,
+        request.path,
         None if answer is None else answer.status,
         {} if answer is None else answer.headers,
         None if answer is None else answer.request_id,
@@ -83,6 +84,7 @@ class Transport:
     """
 
     settings: Settings
+    version: Version
     pool: ConnectionPool
     exchange: Callable[[ConnectionPool, ClientSession, Attempt], Awaitable[Answer | Failure]]
     timeout: Timeout
@@ -112,51 +114,39 @@ class Transport:
         if self.read_only:
             raise _read_only(job)
 
-    async def send(
-        self, call: Call, returns: type[T], key: str | None = None, *, if_gone: T | NotGiven = NOT_GIVEN
-    ) -> T:
+    async def send(self, call: Call[T]) -> T:
         """Make a call: as many attempts as are right, within the time there is.
-
-        ``returns`` and ``key`` say what to read from the answer. ``if_gone`` is the result of a deletion whose answer
-        has none: a success without data, or a 404 on a repeated one, since it is then its own lost attempt that
-        succeeded.
 
         Raises:
             ConfidentAIError: Whatever went wrong; ``outcome_unknown`` counts all attempts.
         """
-        self.refuse(call)
-        body = None if call.body is NOT_GIVEN else encode(call.body)
-        url = f"{self.settings.base_url}{call.path}{call.query}"
+        request = self.version.request(call)
+        self._refuse(request)
         progress = CallProgress()
         began = self.clock.monotonic()
         try:
-            return await self._repeat(call, url, body, returns, key, if_gone, progress, began + self.timeout.total)
+            return await self._repeat(call, request, progress, began + self.timeout.total)
         finally:
             if open_recordings := recordings():
-                details = _call_details(call, progress, began, self.clock.monotonic())
+                details = _call_details(request, progress, began, self.clock.monotonic())
                 for recording in open_recordings:
                     recording.calls.append(details)
 
-    def refuse(self, call: Call) -> None:
+    def refuse(self, call: Call[Any]) -> None:
         """Raise a ``ConfigurationError`` if this call may not be made."""
-        if self.read_only and call.effect is not Effect.READ:
-            raise _read_only(**call.place)
+        self._refuse(self.version.request(call))
+
+    def _refuse(self, request: Request) -> None:
+        if self.read_only and request.effect is not Effect.READ:
+            raise _read_only(**request.place)
         if _surroundings.current().only_this_machine and not is_loopback(self.settings.base_url):
             raise ConfigurationError(
-                "this test may reach no other machine, and the client's base_url is one: use the emulator", **call.place
+                "this test may reach no other machine, and the client's base_url is one: use the emulator",
+                **request.place,
             )
 
-    async def _repeat(
-        self,
-        call: Call,
-        url: str,
-        body: bytes | None,
-        returns: type[T],
-        key: str | None,
-        if_gone: T | NotGiven,
-        progress: CallProgress,
-        deadline: float,
-    ) -> T:
+    async def _repeat(self, call: Call[T], request: Request, progress: CallProgress, deadline: float) -> T:
+        url = f"{self.settings.base_url}{request.path}{request.query}"
         self._budget.earn()
         unknown = False
         retries = 0
@@ -164,43 +154,41 @@ class Transport:
         while True:
             api_key = self.settings.api_key
             try:
-                outcome = await self._attempt(call, url, body, progress, deadline)
+                outcome = await self._attempt(request, url, progress, deadline)
             except Exception as refused:
                 if error is not None:
                     break  # closed meanwhile, or a hook failed, which says less than what the last attempt met
                 if isinstance(refused, ConfigurationError) and refused.operation is None:
-                    vars(refused).update(call.place)
+                    vars(refused).update(request.place)
                 raise
             fate = _retry.fate_of(outcome) if isinstance(outcome, Answer) else outcome.fate
             if isinstance(outcome, Answer):
                 progress.answer = outcome
-                self._hear_of_deprecation(outcome, call)
+                self._hear_of_deprecation(outcome, request)
                 if outcome.status == 401 and self.settings.api_key != api_key:
-                    log(logging.INFO, "%s: the API key was replaced meanwhile; sent again", call.operation)
+                    log(logging.INFO, "%s: the API key was replaced meanwhile; sent again", request.operation)
                     continue
                 if fate is Fate.DONE:
                     self._slowdown.hear_of_another()
-                    if if_gone is not NOT_GIVEN and outcome.is_success_without_data:
-                        return if_gone
-                    result = read_success(outcome, call, returns, key)
+                    result = self.version.read(call, outcome)
                     if isinstance(result, APIResponseValidationError):
                         raise result
                     return result
-            was_unknown, unknown = unknown, unknown or (fate.is_unknown and call.effect is not Effect.READ)
-            error = self._error(outcome, call, outcome_unknown=unknown)
-            if was_unknown and if_gone is not NOT_GIVEN and _is_gone(outcome):
-                return if_gone
+            was_unknown, unknown = unknown, unknown or (fate.is_unknown and request.effect is not Effect.READ)
+            error = self._error(outcome, request, outcome_unknown=unknown)
+            if was_unknown and call.if_gone is not NOT_GIVEN and _is_gone(outcome):
+                return call.if_gone
             wanted = self._pause_after(error, retries)
             if isinstance(outcome, Answer):
                 if outcome.status == 429:
                     self._slowdown.hear_of_too_many(self.clock.monotonic(), wanted)
                 else:
                     self._slowdown.hear_of_another()
-            if not self._may_repeat(fate, call.effect, retries, wanted, deadline):
+            if not self._may_repeat(fate, request.effect, retries, wanted, deadline):
                 break
             retries += 1
             retry = "%s: %s; retry %d of %d in %.2f s"
-            log(logging.INFO, retry, call.operation, fate.name, retries, self.max_retries, wanted)
+            log(logging.INFO, retry, request.operation, fate.name, retries, self.max_retries, wanted)
             if not await self.pause(error, wanted):
                 break
         raise error
@@ -238,24 +226,22 @@ class Transport:
             and self._budget.spend()
         )
 
-    def _error(self, outcome: Answer | Failure, call: Call, *, outcome_unknown: bool) -> ConfidentAIError:
+    def _error(self, outcome: Answer | Failure, request: Request, *, outcome_unknown: bool) -> ConfidentAIError:
         if isinstance(outcome, Answer):
             # A date is one by the server's clock, and this machine's may be another.
             now = outcome.date or self.clock.now()
             return read_refusal(
                 outcome,
-                call,
+                request,
                 retry_after=_retry.parse_retry_after(outcome.headers.get("Retry-After"), now),
                 by_project_key=is_project_key(self.settings.api_key),
                 outcome_unknown=outcome_unknown,
             )
-        error = outcome.kind(outcome.message, **outcome.details, **call.place, outcome_unknown=outcome_unknown)
+        error = outcome.kind(outcome.message, **outcome.details, **request.place, outcome_unknown=outcome_unknown)
         error.__cause__ = outcome.cause
         return error
 
-    async def _attempt(
-        self, call: Call, url: str, body: bytes | None, progress: CallProgress, deadline: float
-    ) -> Answer | Failure:
+    async def _attempt(self, request: Request, url: str, progress: CallProgress, deadline: float) -> Answer | Failure:
         """Wait for a free connection, and for as long as the server asked all calls to wait; then send."""
         session, turns = await self.pool.session()
         slow = self._slow()
@@ -273,9 +259,8 @@ class Transport:
                 # Not all at the same moment.
                 await self.pool.pause(self.clock, slow + _retry.backoff(0))
             attempt = Attempt(
-                call,
+                request,
                 url,
-                body,
                 self.settings.api_key,
                 self.timeout,
                 deadline,
@@ -287,10 +272,10 @@ class Transport:
         finally:
             turns.give_back()
 
-    def _hear_of_deprecation(self, answer: Answer, call: Call) -> None:
+    def _hear_of_deprecation(self, answer: Answer, request: Request) -> None:
         message = answer.deprecation
-        if message is None or call.operation in self._warned:
+        if message is None or request.operation in self._warned:
             return
-        self._warned.add(call.operation)
-        log(logging.WARNING, "%s: %s", call.operation, message)
-        _deprecation.warn(f"{call.operation}: {message}")
+        self._warned.add(request.operation)
+        log(logging.WARNING, "%s: %s", request.operation, message)
+        _deprecation.warn(f"{request.operation}: {message}")

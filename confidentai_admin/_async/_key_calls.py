@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import builtins
 import datetime
-from urllib.parse import unquote
+from typing import Any
 
 import attrs
 
-from .._settings import plain
+from .._api.calls import Call, Scope
+from .._operations import api_keys
+from .._operations.organization import get_organization
 from .._transport import Transport
-from .._wire import Call, Effect, path_segment
 from ..errors import AuthenticationError, ConfigurationError, NotFoundError, UnexpectedStateError
-from ..models import ApiKey, DeletionResult, Organization
+from ..models import ApiKey, DeletionResult
 from ._key_names import age
 
 _SHOWN = 6  # characters at the end of a key that the API shows
@@ -55,46 +56,33 @@ class KeyCalls:
 
     Attributes:
         transport: What sends them.
-        path: The path of the keys.
-        scope: ``Organization`` or ``Project``, as in the names of the operations.
+        scope: Whose keys they are.
     """
 
     transport: Transport
-    path: str
-    scope: str
+    scope: Scope
 
     @property
     def is_of_organization(self) -> bool:
         """Whether these are keys of the organization, of which the client uses one."""
-        return self.scope == "Organization"
+        return self.scope.is_organization
 
     @property
     def place(self) -> str:
         """Where these keys are, in words: the organization, or the project of an id."""
-        return "the organization" if self.is_of_organization else f"the project {unquote(self.path.split('/')[3])!r}"
+        return "the organization" if self.is_of_organization else f"the project {self.scope.project_id!r}"
 
     def by_key(self, value: str) -> KeyCalls:
         """The same calls, made with another key than the client's."""
         return attrs.evolve(self, transport=self.transport.with_key(value))
 
-    def path_of(self, api_key_id: int) -> str:
-        """The path of one key.
-
-        Raises:
-            TypeError: The id is neither a string nor an integer.
-            ValueError: It is no id.
-        """
-        return f"{self.path}/{path_segment('api_key_id', api_key_id)}"
-
     async def all(self) -> builtins.list[ApiKey]:
         """List the keys."""
-        call = Call(f"list{self.scope}ApiKeys", "GET", self.path, Effect.READ)
-        return await self.transport.send(call, list[ApiKey], "apiKeys")
+        return await self.transport.send(api_keys.list_api_keys(self.scope))
 
     async def get(self, api_key_id: int) -> ApiKey:
         """Get a key."""
-        call = Call(f"get{self.scope}ApiKey", "GET", self.path_of(api_key_id), Effect.READ)
-        return await self.transport.send(call, ApiKey, "apiKey")
+        return await self.transport.send(api_keys.get_api_key(self.scope, api_key_id))
 
     async def one_of(self, known: builtins.list[ApiKey], api_key_id: int) -> ApiKey:
         """The key of an id: one that was listed, or else what the API says of it."""
@@ -103,23 +91,21 @@ class KeyCalls:
 
     async def create(self, name: str) -> ApiKey:
         """Create a key."""
-        call = Call(f"create{self.scope}ApiKey", "POST", self.path, Effect.ONCE, body={"name": name})
-        return await self.transport.send(call, ApiKey, "apiKey")
+        return await self.transport.send(api_keys.create_api_key(self.scope, name=name))
 
     async def update(self, api_key_id: int, *, valid: bool, allow_self: bool = True) -> ApiKey:
         """Deactivate a key or activate it."""
-        path = self.path_of(api_key_id)
-        call = Call(f"update{self.scope}ApiKey", "PUT", path, Effect.REPEATABLE, body={"valid": valid})
+        call = api_keys.update_api_key(self.scope, api_key_id, valid=valid)
         if not valid and not allow_self:
             await self._refuse_own(api_key_id, call)
-        return await self.transport.send(call, ApiKey, "apiKey")
+        return await self.transport.send(call)
 
     async def delete(self, api_key_id: int, *, allow_self: bool = True) -> DeletionResult:
         """Delete a key."""
-        call = Call(f"delete{self.scope}ApiKey", "DELETE", self.path_of(api_key_id), Effect.REPEATABLE)
+        call = api_keys.delete_api_key(self.scope, api_key_id)
         if not allow_self:
             await self._refuse_own(api_key_id, call)
-        return await self.transport.send(call, DeletionResult, if_gone=DeletionResult(plain(api_key_id), deleted=True))
+        return await self.transport.send(call)
 
     # The client's own key:
 
@@ -138,7 +124,7 @@ class KeyCalls:
             operation=operation,
         )
 
-    async def _refuse_own(self, api_key_id: int, call: Call) -> None:
+    async def _refuse_own(self, api_key_id: int, call: Call[Any]) -> None:
         """Read a key that ``call`` is about, and raise an error if it is the one that the client uses."""
         if not self.is_of_organization:
             return
@@ -178,9 +164,8 @@ class KeyCalls:
 
     async def _prove(self, api_key: ApiKey) -> None:
         """Make a call that every organization key may make."""
-        call = Call("getOrganization", "GET", "/v1/organization", Effect.READ)
         try:
-            await self.transport.send(call, Organization, "organization")
+            await self.transport.send(get_organization())
         except AuthenticationError as error:
             raise UnexpectedStateError(f"API key {api_key.id} is refused") from error
 

@@ -6,14 +6,8 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeVar
 
-from .._settings import plain
-from .._wire import misfit
+from .._arguments import address_key
 from ..errors import AmbiguousMatchError, UnexpectedStateError
-
-_LONGEST_ADDRESS = 254  # characters
-
-# Arguments that are an id, or may be one, besides those that are called so.
-_IDS = ("expect_current", "governance_policy", "role")
 
 
 class _Named(Protocol):
@@ -33,25 +27,6 @@ NamedT = TypeVar("NamedT", bound=_Named)
 AddressedT = TypeVar("AddressedT", bound=_Addressed)
 
 
-def text(name: str, value: object) -> str:
-    """``value`` if it is a string with something in it, else a ``TypeError`` or ``ValueError`` that names it."""
-    if not isinstance(value, str):
-        if name.endswith("_id") or name in _IDS:
-            raise misfit(name, "a string", value)
-        raise TypeError(f"{name} must be a string, not {type(value).__name__}")
-    if not value.strip():
-        raise ValueError(f"{name} is empty")
-    return plain(value)
-
-
-def address_key(email: str) -> str:
-    """What addresses are compared by: the API does so without case.
-
-    Not by ``casefold``, for which some different letters are one, as in weiß and weiss: they may be two people.
-    """
-    return email.strip().lower()
-
-
 def name_key(name: str) -> str:
     """What names have in common that people take for the same: they differ only by what ``unlike`` says.
 
@@ -67,30 +42,6 @@ def unlike(name: str, there: str) -> str:
     how = f"but {there!r}, which differs only by case, white space, or in characters that look the same"
     # The two may be printed alike.
     return how if (name + there).isascii() else f"{how} ({there!a}, and not {name!a})"
-
-
-def address(name: str, value: object) -> str:
-    """``value`` without the white space around it if it looks like an address, else an error as of ``text``."""
-    given = text(name, value).strip()
-    if (wrong := what_is_wrong_with(given)) is not None:
-        raise ValueError(f"{name} is no e-mail address: {wrong}")
-    return given
-
-
-def what_is_wrong_with(address: str) -> str | None:
-    """Why this cannot be an address; the finer points are the server's to say."""
-    name, _, host = address.partition("@")
-    if not address:
-        return "it is empty"
-    if len(address) > _LONGEST_ADDRESS:
-        return f"it is longer than {_LONGEST_ADDRESS} characters"
-    if any(character.isspace() or character in ",;<>" for character in address):
-        return "there is a blank, a comma, a semicolon or an angle bracket in it"
-    if not address.isprintable():
-        return "there is a character in it that cannot be printed"
-    if not name or not host or "@" in host:
-        return "it is not of the form name@host"
-    return None
 
 
 def only(matches: Sequence[T], what: str) -> T | None:

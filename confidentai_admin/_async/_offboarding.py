@@ -8,6 +8,8 @@ from typing import TypeVar
 import anyio
 import attrs
 
+from .._api.calls import ORGANIZATION, Scope
+from .._arguments import address_key
 from .._transport import Transport
 from ..errors import APIStatusError, ConfidentAIError, NotFoundError, UnexpectedStateError, attach_partial
 from ..models import (
@@ -22,7 +24,7 @@ from ..models import (
     Report,
 )
 from ._many import Job
-from ._matching import address_key, only
+from ._matching import only
 from ._ownership import is_owner
 from .organization import AsyncOrganizationClient
 from .projects import AsyncProjectClient, AsyncProjects
@@ -148,7 +150,7 @@ class _Person:
                 gone[project.id] = error
                 return None
 
-        projects = await AsyncProjects(self.transport).list()
+        projects = await AsyncProjects(self.transport, ORGANIZATION).list()
         places = await _together(look_at, projects, at_once=self.at_once)
         if gone:
             # Deleted meanwhile, if that is so: a project that is there has not been looked at.
@@ -160,7 +162,7 @@ class _Person:
 
     async def deleted(self, project_ids: Iterable[str]) -> set[str]:
         """Those of the projects, which the API did not find, that it does not list either."""
-        return set(project_ids) - {project.id for project in await AsyncProjects(self.transport).list()}
+        return set(project_ids) - {project.id for project in await AsyncProjects(self.transport, ORGANIZATION).list()}
 
     async def look(self, project: NamedRef | None) -> _Place:
         """See what the person has in the organization or in a project."""
@@ -196,8 +198,8 @@ class _Person:
 
     def _scope(self, project: NamedRef | None) -> AsyncOrganizationClient | AsyncProjectClient:
         if project is None:
-            return AsyncOrganizationClient(self.transport)
-        return AsyncProjectClient(self.transport, project.id)
+            return AsyncOrganizationClient(self.transport, ORGANIZATION)
+        return AsyncProjectClient(self.transport, Scope.of_project(project.id))
 
 
 class _Offboarding:

@@ -7,7 +7,7 @@ from typing import NoReturn, Protocol
 
 import attrs
 
-from .._wire import text_list
+from .._arguments import address_key, text, text_list, what_is_wrong_with
 from ..errors import (
     APIStatusError,
     ConfidentAIError,
@@ -27,7 +27,7 @@ from ..models import (
     Outcome,
     Role,
 )
-from ._matching import address_key, resolve, text, what_is_wrong_with
+from ._matching import resolve
 from ._ownership import OWNER, is_owner, is_system_role, role_of
 
 _BATCH = 50  # addresses in one request

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import attrs
 
+from .._arguments import address_key, text
 from .._call_details import CallDetails, record_calls
 from .._surroundings import Clock
 from ..errors import ConfidentAIError, ConflictError, UnexpectedStateError, attach_partial
@@ -25,7 +26,7 @@ from ..models import (
 )
 from ._key_names import age, is_called
 from ._many import failed
-from ._matching import address_key, find_address, find_named, name_key, resolve, text, unlike
+from ._matching import find_address, find_named, name_key, resolve, unlike
 from ._ownership import is_owner
 from ._server_time import Asked
 from .governance import AsyncGovernancePolicies

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from .._answers import read_date
+from .._api.answers import read_date
 from .._call_details import CallDetails
 from .._surroundings import Clock
 

@@ -6,13 +6,14 @@ import builtins
 import datetime
 from typing import Literal
 
+from .._api.calls import Scope
+from .._arguments import text
 from .._call_details import record_calls
 from .._settings import truth, whole_number
 from .._transport import Transport
 from ..errors import UnexpectedStateError
 from ..models import ApiKey, DeletionResult
 from ._key_calls import KeyCalls, check_retire, check_span, is_later
-from ._matching import text
 from ._server_time import time_of, time_since
 from .key_rotation import AsyncKeyRotation
 
@@ -20,8 +21,8 @@ from .key_rotation import AsyncKeyRotation
 class AsyncApiKeys:
     """The API keys of the organization or of a project."""
 
-    def __init__(self, transport: Transport, path: str, scope: str) -> None:
-        self._calls = KeyCalls(transport, f"{path}/api-keys", scope)
+    def __init__(self, transport: Transport, scope: Scope) -> None:
+        self._calls = KeyCalls(transport, scope)
 
     async def list(self) -> builtins.list[ApiKey]:
         """List the API keys.
@@ -245,12 +246,6 @@ class AsyncApiKeys:
 class AsyncOrganizationApiKeys(AsyncApiKeys):
     """The API keys of the organization."""
 
-    def __init__(self, transport: Transport) -> None:
-        super().__init__(transport, "/v1/organization", "Organization")
-
 
 class AsyncProjectApiKeys(AsyncApiKeys):
     """The API keys of a project."""
-
-    def __init__(self, transport: Transport, project_path: str) -> None:
-        super().__init__(transport, project_path, "Project")

@@ -10,16 +10,17 @@ from typing import Any, Self
 import attrs
 
 from .. import _surroundings
+from .._api.calls import NOT_GIVEN, ORGANIZATION, Call, Effect, Route, Scope
+from .._api.v1 import V1
+from .._arguments import address, address_key, request_path
 from .._fork import no_fork
 from .._instances import child, twin
 from .._session_types import SessionFactory, TraceConfig
 from .._settings import SecretText, Settings, Timeout, truth, whole_number
 from .._surroundings import Clock
 from .._transport import Transport
-from .._wire import NOT_GIVEN, Call, Effect, query, request_path
 from ..errors import ConfigurationError
 from ..models import Holding, Organization, Report
-from ._matching import address, address_key
 from ._offboarding import offboard
 from .organization import AsyncOrganizationClient
 from .projects import AsyncProjectClient, AsyncProjects
@@ -121,6 +122,7 @@ class AsyncConfidentAI:
         )
         transport = Transport(
             settings,
+            V1,
             ConnectionPool(options),
             exchange,
             Timeout.of(timeout),
@@ -134,8 +136,8 @@ class AsyncConfidentAI:
     def _bind(self, transport: Transport, *, is_view: bool) -> None:
         self._transport = transport
         self._is_view = is_view
-        self._organization = AsyncOrganizationClient(transport)
-        self.projects = AsyncProjects(transport)
+        self._organization = AsyncOrganizationClient(transport, ORGANIZATION)
+        self.projects = AsyncProjects(transport, ORGANIZATION)
 
     def __repr__(self) -> str:
         # One whose constructor failed is shown in the traceback of that.
@@ -176,7 +178,7 @@ class AsyncConfidentAI:
             TypeError: The id is not a string.
             ValueError: The id is empty, ``.`` or ``..``.
         """
-        return AsyncProjectClient(self._transport, project_id)
+        return AsyncProjectClient(self._transport, Scope.of_project(project_id))
 
     async def whoami(self) -> Organization:
         """Get the organization that the API key belongs to: a cheap way to see that the key works.
@@ -283,15 +285,16 @@ class AsyncConfidentAI:
         if repeatable is not None and effect is not Effect.READ:
             effect = Effect.REPEATABLE if repeatable else Effect.ONCE
         path = request_path(path)
-        call = Call(
+        call: Call[Any] = Call(
             f"{method} {path}",
-            method,
-            path,
             effect,
-            query=query({} if params is None else params),
-            body=NOT_GIVEN if json is None else json,
+            object,
+            query={} if params is None else params,
+            fields=NOT_GIVEN if json is None else json,
+            if_gone=None if method == "DELETE" else NOT_GIVEN,
+            route=Route(method, path),
         )
-        return await self._transport.send(call, object, if_gone=None if method == "DELETE" else NOT_GIVEN)
+        return await self._transport.send(call)
 
     def with_options(
         self,

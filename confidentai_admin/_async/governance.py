@@ -5,11 +5,11 @@ from __future__ import annotations
 import builtins
 from collections.abc import Iterable
 
-import attrs
-
+from .._api.calls import Scope
+from .._arguments import path_segment
 from .._instances import child
+from .._operations import governance
 from .._transport import Transport
-from .._wire import Call, Effect, page_of, page_query, path_segment, text_list
 from ..models import (
     GovernancePolicy,
     GovernancePolicyAssignmentResult,
@@ -20,21 +20,11 @@ from ..models import (
 from .page_iterator import AsyncPageIterator
 
 
-@attrs.frozen
-class _Projects:
-    projects: builtins.list[NamedRef]
-    total: int
-
-
 class AsyncGovernancePolicies:
     """The governance policies of the organization. They are made in the product, not through this API."""
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, scope: Scope) -> None:
         self._transport = transport
-        self._path = "/v1/organization/governance-policies"
-
-    def _path_of(self, policy_id: str) -> str:
-        return f"{self._path}/{path_segment('policy_id', policy_id)}"
 
     async def list(self) -> builtins.list[GovernancePolicy]:
         """List the governance policies.
@@ -44,8 +34,7 @@ class AsyncGovernancePolicies:
         Returns:
             The policies and their controls.
         """
-        call = Call("listGovernancePolicies", "GET", self._path, Effect.READ)
-        return await self._transport.send(call, builtins.list[GovernancePolicy], "governancePolicies")
+        return await self._transport.send(governance.list_governance_policies())
 
     async def list_projects(
         self, policy_id: str, *, page: int | None = None, page_size: int | None = None
@@ -68,15 +57,9 @@ class AsyncGovernancePolicies:
             TypeError: A number is not an integer.
             NotFoundError: There is no such policy.
         """
-        call = Call(
-            "listGovernancePolicyProjects",
-            "GET",
-            f"{self._path_of(policy_id)}/projects",
-            Effect.READ,
-            query=page_query(page, page_size),
+        return await self._transport.send(
+            governance.list_governance_policy_projects(policy_id, page=page, page_size=page_size)
         )
-        answer = await self._transport.send(call, _Projects)
-        return page_of(answer.projects, answer.total, page, page_size)
 
     def iter_projects(self, policy_id: str, *, page_size: int = 100) -> AsyncPageIterator[NamedRef]:
         """Walk all projects on a governance policy, each once, page by page.
@@ -96,7 +79,7 @@ class AsyncGovernancePolicies:
             NotFoundError: There is no such policy.
             APIResponseValidationError: The list did not keep still while it was read.
         """
-        self._path_of(policy_id)
+        path_segment("policy_id", policy_id)
         return AsyncPageIterator(lambda page: self.list_projects(policy_id, page=page, page_size=page_size))
 
     async def assign(self, policy_id: str, *, project_ids: Iterable[str]) -> GovernancePolicyAssignmentResult:
@@ -116,14 +99,7 @@ class AsyncGovernancePolicies:
             TypeError: ``project_ids`` is one string.
             ValueError: ``project_ids`` is empty.
         """
-        call = Call(
-            "assignProjectsToGovernancePolicy",
-            "POST",
-            f"{self._path_of(policy_id)}/assign",
-            Effect.REPEATABLE,
-            body={"projectIds": text_list("project_ids", project_ids, empty=False)},
-        )
-        return await self._transport.send(call, GovernancePolicyAssignmentResult)
+        return await self._transport.send(governance.assign_projects(policy_id, project_ids=project_ids))
 
     async def unassign(self, policy_id: str, *, project_ids: Iterable[str]) -> GovernancePolicyUnassignmentResult:
         """Take projects off a governance policy.
@@ -145,14 +121,7 @@ class AsyncGovernancePolicies:
             TypeError: ``project_ids`` is one string.
             ValueError: ``project_ids`` is empty.
         """
-        call = Call(
-            "unassignProjectsFromGovernancePolicy",
-            "POST",
-            f"{self._path_of(policy_id)}/unassign",
-            Effect.REPEATABLE,
-            body={"projectIds": text_list("project_ids", project_ids, empty=False)},
-        )
-        return await self._transport.send(call, GovernancePolicyUnassignmentResult)
+        return await self._transport.send(governance.unassign_projects(policy_id, project_ids=project_ids))
 
 
 class AsyncGovernance:
@@ -164,5 +133,5 @@ class AsyncGovernance:
 
     policies: AsyncGovernancePolicies = child(AsyncGovernancePolicies)
 
-    def __init__(self, transport: Transport) -> None:
-        self.policies = AsyncGovernancePolicies(transport)
+    def __init__(self, transport: Transport, scope: Scope) -> None:
+        self.policies = AsyncGovernancePolicies(transport, scope)

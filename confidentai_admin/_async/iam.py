@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .._api.calls import Scope
 from .._instances import child
 from .._transport import Transport
 from .permissions import AsyncOrganizationPermissions, AsyncProjectPermissions
@@ -22,10 +23,10 @@ class AsyncOrganizationIam:
     policies: AsyncOrganizationPolicies = child(AsyncOrganizationPolicies)
     permissions: AsyncOrganizationPermissions = child(AsyncOrganizationPermissions)
 
-    def __init__(self, transport: Transport) -> None:
-        self.roles = AsyncOrganizationRoles(transport)
-        self.policies = AsyncOrganizationPolicies(transport)
-        self.permissions = AsyncOrganizationPermissions(transport)
+    def __init__(self, transport: Transport, scope: Scope) -> None:
+        self.roles = AsyncOrganizationRoles(transport, scope)
+        self.policies = AsyncOrganizationPolicies(transport, scope)
+        self.permissions = AsyncOrganizationPermissions(transport, scope)
 
 
 class AsyncProjectIam:
@@ -41,7 +42,7 @@ class AsyncProjectIam:
     policies: AsyncProjectPolicies = child(AsyncProjectPolicies)
     permissions: AsyncProjectPermissions = child(AsyncProjectPermissions)
 
-    def __init__(self, transport: Transport, project_path: str) -> None:
-        self.roles = AsyncProjectRoles(transport, project_path)
-        self.policies = AsyncProjectPolicies(transport, project_path)
-        self.permissions = AsyncProjectPermissions(transport, project_path)
+    def __init__(self, transport: Transport, scope: Scope) -> None:
+        self.roles = AsyncProjectRoles(transport, scope)
+        self.policies = AsyncProjectPolicies(transport, scope)
+        self.permissions = AsyncProjectPermissions(transport, scope)

@@ -2,44 +2,43 @@
 
 from __future__ import annotations
 
-import builtins
+from typing import Generic, TypeVar
 
 import attrs
 
-from .._settings import plain
+from .._api.calls import Scope
+from .._arguments import text
+from .._operations import members
 from .._transport import Transport
-from .._wire import Call, Effect, page_of, page_query, path_segment
 from ..models import OrganizationMember, Page, ProjectMember, RemovalResult
-from ._matching import find_address, text
+from ._matching import find_address
 from ._ownership import transfer_ownership
 from .page_iterator import AsyncPageIterator
 from .roles import AsyncOrganizationRoles, AsyncProjectRoles
 
-
-@attrs.frozen
-class _OrganizationMembers:
-    members: builtins.list[OrganizationMember]
-    total: int
+MemberT = TypeVar("MemberT", OrganizationMember, ProjectMember)
 
 
-@attrs.frozen
-class _ProjectMembers:
-    members: builtins.list[ProjectMember]
-    total: int
+class AsyncMembers(Generic[MemberT]):
+    """The members of the organization or of a project."""
 
-
-class AsyncOrganizationMembers:
-    """The members of the organization."""
-
-    def __init__(self, transport: Transport) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        scope: Scope,
+        member: type[MemberT],
+        roles: AsyncOrganizationRoles | AsyncProjectRoles,
+    ) -> None:
         self._transport = transport
-        self._path = "/v1/organization/members"
-        self._roles = AsyncOrganizationRoles(transport)
+        self._scope = scope
+        self._member: type[MemberT] = member
+        self._roles = roles
 
-    async def list(self, *, page: int | None = None, page_size: int | None = None) -> Page[OrganizationMember]:
+    async def list(self, *, page: int | None = None, page_size: int | None = None) -> Page[MemberT]:
         """List one page of the members; ``iter`` walks all of them.
 
-        Endpoint: ``GET /v1/organization/members``.
+        Endpoint: ``GET /v1/organization/members`` or
+        ``GET /v1/projects/{projectId}/members``.
 
         Args:
             page: The number of the page, from 1. Default: 1.
@@ -52,164 +51,15 @@ class AsyncOrganizationMembers:
             BadRequestError: A number is out of its range.
             TypeError: A number is not an integer.
         """
-        call = Call("listMembers", "GET", self._path, Effect.READ, query=page_query(page, page_size))
-        answer = await self._transport.send(call, _OrganizationMembers)
-        return page_of(answer.members, answer.total, page, page_size)
-
-    def iter(self, *, page_size: int = 100) -> AsyncPageIterator[OrganizationMember]:
-        """Walk all members, each once, page by page.
-
-        Endpoint: ``GET /v1/organization/members``.
-
-        Args:
-            page_size: How many members are asked for at a time, 1 to 100.
-
-        Returns:
-            An iterator of the members. Up to 8 pages are read at the same time.
-
-        Raises:
-            BadRequestError: A number is out of its range.
-            TypeError: A number is not an integer.
-            APIResponseValidationError: The list did not keep still while it was read.
-        """
-        return AsyncPageIterator(lambda page: self.list(page=page, page_size=page_size))
-
-    async def find(self, email: str) -> OrganizationMember | None:
-        """Find the member with an address, on whichever page.
-
-        Endpoint: ``GET /v1/organization/members``.
-
-        Args:
-            email: The address. White space around it and case make no difference.
-
-        Returns:
-            The member, or ``None`` if nobody in the organization has this address.
-
-        Raises:
-            AmbiguousMatchError: Several members have it.
-            APIResponseValidationError: The list did not keep still while it was read.
-            TypeError: The address is not a string.
-            ValueError: The address is empty.
-        """
-        email = text("email", email)
-        return find_address([member async for member in self.iter()], email, "member")
-
-    async def update_role(self, user_id: str, *, role_id: str) -> OrganizationMember:
-        """Give a member another role in the organization.
-
-        The role ``Owner`` moves: the present Owner becomes an ``Admin``.
-
-        Endpoint: ``PUT /v1/organization/members/{userId}``.
-
-        Args:
-            user_id: The id of the member.
-            role_id: The id of the role.
-
-        Returns:
-            The member as it is now.
-
-        Raises:
-            NotFoundError: There is no such member or no such role.
-            PermissionDeniedError: The member is the Owner, who changes only when somebody else becomes Owner.
-            TypeError: ``role_id`` is not a string.
-            ValueError: An id is empty.
-        """
-        path = f"{self._path}/{path_segment('user_id', user_id)}"
-        call = Call("updateMemberRole", "PUT", path, Effect.REPEATABLE, body={"roleId": text("role_id", role_id)})
-        return await self._transport.send(call, OrganizationMember, "member")
-
-    async def transfer_ownership(self, user_id: str, *, expect_current: str | None) -> OrganizationMember:
-        """Make a member the Owner of the organization, in the place of the one whom you expect it to be.
-
-        The Owner of before becomes an ``Admin``. If the user is the Owner already, nothing is changed, whoever is
-        expected: so the same call can be made again after a crash or a lost answer. The API takes no condition with the
-        change: whoever is made Owner in the moment between the look and the change is replaced too. The change is never
-        sent again without another look: it is repeated only while the Owner is still the one whom you expect.
-
-        Endpoints: ``GET /v1/organization/roles``, ``GET /v1/organization/members`` and
-        ``PUT /v1/organization/members/{userId}``.
-
-        Args:
-            user_id: The id of the member who becomes the Owner.
-            expect_current: The id of the user who is the Owner now; ``None`` if there is none.
-
-        Returns:
-            The member who is the Owner now.
-
-        Raises:
-            UnexpectedStateError: The Owner is somebody else, whom the message names, or the user is no member of the
-                organization; nothing was changed. With ``outcome_unknown``, the API took the change, and does not
-                show the user as the Owner.
-            AmbiguousMatchError: Several Owners are listed, or several roles of that name; nothing was changed.
-            ConfigurationError: The client is read-only.
-            APIResponseValidationError: The list did not keep still while it was read.
-            TypeError: An id is not a string.
-            ValueError: An id is empty.
-        """
-        user_id = text("user_id", user_id)
-        if expect_current is not None:
-            expect_current = text("expect_current", expect_current)
-        self._transport.refuse_job("members.transfer_ownership")
-        once = AsyncOrganizationMembers(attrs.evolve(self._transport, max_retries=0))
-        return await transfer_ownership(
-            self._transport, self, once, self._roles, "organization", user_id, expect_current
+        return await self._transport.send(
+            members.list_members(self._scope, self._member, page=page, page_size=page_size)
         )
 
-    async def remove(self, user_id: str) -> RemovalResult:
-        """Remove a member from the organization, from all its projects, and from its pending invitations.
-
-        Endpoint: ``DELETE /v1/organization/members/{userId}``.
-
-        Args:
-            user_id: The id of the member.
-
-        Returns:
-            The id of the member that was removed.
-
-        Raises:
-            NotFoundError: There is no such member.
-            PermissionDeniedError: The member is the Owner.
-            ConflictError: The member owns a project.
-        """
-        path = f"{self._path}/{path_segment('user_id', user_id)}"
-        call = Call("removeMember", "DELETE", path, Effect.REPEATABLE)
-        return await self._transport.send(call, RemovalResult, if_gone=RemovalResult(plain(user_id), removed=True))
-
-
-class AsyncProjectMembers:
-    """The members of a project."""
-
-    def __init__(self, transport: Transport, project_path: str) -> None:
-        self._transport = transport
-        self._project_path = project_path
-        self._path = f"{project_path}/members"
-        self._roles = AsyncProjectRoles(transport, project_path)
-
-    async def list(self, *, page: int | None = None, page_size: int | None = None) -> Page[ProjectMember]:
-        """List one page of the members; ``iter`` walks all of them.
-
-        Endpoint: ``GET /v1/projects/{projectId}/members``.
-
-        Args:
-            page: The number of the page, from 1. Default: 1.
-            page_size: How many members a page has, 1 to 100. Default: 25.
-
-        Returns:
-            The members on the page, and how many there are in all. A page beyond the end is empty.
-
-        Raises:
-            BadRequestError: A number is out of its range.
-            TypeError: A number is not an integer.
-            NotFoundError: There is no such project.
-        """
-        call = Call("listProjectMembers", "GET", self._path, Effect.READ, query=page_query(page, page_size))
-        answer = await self._transport.send(call, _ProjectMembers)
-        return page_of(answer.members, answer.total, page, page_size)
-
-    def iter(self, *, page_size: int = 100) -> AsyncPageIterator[ProjectMember]:
+    def iter(self, *, page_size: int = 100) -> AsyncPageIterator[MemberT]:
         """Walk all members, each once, page by page.
 
-        Endpoint: ``GET /v1/projects/{projectId}/members``.
+        Endpoint: ``GET /v1/organization/members`` or
+        ``GET /v1/projects/{projectId}/members``.
 
         Args:
             page_size: How many members are asked for at a time, 1 to 100.
@@ -225,16 +75,17 @@ class AsyncProjectMembers:
         """
         return AsyncPageIterator(lambda page: self.list(page=page, page_size=page_size))
 
-    async def find(self, email: str) -> ProjectMember | None:
+    async def find(self, email: str) -> MemberT | None:
         """Find the member with an address, on whichever page.
 
-        Endpoint: ``GET /v1/projects/{projectId}/members``.
+        Endpoint: ``GET /v1/organization/members`` or
+        ``GET /v1/projects/{projectId}/members``.
 
         Args:
             email: The address. White space around it and case make no difference.
 
         Returns:
-            The member, or ``None`` if nobody in the project has this address.
+            The member, or ``None`` if nobody there has this address.
 
         Raises:
             AmbiguousMatchError: Several members have it.
@@ -246,12 +97,14 @@ class AsyncProjectMembers:
         email = text("email", email)
         return find_address([member async for member in self.iter()], email, "member")
 
-    async def update_role(self, user_id: str, *, role_id: str) -> ProjectMember:
-        """Give a member another role in the project.
+    async def update_role(self, user_id: str, *, role_id: str) -> MemberT:
+        """Give a member another role.
 
-        The role ``Owner`` moves: the present Owner becomes a ``Manager``.
+        The role ``Owner`` moves: the present Owner becomes an ``Admin`` of the organization, or a ``Manager`` of the
+        project.
 
-        Endpoint: ``PUT /v1/projects/{projectId}/members/{userId}``.
+        Endpoint: ``PUT /v1/organization/members/{userId}`` or
+        ``PUT /v1/projects/{projectId}/members/{userId}``.
 
         Args:
             user_id: The id of the member.
@@ -266,22 +119,22 @@ class AsyncProjectMembers:
             TypeError: ``role_id`` is not a string.
             ValueError: An id is empty.
         """
-        path = f"{self._path}/{path_segment('user_id', user_id)}"
-        call = Call(
-            "updateProjectMemberRole", "PUT", path, Effect.REPEATABLE, body={"roleId": text("role_id", role_id)}
+        return await self._transport.send(
+            members.update_member_role(self._scope, self._member, user_id, role_id=role_id)
         )
-        return await self._transport.send(call, ProjectMember, "member")
 
-    async def transfer_ownership(self, user_id: str, *, expect_current: str | None) -> ProjectMember:
-        """Make a member the Owner of the project, in the place of the one whom you expect it to be.
+    async def transfer_ownership(self, user_id: str, *, expect_current: str | None) -> MemberT:
+        """Make a member the Owner, in the place of the one whom you expect it to be.
 
-        The Owner of before becomes a ``Manager``. If the user is the Owner already, nothing is changed, whoever is
-        expected: so the same call can be made again after a crash or a lost answer. The API takes no condition with the
-        change: whoever is made Owner in the moment between the look and the change is replaced too. The change is never
-        sent again without another look: it is repeated only while the Owner is still the one whom you expect.
+        The Owner of before becomes an ``Admin`` of the organization or a ``Manager`` of the project. If the user is the
+        Owner already, nothing is changed, whoever is expected: so the same call can be made again after a crash or a
+        lost answer. The API takes no condition with the change: whoever is made Owner in the moment between the look
+        and the change is replaced too. The change is never sent again without another look: it is repeated only while
+        the Owner is still the one whom you expect.
 
-        Endpoints: ``GET /v1/projects/{projectId}/roles``, ``GET /v1/projects/{projectId}/members`` and
-        ``PUT /v1/projects/{projectId}/members/{userId}``.
+        Endpoints: ``GET /v1/organization/roles``, ``GET /v1/organization/members`` and
+        ``PUT /v1/organization/members/{userId}``, or ``GET /v1/projects/{projectId}/roles``,
+        ``GET /v1/projects/{projectId}/members`` and ``PUT /v1/projects/{projectId}/members/{userId}``.
 
         Args:
             user_id: The id of the member who becomes the Owner.
@@ -291,9 +144,8 @@ class AsyncProjectMembers:
             The member who is the Owner now.
 
         Raises:
-            UnexpectedStateError: The Owner is somebody else, whom the message names, or the user is no member of the
-                project; nothing was changed. With ``outcome_unknown``, the API took the change, and does not
-                show the user as the Owner.
+            UnexpectedStateError: The Owner is somebody else, whom the message names, or the user is no member; nothing
+                was changed. With ``outcome_unknown``, the API took the change, and does not show the user as the Owner.
             AmbiguousMatchError: Several Owners are listed, or several roles of that name; nothing was changed.
             ConfigurationError: The client is read-only.
             NotFoundError: There is no such project.
@@ -305,13 +157,19 @@ class AsyncProjectMembers:
         if expect_current is not None:
             expect_current = text("expect_current", expect_current)
         self._transport.refuse_job("members.transfer_ownership")
-        once = AsyncProjectMembers(attrs.evolve(self._transport, max_retries=0), self._project_path)
-        return await transfer_ownership(self._transport, self, once, self._roles, "project", user_id, expect_current)
+        once = AsyncMembers(attrs.evolve(self._transport, max_retries=0), self._scope, self._member, self._roles)
+        return await transfer_ownership(
+            self._transport, self, once, self._roles, str(self._scope), user_id, expect_current
+        )
 
     async def remove(self, user_id: str) -> RemovalResult:
-        """Remove a member from the project, and its pending invitations. The member stays in the organization.
+        """Remove a member, and its pending invitations.
 
-        Endpoint: ``DELETE /v1/projects/{projectId}/members/{userId}``.
+        Who is removed from the organization is removed from all its projects as well; who is removed from a project
+        stays in the organization.
+
+        Endpoint: ``DELETE /v1/organization/members/{userId}`` or
+        ``DELETE /v1/projects/{projectId}/members/{userId}``.
 
         Args:
             user_id: The id of the member.
@@ -322,7 +180,20 @@ class AsyncProjectMembers:
         Raises:
             NotFoundError: There is no such project or no such member.
             PermissionDeniedError: The member is the Owner.
+            ConflictError: The member of the organization owns a project.
         """
-        path = f"{self._path}/{path_segment('user_id', user_id)}"
-        call = Call("removeProjectMember", "DELETE", path, Effect.REPEATABLE)
-        return await self._transport.send(call, RemovalResult, if_gone=RemovalResult(plain(user_id), removed=True))
+        return await self._transport.send(members.remove_member(self._scope, user_id))
+
+
+class AsyncOrganizationMembers(AsyncMembers[OrganizationMember]):
+    """The members of the organization."""
+
+    def __init__(self, transport: Transport, scope: Scope) -> None:
+        super().__init__(transport, scope, OrganizationMember, AsyncOrganizationRoles(transport, scope))
+
+
+class AsyncProjectMembers(AsyncMembers[ProjectMember]):
+    """The members of a project."""
+
+    def __init__(self, transport: Transport, scope: Scope) -> None:
+        super().__init__(transport, scope, ProjectMember, AsyncProjectRoles(transport, scope))

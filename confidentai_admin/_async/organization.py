@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from .._api.calls import Scope
 from .._instances import child
+from .._operations import organization
 from .._transport import Transport
-from .._wire import Call, Effect
 from ..models import Organization
 from .api_keys import AsyncOrganizationApiKeys
 from .governance import AsyncGovernance
@@ -30,13 +31,13 @@ class AsyncOrganizationClient:
     iam: AsyncOrganizationIam = child(AsyncOrganizationIam)
     governance: AsyncGovernance = child(AsyncGovernance)
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, scope: Scope) -> None:
         self._transport = transport
-        self.api_keys = AsyncOrganizationApiKeys(transport)
-        self.members = AsyncOrganizationMembers(transport)
-        self.invitations = AsyncOrganizationInvitations(transport)
-        self.iam = AsyncOrganizationIam(transport)
-        self.governance = AsyncGovernance(transport)
+        self.api_keys = AsyncOrganizationApiKeys(transport, scope)
+        self.members = AsyncOrganizationMembers(transport, scope)
+        self.invitations = AsyncOrganizationInvitations(transport, scope)
+        self.iam = AsyncOrganizationIam(transport, scope)
+        self.governance = AsyncGovernance(transport, scope)
 
     async def get(self) -> Organization:
         """Get the organization.
@@ -46,8 +47,7 @@ class AsyncOrganizationClient:
         Returns:
             The organization.
         """
-        call = Call("getOrganization", "GET", "/v1/organization", Effect.READ)
-        return await self._transport.send(call, Organization, "organization")
+        return await self._transport.send(organization.get_organization())
 
     async def update(self, *, name: str) -> Organization:
         """Rename the organization.
@@ -63,5 +63,4 @@ class AsyncOrganizationClient:
         Raises:
             BadRequestError: The name is empty.
         """
-        call = Call("updateOrganization", "PUT", "/v1/organization", Effect.REPEATABLE, body={"name": name})
-        return await self._transport.send(call, Organization, "organization")
+        return await self._transport.send(organization.update_organization(name=name))

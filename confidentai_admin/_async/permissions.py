@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import builtins
 
+from .._api.calls import Scope
+from .._arguments import text
+from .._operations import iam
 from .._transport import Transport
-from .._wire import Call, Effect
 from ..models import Permission
-from ._matching import find_named, text
+from ._matching import find_named
 
 
 class AsyncPermissions:
     """The permissions that policies of the organization or of a project can hold."""
 
-    def __init__(self, transport: Transport, path: str, scope: str) -> None:
+    def __init__(self, transport: Transport, scope: Scope) -> None:
         self._transport = transport
-        self._path = f"{path}/permissions"
         self._scope = scope
 
     async def list(self) -> builtins.list[Permission]:
@@ -26,8 +27,7 @@ class AsyncPermissions:
         Returns:
             The permissions. Their ids may differ from project to project: look them up by name.
         """
-        call = Call(f"list{self._scope}Permissions", "GET", self._path, Effect.READ)
-        return await self._transport.send(call, builtins.list[Permission], "permissions")
+        return await self._transport.send(iam.list_permissions(self._scope))
 
     async def find(self, name: str) -> Permission | None:
         """Find the permission of a name, such as ``project:read``.
@@ -53,12 +53,6 @@ class AsyncPermissions:
 class AsyncOrganizationPermissions(AsyncPermissions):
     """The permissions that policies of the organization can hold."""
 
-    def __init__(self, transport: Transport) -> None:
-        super().__init__(transport, "/v1/organization", "")
-
 
 class AsyncProjectPermissions(AsyncPermissions):
     """The permissions that policies of a project can hold."""
-
-    def __init__(self, transport: Transport, project_path: str) -> None:
-        super().__init__(transport, project_path, "Project")

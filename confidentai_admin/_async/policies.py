@@ -5,23 +5,20 @@ from __future__ import annotations
 import builtins
 from collections.abc import Iterable
 
-from .._settings import plain
+from .._api.calls import NOT_GIVEN, NotGiven, Scope
+from .._arguments import text
+from .._operations import iam
 from .._transport import Transport
-from .._wire import NOT_GIVEN, Call, Effect, NotGiven, given, path_segment, text_list
 from ..models import DeletionResult, Policy
-from ._matching import find_named, text
+from ._matching import find_named
 
 
 class AsyncPolicies:
     """The custom policies of the organization or of a project."""
 
-    def __init__(self, transport: Transport, path: str, scope: str) -> None:
+    def __init__(self, transport: Transport, scope: Scope) -> None:
         self._transport = transport
-        self._path = f"{path}/policies"
         self._scope = scope
-
-    def _path_of(self, policy_id: str) -> str:
-        return f"{self._path}/{path_segment('policy_id', policy_id)}"
 
     async def list(self) -> builtins.list[Policy]:
         """List the custom policies. Those built into system roles are not among them.
@@ -31,8 +28,7 @@ class AsyncPolicies:
         Returns:
             The policies.
         """
-        call = Call(f"list{self._scope}Policies", "GET", self._path, Effect.READ)
-        return await self._transport.send(call, builtins.list[Policy], "policies")
+        return await self._transport.send(iam.list_policies(self._scope))
 
     async def find(self, name: str) -> Policy | None:
         """Find the policy of a name. Those built into system roles are not found.
@@ -73,13 +69,9 @@ class AsyncPolicies:
             BadRequestError: The name is empty, or a permission is unknown or of another scope.
             ConflictError: There is a policy of this name.
         """
-        fields = given(
-            name=name,
-            permissionIds=text_list("permission_ids", permission_ids),
-            description=NOT_GIVEN if description is None else description,
+        return await self._transport.send(
+            iam.create_policy(self._scope, name=name, permission_ids=permission_ids, description=description)
         )
-        call = Call(f"create{self._scope}Policy", "POST", self._path, Effect.ONCE, body=fields)
-        return await self._transport.send(call, Policy, "policy")
 
     async def update(
         self,
@@ -107,9 +99,9 @@ class AsyncPolicies:
             NotFoundError: There is no such policy.
             ConflictError: Another policy has this name.
         """
-        fields = given(name=name, permissionIds=text_list("permission_ids", permission_ids), description=description)
-        call = Call(f"update{self._scope}Policy", "PUT", self._path_of(policy_id), Effect.REPEATABLE, body=fields)
-        return await self._transport.send(call, Policy, "policy")
+        return await self._transport.send(
+            iam.update_policy(self._scope, policy_id, name=name, permission_ids=permission_ids, description=description)
+        )
 
     async def delete(self, policy_id: str) -> DeletionResult:
         """Delete a policy.
@@ -127,19 +119,12 @@ class AsyncPolicies:
             NotFoundError: There is no such policy.
             ConflictError: A role still holds it.
         """
-        call = Call(f"delete{self._scope}Policy", "DELETE", self._path_of(policy_id), Effect.REPEATABLE)
-        return await self._transport.send(call, DeletionResult, if_gone=DeletionResult(plain(policy_id), deleted=True))
+        return await self._transport.send(iam.delete_policy(self._scope, policy_id))
 
 
 class AsyncOrganizationPolicies(AsyncPolicies):
     """The custom policies of the organization."""
 
-    def __init__(self, transport: Transport) -> None:
-        super().__init__(transport, "/v1/organization", "")
-
 
 class AsyncProjectPolicies(AsyncPolicies):
     """The custom policies of a project."""
-
-    def __init__(self, transport: Transport, project_path: str) -> None:
-        super().__init__(transport, project_path, "Project")

@@ -5,16 +5,17 @@ from __future__ import annotations
 import builtins
 import contextlib
 import datetime
-import functools
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Literal
 
+from .._api.calls import ORGANIZATION, Scope
+from .._arguments import text, text_list
 from .._call_details import record_calls
 from .._callbacks import check_callback
 from .._instances import child
-from .._settings import plain, truth, whole_number
+from .._operations import projects
+from .._settings import truth, whole_number
 from .._transport import Transport
-from .._wire import Call, Effect, misfit, path_segment, text_list
 from ..errors import NotFoundError, PartialFailureError, UnexpectedStateError
 from ..models import (
     ApiKey,
@@ -33,7 +34,7 @@ from ._cancellation import warn_of_keys
 from ._key_calls import check_retire, check_span
 from ._keys_in_use import KeysInUse, is_younger
 from ._many import Job, refuse_doubles
-from ._matching import find_named, name_key, text
+from ._matching import find_named, name_key
 from ._provisioning import Provisioning, check
 from ._server_time import time_of
 from .api_keys import AsyncProjectApiKeys
@@ -46,7 +47,7 @@ from .members import AsyncOrganizationMembers, AsyncProjectMembers
 class AsyncProjects:
     """The projects of the organization."""
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, scope: Scope) -> None:
         self._transport = transport
 
     async def list(self) -> builtins.list[Project]:
@@ -57,8 +58,7 @@ class AsyncProjects:
         Returns:
             The projects, all of them: this listing has no pages.
         """
-        call = Call("listProjects", "GET", "/v1/projects", Effect.READ)
-        return await self._transport.send(call, builtins.list[Project], "projects")
+        return await self._transport.send(projects.list_projects())
 
     async def find(self, name: str) -> Project | None:
         """Find the project of a name.
@@ -100,13 +100,7 @@ class AsyncProjects:
             NotFoundError: No member has this address.
             ConflictError: There is a project of this name.
         """
-        body = {"name": name}
-        if description is not None:
-            body["description"] = description
-        if email is not None:
-            body["email"] = email
-        call = Call("createProject", "POST", "/v1/projects", Effect.ONCE, body=body)
-        return await self._transport.send(call, CreatedProject)
+        return await self._transport.send(projects.create_project(name=name, description=description, email=email))
 
     async def ensure(
         self,
@@ -337,7 +331,7 @@ class AsyncProjects:
                 negative, or there is ``clean_up`` without ``current``.
         """
         ids = text_list("project_ids", project_ids)
-        places = {project_id: AsyncProjectClient(self._transport, project_id).api_keys for project_id in ids}
+        places = {project_id: AsyncProjectApiKeys(self._transport, Scope.of_project(project_id)) for project_id in ids}
         refuse_doubles("project_ids", ids)
         key = text("key", key)
         check_retire(retire)
@@ -396,9 +390,9 @@ class AsyncProjects:
         transport = self._transport
         return Provisioning(
             self,
-            functools.partial(AsyncProjectClient, transport),
-            AsyncOrganizationMembers(transport),
-            AsyncGovernancePolicies(transport),
+            lambda project_id: AsyncProjectClient(transport, Scope.of_project(project_id)),
+            AsyncOrganizationMembers(transport, ORGANIZATION),
+            AsyncGovernancePolicies(transport, ORGANIZATION),
             transport.clock,
         )
 
@@ -419,16 +413,13 @@ class AsyncProjectClient:
     invitations: AsyncProjectInvitations = child(AsyncProjectInvitations)
     iam: AsyncProjectIam = child(AsyncProjectIam)
 
-    def __init__(self, transport: Transport, project_id: str) -> None:
-        if not isinstance(project_id, str):
-            raise misfit("project_id", "a string", project_id)
+    def __init__(self, transport: Transport, scope: Scope) -> None:
         self._transport = transport
-        self._id = plain(project_id)
-        self._path = f"/v1/projects/{path_segment('project_id', project_id)}"
-        self.api_keys = AsyncProjectApiKeys(transport, self._path)
-        self.members = AsyncProjectMembers(transport, self._path)
-        self.invitations = AsyncProjectInvitations(transport, self._path)
-        self.iam = AsyncProjectIam(transport, self._path)
+        self._scope = scope
+        self.api_keys = AsyncProjectApiKeys(transport, scope)
+        self.members = AsyncProjectMembers(transport, scope)
+        self.invitations = AsyncProjectInvitations(transport, scope)
+        self.iam = AsyncProjectIam(transport, scope)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(id={self.id!r})"
@@ -436,7 +427,7 @@ class AsyncProjectClient:
     @property
     def id(self) -> str:
         """The id of the project."""
-        return self._id
+        return str(self._scope.project_id)
 
     async def get(self) -> Project:
         """Get the project.
@@ -449,8 +440,7 @@ class AsyncProjectClient:
         Raises:
             NotFoundError: There is no such project.
         """
-        call = Call("getProject", "GET", self._path, Effect.READ)
-        return await self._transport.send(call, Project, "project")
+        return await self._transport.send(projects.get_project(self._scope))
 
     async def update(self, *, name: str | None = None, description: str | None = None) -> Project:
         """Change the project's name or description.
@@ -470,13 +460,7 @@ class AsyncProjectClient:
             NotFoundError: There is no such project.
             ConflictError: Another project has this name.
         """
-        body = {}
-        if name is not None:
-            body["name"] = name
-        if description is not None:
-            body["description"] = description
-        call = Call("updateProject", "PUT", self._path, Effect.REPEATABLE, body=body)
-        return await self._transport.send(call, Project, "project")
+        return await self._transport.send(projects.update_project(self._scope, name=name, description=description))
 
     async def delete(self, *, expect_name: str | None = None) -> DeletionResult:
         """Delete the project and all that is in it, for good.
@@ -504,7 +488,6 @@ class AsyncProjectClient:
             project = await self.get()
             if project.name != expect_name:
                 raise UnexpectedStateError(
-                    f"the project {self._id} is named {project.name!r}, not {expect_name!r}: it was not deleted"
+                    f"the project {self.id} is named {project.name!r}, not {expect_name!r}: it was not deleted"
                 )
-        call = Call("deleteProject", "DELETE", self._path, Effect.REPEATABLE)
-        return await self._transport.send(call, DeletionResult, if_gone=DeletionResult(self._id, deleted=True))
+        return await self._transport.send(projects.delete_project(self._scope))

@@ -103,7 +103,7 @@ def read_core(folder: Path) -> list[Module]:
                 gives_itself = method.returns == SELF and class_.form is Form.CLIENT
                 if method.kind is Kind.WRAP and method.returns not in known and not gives_itself:
                     raise RefusedError(module.path, method.line, f"{method.returns} is no class of the core")
-            if class_.children and known.intersection(class_.bases):
+            if class_.children and known.intersection(map(plain_name, class_.bases)):
                 raise RefusedError(
                     module.path, class_.line, "a class with a base in the core has no attributes of its own"
                 )
@@ -280,6 +280,11 @@ def _form(defined: set[str]) -> Form:
     if "__aenter__" in defined:
         return Form.CLIENT if "close" in defined else Form.CONTEXT
     return Form.RESOURCE
+
+
+def plain_name(base: str) -> str:
+    """The name of a base, without its type arguments."""
+    return base.partition("[")[0]
 
 
 def _passed(argument: ast.arg) -> str:

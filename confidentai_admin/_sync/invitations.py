@@ -7,38 +7,45 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Iterable
+from typing import Generic
 
 from .._async import invitations as _core
+from .._async.invitations import InvitationT
 from .._portal import Portal
 from ..models import DeletionResult, Onboarding, OrganizationInvitation, ProjectInvitation
 
 
-class OrganizationInvitations:
-    """The invitations to the organization."""
+class Invitations(Generic[InvitationT]):
+    """The invitations to the organization or to a project."""
 
-    def __init__(self, core: _core.AsyncOrganizationInvitations, portal: Portal) -> None:
-        self._core = core
+    def __init__(self, core: _core.AsyncInvitations[InvitationT], portal: Portal) -> None:
+        self._core: _core.AsyncInvitations[InvitationT] = core
         self._portal = portal
 
-    def list(self) -> builtins.list[OrganizationInvitation]:
+    def list(self) -> builtins.list[InvitationT]:
         """List the invitations that are pending or were declined.
 
-        Endpoint: ``GET /v1/organization/invitations``.
+        Endpoint: ``GET /v1/organization/invitations`` or
+        ``GET /v1/projects/{projectId}/invitations``.
 
         Returns:
             The invitations.
+
+        Raises:
+            NotFoundError: There is no such project.
         """
         return self._portal.call(self._core.list)
 
-    def create(self, emails: Iterable[str], *, role_id: str | None = None) -> builtins.list[OrganizationInvitation]:
-        """Invite people to the organization, by e-mail.
+    def create(self, emails: Iterable[str], *, role_id: str | None = None) -> builtins.list[InvitationT]:
+        """Invite people, by e-mail. Who accepts becomes a member of the organization as well as of the project.
 
         It is never sent twice: if an error says ``outcome_unknown``, see who is invited with ``list()``.
 
-        Endpoint: ``POST /v1/organization/invitations``.
+        Endpoint: ``POST /v1/organization/invitations`` or
+        ``POST /v1/projects/{projectId}/invitations``.
 
         Args:
-            emails: The addresses, one or more. Members and those who are invited already are skipped.
+            emails: The addresses, one or more. Members and those who are invited there already are skipped.
             role_id: The id of the role that all of them will have; not that of ``Owner``. Default: ``Member``.
 
         Returns:
@@ -46,19 +53,20 @@ class OrganizationInvitations:
 
         Raises:
             BadRequestError: An address is none, or the role is ``Owner``.
-            NotFoundError: There is no such role.
+            NotFoundError: There is no such project, or no such role in the scope.
             PermissionDeniedError: The plan has no invitations.
             TypeError: ``emails`` is one string, or ``role_id`` is no string.
             ValueError: ``emails`` or ``role_id`` is empty.
         """
         return self._portal.call(self._core.create, emails, role_id=role_id)
 
-    def resend(self, invitation_id: int) -> OrganizationInvitation:
+    def resend(self, invitation_id: int) -> InvitationT:
         """Send the e-mail of a pending invitation again.
 
         It is never sent twice: if an error says ``outcome_unknown``, the e-mail may have gone out.
 
-        Endpoint: ``PUT /v1/organization/invitations/{invitationId}``.
+        Endpoint: ``PUT /v1/organization/invitations/{invitationId}`` or
+        ``PUT /v1/projects/{projectId}/invitations/{invitationId}``.
 
         Args:
             invitation_id: The id of the invitation.
@@ -67,7 +75,7 @@ class OrganizationInvitations:
             The invitation.
 
         Raises:
-            NotFoundError: There is no such invitation.
+            NotFoundError: There is no such project or no such invitation.
             ConflictError: It is not pending.
         """
         return self._portal.call(self._core.resend, invitation_id)
@@ -75,7 +83,8 @@ class OrganizationInvitations:
     def revoke(self, invitation_id: int) -> DeletionResult:
         """Delete an invitation, pending or declined.
 
-        Endpoint: ``DELETE /v1/organization/invitations/{invitationId}``.
+        Endpoint: ``DELETE /v1/organization/invitations/{invitationId}`` or
+        ``DELETE /v1/projects/{projectId}/invitations/{invitationId}``.
 
         Args:
             invitation_id: The id of the invitation.
@@ -84,7 +93,7 @@ class OrganizationInvitations:
             The id of the invitation that was deleted.
 
         Raises:
-            NotFoundError: There is no such invitation.
+            NotFoundError: There is no such project or no such invitation.
         """
         return self._portal.call(self._core.revoke, invitation_id)
 
@@ -97,7 +106,7 @@ class OrganizationInvitations:
         resend: bool = False,
         replace: bool = False,
     ) -> Onboarding:
-        """See to it that people are members of the organization, or invited to it. Doing it again does nothing more.
+        """See to it that people are members, or invited. Doing it again does nothing more.
 
         All members and invitations are read first, and only who is neither is invited. What is not as asked for is left
         alone and reported, unless an option says otherwise. What the server did is read back: an outcome says what was
@@ -112,139 +121,9 @@ class OrganizationInvitations:
         ``GET /v1/organization/roles``, ``POST /v1/organization/invitations``,
         ``PUT /v1/organization/members/{userId}``,
         ``PUT /v1/organization/invitations/{invitationId}`` and
-        ``DELETE /v1/organization/invitations/{invitationId}``.
-
-        Args:
-            emails: The addresses, any number: with none, there is no request. Blanks around an address are left out,
-                and addresses are compared without case.
-            role: The role that all of them are to have, by id or by its exact name; not that of ``Owner``. Default:
-                whatever role members and the invited have, and ``Member`` for who is invited now.
-            update_members: Whether members with another role get this one. The Owner never does.
-            resend: Whether the e-mails of pending invitations are sent again, each time that this is called.
-            replace: Whether an invitation with another role, or one that was declined, is revoked and made anew. They
-                are replaced one at a time, after all others were invited.
-
-        Returns:
-            An outcome for each address, in order: ``NOTHING``, ``INVITED``, ``UPDATED``, ``RESENT``, ``REINVITED``,
-            ``LEFT_ALONE``, ``DUPLICATE``, ``FAILED`` or ``NOT_TRIED``. Its ``raise_for_failures()`` makes an error of
-            those that failed, and with ``left_alone=True`` of those that are not as asked for.
-
-        Raises:
-            AmbiguousMatchError: Several roles are meant, such as one of this id and another of this name.
-            UnexpectedStateError: There is no such role, or it is that of the Owner. Nothing was written.
-            ConfigurationError: The client is read-only.
-            ConfidentAIError: Reading failed, at the beginning or at the end. At the end, ``partial`` is the report as
-                far as the answers tell, as it is on a cancellation.
-            TypeError: ``emails`` is one string or has something else in it, or another argument is of the wrong type.
-            ValueError: ``role`` is empty.
-        """
-        return self._portal.call(
-            self._core.ensure, emails, role=role, update_members=update_members, resend=resend, replace=replace
-        )
-
-
-class ProjectInvitations:
-    """The invitations to a project."""
-
-    def __init__(self, core: _core.AsyncProjectInvitations, portal: Portal) -> None:
-        self._core = core
-        self._portal = portal
-
-    def list(self) -> builtins.list[ProjectInvitation]:
-        """List the invitations that are pending or were declined.
-
-        Endpoint: ``GET /v1/projects/{projectId}/invitations``.
-
-        Returns:
-            The invitations.
-
-        Raises:
-            NotFoundError: There is no such project.
-        """
-        return self._portal.call(self._core.list)
-
-    def create(self, emails: Iterable[str], *, role_id: str | None = None) -> builtins.list[ProjectInvitation]:
-        """Invite people to the project, by e-mail. Who accepts becomes a member of the organization as well.
-
-        It is never sent twice: if an error says ``outcome_unknown``, see who is invited with ``list()``.
-
-        Endpoint: ``POST /v1/projects/{projectId}/invitations``.
-
-        Args:
-            emails: The addresses, one or more. Members of the project and those who are invited to it are skipped.
-            role_id: The id of the project's role that all of them will have; not that of ``Owner``. Default:
-                ``Member``.
-
-        Returns:
-            The invitations that were made, which may be fewer than the addresses.
-
-        Raises:
-            BadRequestError: An address is none, or the role is ``Owner``.
-            NotFoundError: There is no such project, or no such role in it.
-            PermissionDeniedError: The plan has no invitations.
-            TypeError: ``emails`` is one string, or ``role_id`` is no string.
-            ValueError: ``emails`` or ``role_id`` is empty.
-        """
-        return self._portal.call(self._core.create, emails, role_id=role_id)
-
-    def resend(self, invitation_id: int) -> ProjectInvitation:
-        """Send the e-mail of a pending invitation again.
-
-        It is never sent twice: if an error says ``outcome_unknown``, the e-mail may have gone out.
-
-        Endpoint: ``PUT /v1/projects/{projectId}/invitations/{invitationId}``.
-
-        Args:
-            invitation_id: The id of the invitation.
-
-        Returns:
-            The invitation.
-
-        Raises:
-            NotFoundError: There is no such project or no such invitation.
-            ConflictError: It is not pending.
-        """
-        return self._portal.call(self._core.resend, invitation_id)
-
-    def revoke(self, invitation_id: int) -> DeletionResult:
-        """Delete an invitation, pending or declined.
-
-        Endpoint: ``DELETE /v1/projects/{projectId}/invitations/{invitationId}``.
-
-        Args:
-            invitation_id: The id of the invitation.
-
-        Returns:
-            The id of the invitation that was deleted.
-
-        Raises:
-            NotFoundError: There is no such project or no such invitation.
-        """
-        return self._portal.call(self._core.revoke, invitation_id)
-
-    def ensure(
-        self,
-        emails: Iterable[str],
-        *,
-        role: str | None = None,
-        update_members: bool = False,
-        resend: bool = False,
-        replace: bool = False,
-    ) -> Onboarding:
-        """See to it that people are members of the project, or invited to it. Doing it again does nothing more.
-
-        All members and invitations are read first, and only who is neither is invited. What is not as asked for is left
-        alone and reported, unless an option says otherwise. What the server did is read back: an outcome says what was
-        seen, and not what was answered.
-
-        An address that is none, or that the server refuses, fails for itself. An error that concerns everybody (the
-        key, the plan, no connection) stops the job: the report says so in ``stopped_by``, and nothing is raised. After
-        an unknown outcome it looks who is invited, and invites the others once more. Only sending an e-mail again is
-        never tried twice.
-
-        Endpoints: ``GET /v1/projects/{projectId}/members``, ``GET /v1/projects/{projectId}/invitations``,
-        ``GET /v1/projects/{projectId}/roles``, ``POST /v1/projects/{projectId}/invitations``,
-        ``PUT /v1/projects/{projectId}/members/{userId}``,
+        ``DELETE /v1/organization/invitations/{invitationId}``; or ``GET /v1/projects/{projectId}/members``,
+        ``GET /v1/projects/{projectId}/invitations``, ``GET /v1/projects/{projectId}/roles``,
+        ``POST /v1/projects/{projectId}/invitations``, ``PUT /v1/projects/{projectId}/members/{userId}``,
         ``PUT /v1/projects/{projectId}/invitations/{invitationId}`` and
         ``DELETE /v1/projects/{projectId}/invitations/{invitationId}``.
 
@@ -276,3 +155,11 @@ class ProjectInvitations:
         return self._portal.call(
             self._core.ensure, emails, role=role, update_members=update_members, resend=resend, replace=replace
         )
+
+
+class OrganizationInvitations(Invitations[OrganizationInvitation]):
+    """The invitations to the organization."""
+
+
+class ProjectInvitations(Invitations[ProjectInvitation]):
+    """The invitations to a project."""

@@ -5,23 +5,27 @@
 
 from __future__ import annotations
 
+from typing import Generic
+
 from .._async import members as _core
+from .._async.members import MemberT
 from .._portal import Portal
 from ..models import OrganizationMember, Page, ProjectMember, RemovalResult
 from .page_iterator import PageIterator
 
 
-class OrganizationMembers:
-    """The members of the organization."""
+class Members(Generic[MemberT]):
+    """The members of the organization or of a project."""
 
-    def __init__(self, core: _core.AsyncOrganizationMembers, portal: Portal) -> None:
-        self._core = core
+    def __init__(self, core: _core.AsyncMembers[MemberT], portal: Portal) -> None:
+        self._core: _core.AsyncMembers[MemberT] = core
         self._portal = portal
 
-    def list(self, *, page: int | None = None, page_size: int | None = None) -> Page[OrganizationMember]:
+    def list(self, *, page: int | None = None, page_size: int | None = None) -> Page[MemberT]:
         """List one page of the members; ``iter`` walks all of them.
 
-        Endpoint: ``GET /v1/organization/members``.
+        Endpoint: ``GET /v1/organization/members`` or
+        ``GET /v1/projects/{projectId}/members``.
 
         Args:
             page: The number of the page, from 1. Default: 1.
@@ -36,144 +40,11 @@ class OrganizationMembers:
         """
         return self._portal.call(self._core.list, page=page, page_size=page_size)
 
-    def iter(self, *, page_size: int = 100) -> PageIterator[OrganizationMember]:
+    def iter(self, *, page_size: int = 100) -> PageIterator[MemberT]:
         """Walk all members, each once, page by page.
 
-        Endpoint: ``GET /v1/organization/members``.
-
-        Args:
-            page_size: How many members are asked for at a time, 1 to 100.
-
-        Returns:
-            An iterator of the members. Up to 8 pages are read at the same time.
-
-        Raises:
-            BadRequestError: A number is out of its range.
-            TypeError: A number is not an integer.
-            APIResponseValidationError: The list did not keep still while it was read.
-        """
-        return PageIterator(self._core.iter(page_size=page_size), self._portal)
-
-    def find(self, email: str) -> OrganizationMember | None:
-        """Find the member with an address, on whichever page.
-
-        Endpoint: ``GET /v1/organization/members``.
-
-        Args:
-            email: The address. White space around it and case make no difference.
-
-        Returns:
-            The member, or ``None`` if nobody in the organization has this address.
-
-        Raises:
-            AmbiguousMatchError: Several members have it.
-            APIResponseValidationError: The list did not keep still while it was read.
-            TypeError: The address is not a string.
-            ValueError: The address is empty.
-        """
-        return self._portal.call(self._core.find, email)
-
-    def update_role(self, user_id: str, *, role_id: str) -> OrganizationMember:
-        """Give a member another role in the organization.
-
-        The role ``Owner`` moves: the present Owner becomes an ``Admin``.
-
-        Endpoint: ``PUT /v1/organization/members/{userId}``.
-
-        Args:
-            user_id: The id of the member.
-            role_id: The id of the role.
-
-        Returns:
-            The member as it is now.
-
-        Raises:
-            NotFoundError: There is no such member or no such role.
-            PermissionDeniedError: The member is the Owner, who changes only when somebody else becomes Owner.
-            TypeError: ``role_id`` is not a string.
-            ValueError: An id is empty.
-        """
-        return self._portal.call(self._core.update_role, user_id, role_id=role_id)
-
-    def transfer_ownership(self, user_id: str, *, expect_current: str | None) -> OrganizationMember:
-        """Make a member the Owner of the organization, in the place of the one whom you expect it to be.
-
-        The Owner of before becomes an ``Admin``. If the user is the Owner already, nothing is changed, whoever is
-        expected: so the same call can be made again after a crash or a lost answer. The API takes no condition with the
-        change: whoever is made Owner in the moment between the look and the change is replaced too. The change is never
-        sent again without another look: it is repeated only while the Owner is still the one whom you expect.
-
-        Endpoints: ``GET /v1/organization/roles``, ``GET /v1/organization/members`` and
-        ``PUT /v1/organization/members/{userId}``.
-
-        Args:
-            user_id: The id of the member who becomes the Owner.
-            expect_current: The id of the user who is the Owner now; ``None`` if there is none.
-
-        Returns:
-            The member who is the Owner now.
-
-        Raises:
-            UnexpectedStateError: The Owner is somebody else, whom the message names, or the user is no member of the
-                organization; nothing was changed. With ``outcome_unknown``, the API took the change, and does not
-                show the user as the Owner.
-            AmbiguousMatchError: Several Owners are listed, or several roles of that name; nothing was changed.
-            ConfigurationError: The client is read-only.
-            APIResponseValidationError: The list did not keep still while it was read.
-            TypeError: An id is not a string.
-            ValueError: An id is empty.
-        """
-        return self._portal.call(self._core.transfer_ownership, user_id, expect_current=expect_current)
-
-    def remove(self, user_id: str) -> RemovalResult:
-        """Remove a member from the organization, from all its projects, and from its pending invitations.
-
-        Endpoint: ``DELETE /v1/organization/members/{userId}``.
-
-        Args:
-            user_id: The id of the member.
-
-        Returns:
-            The id of the member that was removed.
-
-        Raises:
-            NotFoundError: There is no such member.
-            PermissionDeniedError: The member is the Owner.
-            ConflictError: The member owns a project.
-        """
-        return self._portal.call(self._core.remove, user_id)
-
-
-class ProjectMembers:
-    """The members of a project."""
-
-    def __init__(self, core: _core.AsyncProjectMembers, portal: Portal) -> None:
-        self._core = core
-        self._portal = portal
-
-    def list(self, *, page: int | None = None, page_size: int | None = None) -> Page[ProjectMember]:
-        """List one page of the members; ``iter`` walks all of them.
-
-        Endpoint: ``GET /v1/projects/{projectId}/members``.
-
-        Args:
-            page: The number of the page, from 1. Default: 1.
-            page_size: How many members a page has, 1 to 100. Default: 25.
-
-        Returns:
-            The members on the page, and how many there are in all. A page beyond the end is empty.
-
-        Raises:
-            BadRequestError: A number is out of its range.
-            TypeError: A number is not an integer.
-            NotFoundError: There is no such project.
-        """
-        return self._portal.call(self._core.list, page=page, page_size=page_size)
-
-    def iter(self, *, page_size: int = 100) -> PageIterator[ProjectMember]:
-        """Walk all members, each once, page by page.
-
-        Endpoint: ``GET /v1/projects/{projectId}/members``.
+        Endpoint: ``GET /v1/organization/members`` or
+        ``GET /v1/projects/{projectId}/members``.
 
         Args:
             page_size: How many members are asked for at a time, 1 to 100.
@@ -189,16 +60,17 @@ class ProjectMembers:
         """
         return PageIterator(self._core.iter(page_size=page_size), self._portal)
 
-    def find(self, email: str) -> ProjectMember | None:
+    def find(self, email: str) -> MemberT | None:
         """Find the member with an address, on whichever page.
 
-        Endpoint: ``GET /v1/projects/{projectId}/members``.
+        Endpoint: ``GET /v1/organization/members`` or
+        ``GET /v1/projects/{projectId}/members``.
 
         Args:
             email: The address. White space around it and case make no difference.
 
         Returns:
-            The member, or ``None`` if nobody in the project has this address.
+            The member, or ``None`` if nobody there has this address.
 
         Raises:
             AmbiguousMatchError: Several members have it.
@@ -209,12 +81,14 @@ class ProjectMembers:
         """
         return self._portal.call(self._core.find, email)
 
-    def update_role(self, user_id: str, *, role_id: str) -> ProjectMember:
-        """Give a member another role in the project.
+    def update_role(self, user_id: str, *, role_id: str) -> MemberT:
+        """Give a member another role.
 
-        The role ``Owner`` moves: the present Owner becomes a ``Manager``.
+        The role ``Owner`` moves: the present Owner becomes an ``Admin`` of the organization, or a ``Manager`` of the
+        project.
 
-        Endpoint: ``PUT /v1/projects/{projectId}/members/{userId}``.
+        Endpoint: ``PUT /v1/organization/members/{userId}`` or
+        ``PUT /v1/projects/{projectId}/members/{userId}``.
 
         Args:
             user_id: The id of the member.
@@ -231,16 +105,18 @@ class ProjectMembers:
         """
         return self._portal.call(self._core.update_role, user_id, role_id=role_id)
 
-    def transfer_ownership(self, user_id: str, *, expect_current: str | None) -> ProjectMember:
-        """Make a member the Owner of the project, in the place of the one whom you expect it to be.
+    def transfer_ownership(self, user_id: str, *, expect_current: str | None) -> MemberT:
+        """Make a member the Owner, in the place of the one whom you expect it to be.
 
-        The Owner of before becomes a ``Manager``. If the user is the Owner already, nothing is changed, whoever is
-        expected: so the same call can be made again after a crash or a lost answer. The API takes no condition with the
-        change: whoever is made Owner in the moment between the look and the change is replaced too. The change is never
-        sent again without another look: it is repeated only while the Owner is still the one whom you expect.
+        The Owner of before becomes an ``Admin`` of the organization or a ``Manager`` of the project. If the user is the
+        Owner already, nothing is changed, whoever is expected: so the same call can be made again after a crash or a
+        lost answer. The API takes no condition with the change: whoever is made Owner in the moment between the look
+        and the change is replaced too. The change is never sent again without another look: it is repeated only while
+        the Owner is still the one whom you expect.
 
-        Endpoints: ``GET /v1/projects/{projectId}/roles``, ``GET /v1/projects/{projectId}/members`` and
-        ``PUT /v1/projects/{projectId}/members/{userId}``.
+        Endpoints: ``GET /v1/organization/roles``, ``GET /v1/organization/members`` and
+        ``PUT /v1/organization/members/{userId}``, or ``GET /v1/projects/{projectId}/roles``,
+        ``GET /v1/projects/{projectId}/members`` and ``PUT /v1/projects/{projectId}/members/{userId}``.
 
         Args:
             user_id: The id of the member who becomes the Owner.
@@ -250,9 +126,8 @@ class ProjectMembers:
             The member who is the Owner now.
 
         Raises:
-            UnexpectedStateError: The Owner is somebody else, whom the message names, or the user is no member of the
-                project; nothing was changed. With ``outcome_unknown``, the API took the change, and does not
-                show the user as the Owner.
+            UnexpectedStateError: The Owner is somebody else, whom the message names, or the user is no member; nothing
+                was changed. With ``outcome_unknown``, the API took the change, and does not show the user as the Owner.
             AmbiguousMatchError: Several Owners are listed, or several roles of that name; nothing was changed.
             ConfigurationError: The client is read-only.
             NotFoundError: There is no such project.
@@ -263,9 +138,13 @@ class ProjectMembers:
         return self._portal.call(self._core.transfer_ownership, user_id, expect_current=expect_current)
 
     def remove(self, user_id: str) -> RemovalResult:
-        """Remove a member from the project, and its pending invitations. The member stays in the organization.
+        """Remove a member, and its pending invitations.
 
-        Endpoint: ``DELETE /v1/projects/{projectId}/members/{userId}``.
+        Who is removed from the organization is removed from all its projects as well; who is removed from a project
+        stays in the organization.
+
+        Endpoint: ``DELETE /v1/organization/members/{userId}`` or
+        ``DELETE /v1/projects/{projectId}/members/{userId}``.
 
         Args:
             user_id: The id of the member.
@@ -276,5 +155,14 @@ class ProjectMembers:
         Raises:
             NotFoundError: There is no such project or no such member.
             PermissionDeniedError: The member is the Owner.
+            ConflictError: The member of the organization owns a project.
         """
         return self._portal.call(self._core.remove, user_id)
+
+
+class OrganizationMembers(Members[OrganizationMember]):
+    """The members of the organization."""
+
+
+class ProjectMembers(Members[ProjectMember]):
+    """The members of a project."""

@@ -30,7 +30,7 @@ class PageIterator(Generic[ItemT]):
     """
 
     def __init__(self, core: _core.AsyncPageIterator[ItemT], portal: Portal) -> None:
-        self._core = core
+        self._core: _core.AsyncPageIterator[ItemT] = core
         self._portal = portal
 
     def __iter__(self) -> Self:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import builtins
 from collections.abc import Iterable
 
+from .._api.calls import NOT_GIVEN, NotGiven
 from .._async import policies as _core
 from .._portal import Portal
-from .._wire import NOT_GIVEN, NotGiven
 from ..models import DeletionResult, Policy
 
 

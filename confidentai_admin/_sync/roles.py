@@ -7,221 +7,124 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Iterable
+from typing import Generic
 
+from .._api.calls import NOT_GIVEN, NotGiven
 from .._async import roles as _core
+from .._async.roles import RoleT
 from .._portal import Portal
-from .._wire import NOT_GIVEN, NotGiven
 from ..models import DeletionResult, OrganizationRole, ProjectRole
 
 
-class OrganizationRoles:
+class Roles(Generic[RoleT]):
+    """The roles of the organization or of a project."""
+
+    def __init__(self, core: _core.AsyncRoles[RoleT], portal: Portal) -> None:
+        self._core: _core.AsyncRoles[RoleT] = core
+        self._portal = portal
+
+    def list(self) -> builtins.list[RoleT]:
+        """List the roles, the system roles (Owner, Admin or Manager, Member) among them.
+
+        Endpoint: ``GET /v1/organization/roles`` or ``GET /v1/projects/{projectId}/roles``.
+
+        Returns:
+            The roles. Those of the system have no ``organization_id`` or ``project_id``, and may name policies that are
+            not listed.
+        """
+        return self._portal.call(self._core.list)
+
+    def find(self, name: str) -> RoleT | None:
+        """Find the role of a name. System roles are found too.
+
+        Endpoint: ``GET /v1/organization/roles`` or ``GET /v1/projects/{projectId}/roles``.
+
+        Args:
+            name: The name, exactly: case and white space make a difference.
+
+        Returns:
+            The role, or ``None`` if there is none of this name.
+
+        Raises:
+            AmbiguousMatchError: There are several.
+            NotFoundError: There is no such project.
+            TypeError: The name is not a string.
+            ValueError: The name is empty.
+        """
+        return self._portal.call(self._core.find, name)
+
+    def create(self, name: str, *, policy_ids: Iterable[str], description: str | None = None) -> RoleT:
+        """Create a role.
+
+        It is never sent twice: if an error says ``outcome_unknown``, look for the name with ``list()``.
+
+        Endpoint: ``POST /v1/organization/roles`` or ``POST /v1/projects/{projectId}/roles``.
+
+        Args:
+            name: The name, not empty, unique in its scope.
+            policy_ids: The ids of the policies in it, of the same scope.
+            description: A description.
+
+        Returns:
+            The role.
+
+        Raises:
+            BadRequestError: The name is empty, or a policy is unknown or of another scope.
+            ConflictError: There is a role of this name.
+        """
+        return self._portal.call(self._core.create, name, policy_ids=policy_ids, description=description)
+
+    def update(
+        self,
+        role_id: str,
+        *,
+        name: str,
+        policy_ids: Iterable[str],
+        description: str | NotGiven | None = NOT_GIVEN,
+    ) -> RoleT:
+        """Replace a role's name and policies.
+
+        Endpoint: ``PUT /v1/organization/roles/{roleId}`` or ``PUT /v1/projects/{projectId}/roles/{roleId}``.
+
+        Args:
+            role_id: The id of the role.
+            name: The name, not empty, unique in its scope. The API wants it even if it stays.
+            policy_ids: The ids of all the policies in it from now on, of the same scope.
+            description: The new description; ``None`` takes it away. Left out, it stays as it is.
+
+        Returns:
+            The role as it is now.
+
+        Raises:
+            BadRequestError: The name is empty, or a policy is unknown or of another scope.
+            NotFoundError: There is no such project or no such role.
+            PermissionDeniedError: It is a system role.
+            ConflictError: Another role has this name.
+        """
+        return self._portal.call(self._core.update, role_id, name=name, policy_ids=policy_ids, description=description)
+
+    def delete(self, role_id: str) -> DeletionResult:
+        """Delete a role.
+
+        Endpoint: ``DELETE /v1/organization/roles/{roleId}`` or ``DELETE /v1/projects/{projectId}/roles/{roleId}``.
+
+        Args:
+            role_id: The id of the role.
+
+        Returns:
+            The id of the role that was deleted.
+
+        Raises:
+            NotFoundError: There is no such project or no such role.
+            PermissionDeniedError: It is a system role.
+            ConflictError: A member has it, or an invitation names it.
+        """
+        return self._portal.call(self._core.delete, role_id)
+
+
+class OrganizationRoles(Roles[OrganizationRole]):
     """The roles of the organization."""
 
-    def __init__(self, core: _core.AsyncOrganizationRoles, portal: Portal) -> None:
-        self._core = core
-        self._portal = portal
 
-    def list(self) -> builtins.list[OrganizationRole]:
-        """List the roles, the system roles (Owner, Admin, Member) among them.
-
-        Endpoint: ``GET /v1/organization/roles``.
-
-        Returns:
-            The roles. Those of the system have no ``organization_id``, and may name policies that are not listed.
-        """
-        return self._portal.call(self._core.list)
-
-    def find(self, name: str) -> OrganizationRole | None:
-        """Find the role of a name. System roles are found too.
-
-        Endpoint: ``GET /v1/organization/roles``.
-
-        Args:
-            name: The name, exactly: case and white space make a difference.
-
-        Returns:
-            The role, or ``None`` if there is none of this name.
-
-        Raises:
-            AmbiguousMatchError: There are several.
-            TypeError: The name is not a string.
-            ValueError: The name is empty.
-        """
-        return self._portal.call(self._core.find, name)
-
-    def create(self, name: str, *, policy_ids: Iterable[str], description: str | None = None) -> OrganizationRole:
-        """Create a role.
-
-        It is never sent twice: if an error says ``outcome_unknown``, look for the name with ``list()``.
-
-        Endpoint: ``POST /v1/organization/roles``.
-
-        Args:
-            name: The name, not empty, unique among the organization's roles.
-            policy_ids: The ids of the policies in it, of the organization.
-            description: A description.
-
-        Returns:
-            The role.
-
-        Raises:
-            BadRequestError: The name is empty, or a policy is unknown or of another scope.
-            ConflictError: There is a role of this name.
-        """
-        return self._portal.call(self._core.create, name, policy_ids=policy_ids, description=description)
-
-    def update(
-        self,
-        role_id: str,
-        *,
-        name: str,
-        policy_ids: Iterable[str],
-        description: str | NotGiven | None = NOT_GIVEN,
-    ) -> OrganizationRole:
-        """Replace a role's name and policies.
-
-        Endpoint: ``PUT /v1/organization/roles/{roleId}``.
-
-        Args:
-            role_id: The id of the role.
-            name: The name, not empty, unique among the organization's roles. The API wants it even if it stays.
-            policy_ids: The ids of all the policies in it from now on, of the organization.
-            description: The new description; ``None`` takes it away. Left out, it stays as it is.
-
-        Returns:
-            The role as it is now.
-
-        Raises:
-            BadRequestError: The name is empty, or a policy is unknown or of another scope.
-            NotFoundError: There is no such role.
-            PermissionDeniedError: It is a system role.
-            ConflictError: Another role has this name.
-        """
-        return self._portal.call(self._core.update, role_id, name=name, policy_ids=policy_ids, description=description)
-
-    def delete(self, role_id: str) -> DeletionResult:
-        """Delete a role.
-
-        Endpoint: ``DELETE /v1/organization/roles/{roleId}``.
-
-        Args:
-            role_id: The id of the role.
-
-        Returns:
-            The id of the role that was deleted.
-
-        Raises:
-            NotFoundError: There is no such role.
-            PermissionDeniedError: It is a system role.
-            ConflictError: A member has it, or an invitation names it.
-        """
-        return self._portal.call(self._core.delete, role_id)
-
-
-class ProjectRoles:
+class ProjectRoles(Roles[ProjectRole]):
     """The roles of a project."""
-
-    def __init__(self, core: _core.AsyncProjectRoles, portal: Portal) -> None:
-        self._core = core
-        self._portal = portal
-
-    def list(self) -> builtins.list[ProjectRole]:
-        """List the roles, the system roles (Owner, Manager, Member) among them.
-
-        Endpoint: ``GET /v1/projects/{projectId}/roles``.
-
-        Returns:
-            The roles. Those of the system have no ``project_id``, and may name policies that are not listed.
-
-        Raises:
-            NotFoundError: There is no such project.
-        """
-        return self._portal.call(self._core.list)
-
-    def find(self, name: str) -> ProjectRole | None:
-        """Find the role of a name. System roles are found too.
-
-        Endpoint: ``GET /v1/projects/{projectId}/roles``.
-
-        Args:
-            name: The name, exactly: case and white space make a difference.
-
-        Returns:
-            The role, or ``None`` if there is none of this name.
-
-        Raises:
-            AmbiguousMatchError: There are several.
-            NotFoundError: There is no such project.
-            TypeError: The name is not a string.
-            ValueError: The name is empty.
-        """
-        return self._portal.call(self._core.find, name)
-
-    def create(self, name: str, *, policy_ids: Iterable[str], description: str | None = None) -> ProjectRole:
-        """Create a role.
-
-        It is never sent twice: if an error says ``outcome_unknown``, look for the name with ``list()``.
-
-        Endpoint: ``POST /v1/projects/{projectId}/roles``.
-
-        Args:
-            name: The name, not empty, unique among the project's roles.
-            policy_ids: The ids of the policies in it, of the project.
-            description: A description.
-
-        Returns:
-            The role.
-
-        Raises:
-            BadRequestError: The name is empty, or a policy is unknown or of another scope.
-            NotFoundError: There is no such project.
-            ConflictError: There is a role of this name.
-        """
-        return self._portal.call(self._core.create, name, policy_ids=policy_ids, description=description)
-
-    def update(
-        self,
-        role_id: str,
-        *,
-        name: str,
-        policy_ids: Iterable[str],
-        description: str | NotGiven | None = NOT_GIVEN,
-    ) -> ProjectRole:
-        """Replace a role's name and policies.
-
-        Endpoint: ``PUT /v1/projects/{projectId}/roles/{roleId}``.
-
-        Args:
-            role_id: The id of the role.
-            name: The name, not empty, unique among the project's roles. The API wants it even if it stays.
-            policy_ids: The ids of all the policies in it from now on, of the project.
-            description: The new description; ``None`` takes it away. Left out, it stays as it is.
-
-        Returns:
-            The role as it is now.
-
-        Raises:
-            BadRequestError: The name is empty, or a policy is unknown or of another scope.
-            NotFoundError: There is no such project or no such role.
-            PermissionDeniedError: It is a system role.
-            ConflictError: Another role has this name.
-        """
-        return self._portal.call(self._core.update, role_id, name=name, policy_ids=policy_ids, description=description)
-
-    def delete(self, role_id: str) -> DeletionResult:
-        """Delete a role.
-
-        Endpoint: ``DELETE /v1/projects/{projectId}/roles/{roleId}``.
-
-        Args:
-            role_id: The id of the role.
-
-        Returns:
-            The id of the role that was deleted.
-
-        Raises:
-            NotFoundError: There is no such project or no such role.
-            PermissionDeniedError: It is a system role.
-            ConflictError: A member has it, or an invitation names it.
-        """
-        return self._portal.call(self._core.delete, role_id)

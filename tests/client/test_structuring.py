@@ -14,10 +14,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from confidentai_admin import _structuring, models
-from confidentai_admin._async.governance import _Projects
-from confidentai_admin._async.members import _OrganizationMembers, _ProjectMembers
-from confidentai_admin._structuring import Misfit, read_time, structure
+from confidentai_admin import models
+from confidentai_admin._api import structuring
+from confidentai_admin._api.structuring import Misfit, read_time, structure
 from confidentai_admin.models import (
     ApiKey,
     CreatedProject,
@@ -40,9 +39,7 @@ from confidentai_admin.models import (
 )
 
 KINDS: list[Any] = [
-    _OrganizationMembers,
-    _ProjectMembers,
-    _Projects,
+    NamedRef,
     ApiKey,
     CreatedProject,
     DeletionResult,
@@ -95,7 +92,7 @@ def _data(kind: Any) -> st.SearchStrategy[Any]:
         optional: dict[str, st.SearchStrategy[Any]] = {}
         for field in attrs.fields(kind):
             group = required if field.default is attrs.NOTHING else optional
-            group[_structuring._camel_case(field.name)] = _data(field.type)
+            group[structuring.camel_case(field.name)] = _data(field.type)
         return st.fixed_dictionaries(required, optional=optional)
     return st.one_of(*map(_data, get_args(kind)))
 
@@ -123,7 +120,7 @@ def _spoilt(draw: st.DrawFn, kind: Any) -> Any:
 def test_good_data_needs_no_second_look(kind: Any, data: st.DataObject) -> None:
     """What is good is structured the quick way, into what the thorough one makes of it."""
     good = data.draw(_data(list[kind]))
-    assert _structuring._quick.structure(good, list[kind]) == _structuring._thorough.structure(good, list[kind])
+    assert structuring._quick.structure(good, list[kind]) == structuring._thorough.structure(good, list[kind])
 
 
 @each_kind
@@ -132,15 +129,15 @@ def test_the_quick_way_takes_no_more_than_the_thorough_one(kind: Any, data: st.D
     """What one refuses, the other refuses too, and says where."""
     spoilt = data.draw(_spoilt(list[kind]))
     try:
-        made = _structuring._thorough.structure(spoilt, list[kind])
+        made = structuring._thorough.structure(spoilt, list[kind])
     except Exception:  # noqa: BLE001  (cattrs raises what it likes)
         with pytest.raises(Exception):  # noqa: B017, PT011  (and so does the quick way)
-            _structuring._quick.structure(spoilt, list[kind])
+            structuring._quick.structure(spoilt, list[kind])
         misfit = structure(spoilt, list[kind])
         assert isinstance(misfit, Misfit)
         assert misfit.place.startswith("[")
     else:
-        assert _structuring._quick.structure(spoilt, list[kind]) == made == structure(spoilt, list[kind])
+        assert structuring._quick.structure(spoilt, list[kind]) == made == structure(spoilt, list[kind])
 
 
 @each_kind
@@ -180,7 +177,7 @@ def test_a_model_with_more_than_types_is_refused() -> None:
 
     for kind in (Converted, Validated, Defaulted, Completed):
         with pytest.raises(TypeError, match=kind.__name__):
-            _structuring._quick_model(kind, _structuring._quick)
+            structuring._quick_model(kind, structuring._quick)
 
 
 def test_every_model_of_an_answer_is_looked_at_here() -> None:

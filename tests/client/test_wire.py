@@ -26,8 +26,8 @@ from confidentai_admin import (
     Plan,
     Timeout,
 )
-from confidentai_admin._structuring import read_time
-from confidentai_admin._wire import path_segment, query, request_path, text_list
+from confidentai_admin._api.structuring import read_time
+from confidentai_admin._arguments import path_segment, query, request_path, text_list
 
 from .scripted_server import ScriptedServer, answer, refuse, scripted_server
 

@@ -13,9 +13,9 @@ from confidentai_admin import (
     OrganizationMember,
     Policy,
     Project,
-    _structuring,
 )
-from confidentai_admin._structuring import structure
+from confidentai_admin._api import structuring
+from confidentai_admin._api.structuring import structure
 
 from ..client.scripted_server import answer, scripted_server
 from ..operations.cases import CASES
@@ -49,16 +49,16 @@ class Counted:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> Counted:
     """What the quick way structures."""
-    counted = Counted(_structuring._quick)
-    monkeypatch.setattr(_structuring, "_quick", counted)
+    counted = Counted(structuring._quick)
+    monkeypatch.setattr(structuring, "_quick", counted)
     return counted
 
 
 @pytest.fixture
 def thorough(monkeypatch: pytest.MonkeyPatch) -> Counted:
     """What the thorough way structures."""
-    counted = Counted(_structuring._thorough)
-    monkeypatch.setattr(_structuring, "_thorough", counted)
+    counted = Counted(structuring._thorough)
+    monkeypatch.setattr(structuring, "_thorough", counted)
     return counted
 
 

@@ -10,8 +10,8 @@ import attrs
 import pytest
 
 from confidentai_admin import AsyncKeyRotation, KeyRotation
+from confidentai_admin._api.calls import Call
 from confidentai_admin._transport import Transport
-from confidentai_admin._wire import Call
 from confidentai_admin.emulator import Emulator
 from confidentai_admin.emulator.world import ApiKey, Scope
 
@@ -79,11 +79,11 @@ class Watch:
         """Look at every call of every client from now on."""
         send = Transport.send
 
-        async def watched(transport: Transport, call: Call, *arguments: Any, **options: Any) -> Any:
+        async def watched(transport: Transport, call: Call[Any]) -> Any:
             self.sent.append((call.operation, str(transport.settings.api_key)))
             self.look(f"before {call.operation}")
             try:
-                return await send(transport, call, *arguments, **options)
+                return await send(transport, call)
             finally:
                 self.look(f"after {call.operation}")
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from confidentai_admin import ConfidentAI
+from confidentai_admin._api.calls import Call
 from confidentai_admin._transport import Transport
-from confidentai_admin._wire import Call
 from confidentai_admin.emulator import Emulator
 
 
@@ -25,13 +25,13 @@ def before(
     send = Transport.send
     left = nth
 
-    async def send_after(transport: Transport, call: Call, *arguments: Any, **options: Any) -> Any:
+    async def send_after(transport: Transport, call: Call[Any]) -> Any:
         nonlocal left
         if call.operation == operation:
             left -= 1
             if left == 0:
                 with ConfidentAI(emulator.api_key, base_url=emulator.url) as other:
                     act(other)
-        return await send(transport, call, *arguments, **options)
+        return await send(transport, call)
 
     monkeypatch.setattr(Transport, "send", send_after)

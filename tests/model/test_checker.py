@@ -14,14 +14,13 @@ from confidentai_admin import (
     AsyncConfidentAI,
     ConfidentAI,
     ConfidentAIError,
-    _answers,
     _exchange,
     _retry,
     _server_words,
-    _structuring,
     _transport,
-    _wire,
 )
+from confidentai_admin._api import answers, structuring
+from confidentai_admin._api.calls import NOT_GIVEN, Call, Effect
 from confidentai_admin._transport import Transport
 from confidentai_admin.emulator import Emulator
 
@@ -33,7 +32,7 @@ Break = Callable[[pytest.MonkeyPatch], None]
 
 def repeats_creations(monkeypatch: pytest.MonkeyPatch) -> None:
     may_repeat = _retry.may_repeat
-    monkeypatch.setattr(_retry, "may_repeat", lambda fate, effect: may_repeat(fate, _wire.Effect.REPEATABLE))
+    monkeypatch.setattr(_retry, "may_repeat", lambda fate, effect: may_repeat(fate, Effect.REPEATABLE))
 
 
 def lets_aiohttp_repeat(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,11 +53,11 @@ def knows_what_it_cannot(monkeypatch: pytest.MonkeyPatch) -> None:
 def takes_an_error_for_an_empty_list(monkeypatch: pytest.MonkeyPatch) -> None:
     send = Transport.send
 
-    async def lenient(self: Transport, call: _wire.Call, *args: Any, **options: Any) -> Any:
+    async def lenient(self: Transport, call: Call[Any]) -> Any:
         try:
-            return await send(self, call, *args, **options)
+            return await send(self, call)
         except ConfidentAIError:
-            if get_origin(args[0]) is not list:
+            if get_origin(call.returns) is not list:
                 raise
             return []
 
@@ -77,13 +76,13 @@ def shows_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
 def deletes_what_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     send = Transport.send
 
-    async def lenient(self: Transport, call: _wire.Call, *args: Any, **options: Any) -> Any:
+    async def lenient(self: Transport, call: Call[Any]) -> Any:
         try:
-            return await send(self, call, *args, **options)
+            return await send(self, call)
         except ConfidentAIError as error:
-            if "if_gone" not in options or getattr(error, "status", None) != 404:
+            if call.if_gone is NOT_GIVEN or getattr(error, "status", None) != 404:
                 raise
-            return options["if_gone"]
+            return call.if_gone
 
     monkeypatch.setattr(Transport, "send", lenient)
 
@@ -93,17 +92,17 @@ def forgets_that_it_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def takes_a_value_for_what_it_looks_like(monkeypatch: pytest.MonkeyPatch) -> None:
-    converter = _structuring._make_converter(quick=False)
+    converter = structuring._make_converter(quick=False)
     for kind in (str, int, bool):
         converter.register_structure_hook(kind, lambda value, kind: kind(value))
-    monkeypatch.setattr(_structuring, "_quick", converter)
+    monkeypatch.setattr(structuring, "_quick", converter)
 
 
 def raises_what_is_no_error_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any, **__: Any) -> Any:
         raise KeyError("data")
 
-    monkeypatch.setattr(_answers, "_unreadable", fail)
+    monkeypatch.setattr(answers.Unreadable, "error", fail)
 
 
 FOUND: dict[Break, str] = {

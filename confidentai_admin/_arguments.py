@@ -1,37 +1,17 @@
-"""A call as it goes to the wire: its path, its query, its body, and what it does to the server. No I/O."""
+"""What callers pass: ids, paths and lists, and errors that say what is wrong with them."""
 
 from __future__ import annotations
 
-import enum
-import json
 from collections.abc import Iterable, Mapping
-from typing import Any, TypedDict, TypeVar
+from typing import Any
 from urllib.parse import quote, urlencode
 
-import attrs
+from ._settings import plain
 
-from ._settings import plain, whole_number
-from .models import Page
+_LONGEST_ADDRESS = 254  # characters
 
-T = TypeVar("T")
-
-_DEFAULT_PAGE_SIZE = 25
-
-
-class NotGiven(enum.Enum):
-    """The type of ``NOT_GIVEN``."""
-
-    NOT_GIVEN = "NOT_GIVEN"
-
-    def __repr__(self) -> str:
-        return self.name
-
-
-#: An argument that was left out, where ``None`` means something else: it clears the field.
-NOT_GIVEN = NotGiven.NOT_GIVEN
-
-
-# Parts of a request ---------------------------------------------------------------------------------------------------
+# Arguments that are an id, or may be one, besides those that are called so.
+_IDS = ("expect_current", "governance_policy", "role")
 
 
 def misfit(name: str, wanted: str, value: object) -> TypeError:
@@ -132,81 +112,44 @@ def query(params: Mapping[str, Any]) -> str:
         raise ValueError("a parameter is not valid Unicode") from None
 
 
-def page_query(page: int | None, page_size: int | None) -> str:
-    """The query for one page of a list. Whether the numbers are in their range is the server's to say.
+def text(name: str, value: object) -> str:
+    """``value`` if it is a string with something in it, else a ``TypeError`` or ``ValueError`` that names it."""
+    if not isinstance(value, str):
+        if name.endswith("_id") or name in _IDS:
+            raise misfit(name, "a string", value)
+        raise TypeError(f"{name} must be a string, not {type(value).__name__}")
+    if not value.strip():
+        raise ValueError(f"{name} is empty")
+    return plain(value)
 
-    Raises:
-        TypeError: A number is not an integer.
+
+def address_key(email: str) -> str:
+    """What addresses are compared by: the API does so without case.
+
+    Not by ``casefold``, for which some different letters are one, as in weiß and weiss: they may be two people.
     """
-    for name, value in (("page", page), ("page_size", page_size)):
-        if value is not None:
-            whole_number(name, value)
-    return query({"page": page, "pageSize": page_size})
+    return email.strip().lower()
 
 
-def page_of(items: list[T], total: int, page: int | None, page_size: int | None) -> Page[T]:
-    """The page that ``page_query`` asked for; a number that was left out is the API's own default."""
-    return Page(items, total, plain(page) or 1, plain(page_size) or _DEFAULT_PAGE_SIZE)
+def address(name: str, value: object) -> str:
+    """``value`` without the white space around it if it looks like an address, else an error as of ``text``."""
+    given = text(name, value).strip()
+    if (wrong := what_is_wrong_with(given)) is not None:
+        raise ValueError(f"{name} is no e-mail address: {wrong}")
+    return given
 
 
-def given(**fields: Any) -> dict[str, Any]:
-    """The fields of a body that were given, under their names on the wire."""
-    return {name: value for name, value in fields.items() if value is not NOT_GIVEN}
-
-
-def encode(body: Any) -> bytes:
-    """``body`` as JSON.
-
-    Raises:
-        TypeError: It holds something that JSON has no form for.
-        ValueError: It holds a number that is not finite, refers to itself, is too deep, or is no valid Unicode.
-    """
-    try:
-        return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
-    except RecursionError:
-        raise ValueError("the body is too deep for JSON") from None
-
-
-# Calls ----------------------------------------------------------------------------------------------------------------
-
-
-class Effect(enum.Enum):
-    """What an operation does to the server, and so whether it may be sent again."""
-
-    READ = "it changes nothing"
-    REPEATABLE = "doing it twice is the same as doing it once"
-    ONCE = "doing it twice does it twice"
-
-
-class Place(TypedDict):
-    """Where an error arose."""
-
-    operation: str
-    method: str
-    path: str
-
-
-@attrs.frozen
-class Call:
-    """One call of an operation, ready to be sent.
-
-    Attributes:
-        operation: The API's name of the operation.
-        method: The HTTP method.
-        path: The path after the base URL, percent-encoded.
-        effect: What the operation does to the server.
-        query: The query with its question mark, percent-encoded, or nothing.
-        body: What goes into the body as JSON, or ``NOT_GIVEN`` for no body.
-    """
-
-    operation: str
-    method: str
-    path: str
-    effect: Effect
-    query: str = attrs.field(default="", kw_only=True)
-    body: Any = attrs.field(default=NOT_GIVEN, kw_only=True)
-
-    @property
-    def place(self) -> Place:
-        """What an error says of the call that it belongs to."""
-        return {"operation": self.operation, "method": self.method, "path": self.path}
+def what_is_wrong_with(address: str) -> str | None:
+    """Why this cannot be an address; the finer points are the server's to say."""
+    name, _, host = address.partition("@")
+    if not address:
+        return "it is empty"
+    if len(address) > _LONGEST_ADDRESS:
+        return f"it is longer than {_LONGEST_ADDRESS} characters"
+    if any(character.isspace() or character in ",;<>" for character in address):
+        return "there is a blank, a comma, a semicolon or an angle bracket in it"
+    if not address.isprintable():
+        return "there is a character in it that cannot be printed"
+    if not name or not host or "@" in host:
+        return "it is not of the form name@host"
+    return None

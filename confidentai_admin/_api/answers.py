@@ -14,10 +14,8 @@ from typing import Any, TypeVar
 
 import attrs
 
-from ._server_words import in_one_line, plain_words, shown, words_in
-from ._structuring import Misfit, is_not, structure
-from ._wire import Call, Effect
-from .errors import (
+from .._server_words import in_one_line, plain_words, shown, words_in
+from ..errors import (
     APIResponseValidationError,
     APIStatusError,
     AuthenticationError,
@@ -30,6 +28,8 @@ from .errors import (
     ResponseBody,
     UnprocessableEntityError,
 )
+from .calls import Effect, Request
+from .structuring import Misfit, is_not, structure
 
 T = TypeVar("T")
 
@@ -128,46 +128,66 @@ def read_date(text: str) -> datetime.datetime | None:
     return date if date.tzinfo is not None else date.replace(tzinfo=datetime.UTC)
 
 
-def read_success(
-    answer: Answer, call: Call, returns: type[T], key: str | None = None
-) -> T | APIResponseValidationError:
-    """The data of a successful answer as ``returns``, or the error to raise.
+@attrs.frozen
+class Unreadable:
+    """Why a successful answer cannot be read.
+
+    Attributes:
+        field: The field of the data that is to blame, if it is one.
+        message: What is wrong, in words that hold no value of the data.
+    """
+
+    field: str | None
+    message: str
+
+    def error(self, answer: Answer, request: Request) -> APIResponseValidationError:
+        """The error to raise."""
+        return APIResponseValidationError(
+            self.message,
+            status=answer.status,
+            field=self.field,
+            body=ResponseBody(answer.body),
+            request_id=answer.request_id,
+            **request.place,
+            outcome_unknown=request.effect is not Effect.READ,
+        )
+
+
+def read_data(answer: Answer, returns: type[T], key: str | None = None) -> T | Unreadable:
+    """The data of a successful answer as ``returns``.
 
     ``key`` names the field of the data to read; without it, all of the data is read. ``object`` as the type leaves the
     data as it is.
     """
     envelope = answer.envelope
     if envelope is None or envelope.get("success") is not True:
-        return _unreadable(answer, call, None, "the answer is not the API's envelope")
+        return Unreadable(None, "the answer is not the API's envelope")
     if "data" not in envelope:
-        return _unreadable(answer, call, "data", "data is missing in the answer")
+        return Unreadable("data", "data is missing in the answer")
     data = envelope["data"]
     if returns is object:
         return data  # type: ignore[no-any-return]
     place = "data"
     if key is not None:
         if type(data) is not dict:
-            return _unreadable(answer, call, "data", f"in the answer, data {is_not('an object', data)}")
+            return Unreadable("data", f"in the answer, data {is_not('an object', data)}")
         if key not in data:
-            return _unreadable(answer, call, key, f"in the answer, {key} is missing")
+            return Unreadable(key, f"in the answer, {key} is missing")
         data, place = data[key], key
     result = structure(data, returns)
     if isinstance(result, Misfit):
         field = (place + result.place).removeprefix("data.")
-        return _unreadable(answer, call, field, f"in the answer, {field} {result.what}")
+        return Unreadable(field, f"in the answer, {field} {result.what}")
     return result
 
 
-def _unreadable(answer: Answer, call: Call, field: str | None, message: str) -> APIResponseValidationError:
-    return APIResponseValidationError(
-        message,
-        status=answer.status,
-        field=field,
-        body=ResponseBody(answer.body),
-        request_id=answer.request_id,
-        **call.place,
-        outcome_unknown=call.effect is not Effect.READ,
-    )
+def read_count(answer: Answer, key: str) -> int | Unreadable:
+    """The number in a field of data whose other fields were read."""
+    data = (answer.envelope or {})["data"]
+    if key not in data:
+        return Unreadable(key, f"in the answer, {key} is missing")
+    count = data[key]
+    return count if type(count) is int else Unreadable(key, f"in the answer, {key} {is_not('an integer', count)}")
 
 
 _STATUS_ERRORS: dict[int, type[APIStatusError]] = {
@@ -188,7 +208,7 @@ _WANTED_KEY = (
 
 
 def read_refusal(
-    answer: Answer, call: Call, *, retry_after: float | None, by_project_key: bool, outcome_unknown: bool
+    answer: Answer, request: Request, *, retry_after: float | None, by_project_key: bool, outcome_unknown: bool
 ) -> APIStatusError:
     """The error that an answer without success means."""
     kind = _STATUS_ERRORS.get(answer.status, InternalServerError if answer.status >= 500 else APIStatusError)
@@ -201,7 +221,7 @@ def read_refusal(
         retry_after=retry_after,
         hint=_WANTED_KEY if answer.status == 401 or (answer.status == 403 and by_project_key) else None,
         body=ResponseBody(answer.body),
-        **call.place,
+        **request.place,
         outcome_unknown=outcome_unknown,
     )
 

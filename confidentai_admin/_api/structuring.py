@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import enum
+import functools
 import re
 from collections.abc import Callable
 from typing import Any, TypeVar, get_args, get_origin
@@ -31,7 +32,9 @@ def read_time(text: str) -> datetime.datetime:
     return datetime.datetime.fromisoformat(text.upper())
 
 
-def _camel_case(name: str) -> str:
+@functools.cache
+def camel_case(name: str) -> str:
+    """Our name as the API writes it."""
     # The one name that the API does not write in camelCase.
     if name == "created_at":
         return name
@@ -118,7 +121,7 @@ def _list(kind: Any, converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
 
 def _model(kind: Any, converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
     attrs.resolve_types(kind)
-    renamed: dict[str, Any] = {field.name: override(rename=_camel_case(field.name)) for field in attrs.fields(kind)}
+    renamed: dict[str, Any] = {field.name: override(rename=camel_case(field.name)) for field in attrs.fields(kind)}
     structure_fields = make_dict_structure_fn(kind, converter, _cattrs_forbid_extra_keys=False, **renamed)
 
     def structure(value: Any, kind: Any) -> Any:
@@ -148,7 +151,7 @@ def _quick_model(kind: Any, converter: cattrs.Converter) -> Callable[[Any, Any],
     names: dict[str, Any] = {"new": object.__new__, "kind": kind}
     lines = ["def structure(value, _):", " if type(value) is not dict: raise TypeError", " model = new(kind)"]
     for field in attrs.fields(kind):
-        name, key = field.name, _camel_case(field.name)
+        name, key = field.name, camel_case(field.name)
         is_plain = name in vars(kind) and not field.converter and not field.validator
         if not is_plain or field.default not in (attrs.NOTHING, None):
             raise TypeError(f"{kind.__name__}.{name} is not a field of its own with a type, and None for a default")
@@ -217,7 +220,7 @@ def _what_is_wrong(error: BaseException) -> tuple[str, str]:
         place = ""
         for note in getattr(error, "__notes__", ()):
             if isinstance(note, cattrs.AttributeValidationNote):
-                place = f".{_camel_case(note.name)}"
+                place = f".{camel_case(note.name)}"
             elif isinstance(note, cattrs.IterableValidationNote):
                 place = f"[{note.index}]"
         inner, what = _what_is_wrong(error)

@@ -1,0 +1,1 @@
+"""What each operation means: pure functions that make a call of arguments. No I/O, and no version."""
