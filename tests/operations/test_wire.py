@@ -1,4 +1,4 @@
-"""Every operation on the wire: what is sent, and what becomes of the answer."""
+"""Every operation: what it says and reads, as functions; each form of call on the wire, on both faces."""
 
 from __future__ import annotations
 
@@ -11,7 +11,18 @@ from aiohttp.payload import Payload
 from aioresponses import aioresponses
 from yarl import URL
 
-from confidentai_admin import ConfidentAI, ConflictError, __version__
+from confidentai_admin import (
+    APIResponseValidationError,
+    AsyncConfidentAI,
+    ConfidentAI,
+    ConfigurationError,
+    ConflictError,
+    __version__,
+)
+from confidentai_admin._api.answers import Answer, Received
+from confidentai_admin._api.calls import Call, Effect
+from confidentai_admin._api.v1 import V1
+from confidentai_admin._transport import Transport
 from confidentai_admin.emulator.contract import BY_NAME
 
 from .cases import CASES
@@ -23,7 +34,78 @@ from .serving import Recorder, serving
 KEY = "confident_us_org_" + "k" * 43
 BASE_URL = "https://confident.example/behind/a/proxy"
 
+pytestmark = pytest.mark.both_faces
+
 each_case = pytest.mark.parametrize("case", CASES, ids=str)
+
+
+def form_of(case: Case) -> tuple[object, ...]:
+    """What makes a difference on the wire: the method, what is sent along, and what the answer holds."""
+    return case.method, case.body is NO_BODY, "?" in case.target, type(case.result) if case.method == "GET" else None
+
+
+#: One case for each form. What all of them say and read is shown without a wire.
+each_form = pytest.mark.parametrize("case", {form_of(case): case for case in reversed(CASES)}.values(), ids=str)
+
+
+class MadeCallError(Exception):
+    """Carries the call that a method makes."""
+
+    def __init__(self, call: Call[Any]) -> None:
+        super().__init__(call.operation)
+        self.call = call
+
+
+@pytest.fixture
+def transport_that_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No call is sent: the error of each carries it."""
+
+    async def tell(transport: Transport, call: Call[Any]) -> Any:
+        raise MadeCallError(call)
+
+    monkeypatch.setattr(Transport, "send", tell)
+
+
+async def call_of(case: Case) -> Call[Any]:
+    """The call that a method makes of its arguments."""
+    async with opened(AsyncConfidentAI(KEY, base_url=BASE_URL)) as client:
+        with pytest.raises(MadeCallError) as made:
+            await done(case.call(client))
+    return made.value.call
+
+
+@each_case
+@pytest.mark.usefixtures("transport_that_tells")
+async def test_says_exactly_this_and_reads_exactly_that(case: Case) -> None:
+    """A call becomes the request of its case, and the answer exactly the model of the case."""
+    call = await call_of(case)
+    request = V1.request(call)
+    assert (request.operation, request.method, request.path + request.query) == (
+        case.operation,
+        case.method,
+        case.target,
+    )
+    if case.body is NO_BODY:
+        assert request.body is None
+    else:
+        assert request.body is not None
+        assert_same_json(request.body.decode(), case.body)
+    answer = Answer.of(200, {}, Received(json.dumps(envelope(case.data)).encode()))
+    assert_same(V1.read(call, answer), case.result)
+
+
+@each_case
+@pytest.mark.usefixtures("transport_that_tells")
+async def test_an_answer_without_its_data_is_no_result(case: Case) -> None:
+    """What is not there is an error that names the operation, but for a deletion, which is done."""
+    call = await call_of(case)
+    result = V1.read(call, Answer.of(200, {}, Received(b'{"success": true}')))
+    if case.method == "DELETE":
+        assert_same(result, case.result)
+    else:
+        assert isinstance(result, APIResponseValidationError)
+        assert (result.operation, result.method, result.path) == (case.operation, case.method, case.path)
+        assert result.outcome_unknown is (case.method != "GET")
 
 
 def envelope(data: object) -> dict[str, object]:
@@ -37,7 +119,7 @@ def assert_identified(headers: Any) -> None:
     assert "Authorization" not in headers
 
 
-@each_case
+@each_form
 async def test_sends_exactly_this_and_gives_exactly_that(case: Case, face: type[ConfidentAI]) -> None:
     """A call sends one request, exactly as the case says, and gives the answer as exactly the model of the case."""
     with aioresponses() as server:
@@ -63,7 +145,7 @@ async def test_sends_exactly_this_and_gives_exactly_that(case: Case, face: type[
     assert_same(result, case.result)
 
 
-@each_case
+@each_form
 async def test_arrives_exactly_so_at_a_server(case: Case, face: type[ConfidentAI]) -> None:
     """Over a real socket nothing is added to a case or decoded on the way, and an empty body has no Content-Type."""
     recorder = Recorder(envelope(case.data))
@@ -84,10 +166,9 @@ async def test_arrives_exactly_so_at_a_server(case: Case, face: type[ConfidentAI
         assert_same_json(received.body.decode(), case.body)
 
 
-@each_case
+@each_form
 async def test_a_refusal_names_the_operation(case: Case, face: type[ConfidentAI]) -> None:
     """An error says which operation was refused, under the contract's name, and what was sent for it."""
-    assert case.operation in BY_NAME
     refusal = {"success": False, "error": "Not now.", "link": "https://docs.example/not-now", "deprecated": False}
     with aioresponses() as server:
         server.add(URL(BASE_URL + case.target, encoded=True), case.method, status=409, payload=refusal)
@@ -98,6 +179,18 @@ async def test_a_refusal_names_the_operation(case: Case, face: type[ConfidentAI]
     assert (error.operation, error.method, error.path) == (case.operation, case.method, case.path)
     assert (error.status, error.message, error.link) == (409, "Not now.", "https://docs.example/not-now")
     assert error.outcome_unknown is False
+
+
+def test_every_operation_of_the_contract_has_a_route() -> None:
+    """The table and the contract know the same operations, under the same names."""
+    assert set(V1.routes) == set(BY_NAME) == {case.operation for case in CASES}
+
+
+def test_an_operation_that_a_version_lacks_is_refused() -> None:
+    """It is an error before any request, which names the operation and the version."""
+    call = Call("rotateProjectApiKey", Effect.ONCE, object)
+    with pytest.raises(ConfigurationError, match="v1 has no operation rotateProjectApiKey"):
+        V1.request(call)
 
 
 async def test_whoami_asks_for_the_organization(face: type[ConfidentAI]) -> None:
