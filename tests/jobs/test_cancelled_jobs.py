@@ -27,6 +27,7 @@ from confidentai_admin import (
 )
 from confidentai_admin.emulator import Emulator, faults
 
+from ..subprocess_program import ctrl_c
 from .key_watch import keys_in, notes_of
 
 NAME = "tenant 42"
@@ -134,7 +135,7 @@ def test_ctrl_c_in_a_job_over_many_says_what_may_be_there(
     job: str, emulator: Emulator, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Ctrl-C in a blocking job over many has the note of each project that was under way, by its name or id."""
-    with ConfidentAI(emulator.api_key, base_url=emulator.url) as client:
+    with ctrl_c(), ConfidentAI(emulator.api_key, base_url=emulator.url) as client:
         project = client.projects.create(NAME).project
         emulator.faults.add("createProjectApiKey", faults.Hang(after_work=True))
 
