@@ -1,12 +1,15 @@
-"""Given what happened to an attempt: may it be repeated, and after how long? No I/O."""
+"""Whether a call is tried again, and after how long: decided by what is known of its attempts. No I/O."""
 
 from __future__ import annotations
 
 import datetime
 import enum
 import math
-import random
 import re
+from collections.abc import Callable
+from typing import TypeAlias
+
+import attrs
 
 from ._api.answers import Answer, read_date
 from ._api.calls import Effect
@@ -56,10 +59,14 @@ def may_repeat(fate: Fate, effect: Effect) -> bool:
     return fate in (Fate.FAILED, Fate.LOST) and effect is not Effect.ONCE
 
 
-def backoff(retries: int) -> float:
+#: Gives the seconds to wait, of the most that there may be: by chance, so that callers do not come back together.
+Jitter: TypeAlias = Callable[[float], float]
+
+
+def backoff(retries: int, jitter: Jitter) -> float:
     """Seconds to wait before the next attempt, when ``retries`` were made already: exponential, with full jitter."""
     grown = _FIRST_BACKOFF * 2 ** min(retries, 16)  # a larger one than the longest; without an end, no float holds it
-    return random.uniform(0, min(_LONGEST_BACKOFF, grown))  # noqa: S311  (no secret depends on it)
+    return jitter(min(_LONGEST_BACKOFF, grown))
 
 
 def parse_retry_after(text: str | None, now: datetime.datetime) -> float | None:
@@ -107,11 +114,11 @@ class Slowdown:
         """Note an answer that was no 429."""
         self._in_a_row = 0
 
-    def hear_of_too_many(self, now: float, asked: float) -> None:
+    def hear_of_too_many(self, now: float, asked: float, jitter: Jitter) -> None:
         """Note a 429 that ``asked`` for a pause, in seconds."""
         if now >= self._until:
             self._in_a_row += 1  # those that were under way together count once
-        pause = max(asked, backoff(self._in_a_row - 1))
+        pause = max(asked, backoff(self._in_a_row - 1, jitter))
         self._until = max(self._until, now + min(pause, LONGEST_RETRY_AFTER))
 
     @property
@@ -122,3 +129,58 @@ class Slowdown:
     def left(self, now: float) -> float:
         """The seconds to wait from ``now`` on, 0 or more."""
         return max(0.0, self._until - now)
+
+
+@attrs.frozen
+class Again:
+    """There is to be another attempt, so many seconds later."""
+
+    seconds: float
+
+
+@attrs.define
+class Retry:
+    """Decides, after each attempt of one call, whether there is to be another.
+
+    Attributes:
+        effect: What the operation does to the server.
+        most: How many attempts may follow the first one.
+        last_start: An attempt that begins later than this has no time for an answer, by the clock whose time is given.
+        budget: What the client's calls may spend on repeats.
+        slowdown: What the client's calls heard of too many of them.
+        jitter: What makes pauses differ.
+        retries: How many attempts have followed the first one.
+        is_unknown: Whether the server may have acted, by all attempts so far.
+        was_unknown: Whether that was so before the last attempt.
+    """
+
+    effect: Effect
+    most: int
+    last_start: float
+    budget: RetryBudget
+    slowdown: Slowdown
+    jitter: Jitter
+    retries: int = 0
+    is_unknown: bool = False
+    was_unknown: bool = False
+
+    def hear(self, fate: Fate, now: float, *, asked: float | None = None, is_too_many: bool = False) -> Again | None:
+        """What follows an attempt with this fate: another one, or nothing.
+
+        ``asked`` is for how many seconds the server asked to wait, and ``is_too_many`` whether it answered with a 429.
+        """
+        self.was_unknown = self.is_unknown
+        self.is_unknown = self.is_unknown or (fate.is_unknown and self.effect is not Effect.READ)
+        pause = max(backoff(self.retries, self.jitter), asked or 0.0)
+        if is_too_many:
+            self.slowdown.hear_of_too_many(now, pause, self.jitter)
+        if (
+            self.retries >= self.most
+            or not may_repeat(fate, self.effect)
+            or pause > LONGEST_RETRY_AFTER
+            or now + pause >= self.last_start
+            or not self.budget.spend()
+        ):
+            return None
+        self.retries += 1
+        return Again(pause)

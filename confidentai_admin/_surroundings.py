@@ -7,6 +7,7 @@ import contextlib
 import datetime
 import functools
 import inspect
+import random
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -106,6 +107,10 @@ class SystemClock:
         await anyio.sleep(seconds)
 
 
+def _by_chance(longest: float) -> float:
+    return random.uniform(0, longest)  # noqa: S311  (no secret depends on it)
+
+
 @attrs.frozen
 class Surroundings:
     """What clients find.
@@ -113,10 +118,12 @@ class Surroundings:
     Attributes:
         clock: The clock of clients that are given none.
         only_this_machine: Whether a request to another machine is an error before it is made.
+        jitter: Gives the seconds to wait before a repeat, of the most that there may be.
     """
 
     clock: Clock = attrs.field(factory=SystemClock)
     only_this_machine: bool = False
+    jitter: Callable[[float], float] = _by_chance
 
 
 _current = Surroundings()

@@ -18,7 +18,7 @@ from ._api.version import Version
 from ._attempts import Attempt, CallProgress, Failure, not_sent
 from ._call_details import CallDetails, recordings
 from ._log import log
-from ._retry import Fate
+from ._retry import Fate, Retry
 from ._settings import Credential, SecretText, Settings, Timeout, is_loopback, is_project_key
 from ._surroundings import Clock
 from .errors import (
@@ -148,8 +148,14 @@ class Transport:
     async def _repeat(self, call: Call[T], request: Request, progress: CallProgress, deadline: float) -> T:
         url = f"{self.settings.base_url}{request.path}{request.query}"
         self._budget.earn()
-        unknown = False
-        retries = 0
+        retry = Retry(
+            request.effect,
+            self.max_retries,
+            deadline - self._patience,
+            self._budget,
+            self._slowdown,
+            _surroundings.current().jitter,
+        )
         error: ConfidentAIError | None = None
         while True:
             api_key = self.settings.api_key
@@ -157,41 +163,34 @@ class Transport:
                 outcome = await self._attempt(request, url, progress, deadline)
             except Exception as refused:
                 if error is not None:
-                    break  # closed meanwhile, or a hook failed, which says less than what the last attempt met
+                    raise error  # noqa: B904  (closed meanwhile, or a hook failed: the last attempt's says more)
                 if isinstance(refused, ConfigurationError) and refused.operation is None:
                     vars(refused).update(request.place)
                 raise
-            fate = _retry.fate_of(outcome) if isinstance(outcome, Answer) else outcome.fate
+            asked, is_too_many = self._hear(outcome, request, progress), False
             if isinstance(outcome, Answer):
-                progress.answer = outcome
-                self._hear_of_deprecation(outcome, request)
                 if outcome.status == 401 and self.settings.api_key != api_key:
                     log(logging.INFO, "%s: the API key was replaced meanwhile; sent again", request.operation)
                     continue
+                is_too_many = outcome.status == 429
+                fate = _retry.fate_of(outcome)
                 if fate is Fate.DONE:
-                    self._slowdown.hear_of_another()
                     result = self.version.read(call, outcome)
                     if isinstance(result, APIResponseValidationError):
                         raise result
                     return result
-            was_unknown, unknown = unknown, unknown or (fate.is_unknown and request.effect is not Effect.READ)
-            error = self._error(outcome, request, outcome_unknown=unknown)
-            if was_unknown and call.if_gone is not NOT_GIVEN and _is_gone(outcome):
+            else:
+                fate = outcome.fate
+            again = retry.hear(fate, self.clock.monotonic(), asked=asked, is_too_many=is_too_many)
+            if retry.was_unknown and call.if_gone is not NOT_GIVEN and _is_gone(outcome):
                 return call.if_gone
-            wanted = self._pause_after(error, retries)
-            if isinstance(outcome, Answer):
-                if outcome.status == 429:
-                    self._slowdown.hear_of_too_many(self.clock.monotonic(), wanted)
-                else:
-                    self._slowdown.hear_of_another()
-            if not self._may_repeat(fate, request.effect, retries, wanted, deadline):
-                break
-            retries += 1
-            retry = "%s: %s; retry %d of %d in %.2f s"
-            log(logging.INFO, retry, request.operation, fate.name, retries, self.max_retries, wanted)
-            if not await self.pause(error, wanted):
-                break
-        raise error
+            error = self._error(outcome, request, asked, outcome_unknown=retry.is_unknown)
+            if again is None or self.pool.is_closed:
+                raise error
+            said = "%s: %s; retry %d of %d in %.2f s"
+            log(logging.INFO, said, request.operation, fate.name, retry.retries, self.max_retries, again.seconds)
+            if not await self.pause(error, again.seconds):
+                raise error
 
     async def pause(self, error: ConfidentAIError, seconds: float) -> bool:
         """Wait before another attempt; ``False``, with a note on the error of the last one, if the clock cannot."""
@@ -202,38 +201,39 @@ class Transport:
             return False
         return True
 
+    @property
+    def _patience(self) -> float:
+        """The seconds that an attempt needs to have left for an answer."""
+        return min(0.5, self.timeout.total / 10)
+
     def _has_time(self, pause: float, deadline: float) -> bool:
         """Whether an attempt after ``pause`` seconds would have time enough for an answer."""
-        return self.clock.monotonic() + pause + min(0.5, self.timeout.total / 10) < deadline
+        return self.clock.monotonic() + pause + self._patience < deadline
 
     def _slow(self) -> float:
         """The seconds for which the server asked all calls to wait."""
         return self._slowdown.left(self.clock.monotonic()) if self._slowdown.was_asked_for else 0.0
 
-    def _pause_after(self, error: ConfidentAIError, retries: int) -> float:
-        """The seconds to wait before another attempt."""
-        retry_after: float | None = getattr(error, "retry_after", None)
-        return max(_retry.backoff(retries), retry_after or 0.0)
+    def _hear(self, outcome: Answer | Failure, request: Request, progress: CallProgress) -> float | None:
+        """Note an answer; give the seconds that the server asks to wait."""
+        if not isinstance(outcome, Answer):
+            return outcome.details.get("retry_after")
+        progress.answer = outcome
+        if outcome.status != 429:
+            self._slowdown.hear_of_another()
+        self._hear_of_deprecation(outcome, request)
+        retry_after = outcome.headers.get("Retry-After")
+        # A date is one by the server's clock, and this machine's may be another.
+        return None if retry_after is None else _retry.parse_retry_after(retry_after, outcome.date or self.clock.now())
 
-    def _may_repeat(self, fate: Fate, effect: Effect, retries: int, pause: float, deadline: float) -> bool:
-        """Whether there is to be another attempt, in ``pause`` seconds."""
-        return (
-            retries < self.max_retries
-            and _retry.may_repeat(fate, effect)
-            and not self.pool.is_closed
-            and pause <= _retry.LONGEST_RETRY_AFTER
-            and self._has_time(pause, deadline)
-            and self._budget.spend()
-        )
-
-    def _error(self, outcome: Answer | Failure, request: Request, *, outcome_unknown: bool) -> ConfidentAIError:
+    def _error(
+        self, outcome: Answer | Failure, request: Request, retry_after: float | None, *, outcome_unknown: bool
+    ) -> ConfidentAIError:
         if isinstance(outcome, Answer):
-            # A date is one by the server's clock, and this machine's may be another.
-            now = outcome.date or self.clock.now()
             return read_refusal(
                 outcome,
                 request,
-                retry_after=_retry.parse_retry_after(outcome.headers.get("Retry-After"), now),
+                retry_after=retry_after,
                 by_project_key=is_project_key(self.settings.api_key),
                 outcome_unknown=outcome_unknown,
             )
@@ -257,7 +257,7 @@ class Transport:
                 if not self._has_time(slow, deadline):
                     return _slowed_down(slow)
                 # Not all at the same moment.
-                await self.pool.pause(self.clock, slow + _retry.backoff(0))
+                await self.pool.pause(self.clock, slow + _retry.backoff(0, _surroundings.current().jitter))
             attempt = Attempt(
                 request,
                 url,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import inspect
 from collections.abc import AsyncIterator, Iterator
@@ -9,14 +10,17 @@ from typing import Any, cast
 from unittest.mock import Mock
 
 import aioresponses.core
+import attrs
 import pytest
 import pytest_asyncio
 from aiohttp import ClientResponse
 from hypothesis import HealthCheck, settings
 
 from confidentai_admin import AsyncConfidentAI, ConfidentAI
+from confidentai_admin._surroundings import current, replaced
 from confidentai_admin.emulator import Emulator
 
+from .jitter import UseJitter
 from .subprocess_program import end_servers
 
 if "stream_writer" in inspect.signature(ClientResponse.__init__).parameters:
@@ -67,6 +71,13 @@ def pytest_sessionfinish() -> None:
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("CONFIDENT_ORG_API_KEY", "CONFIDENT_BASE_URL", "CONFIDENT_REGION", "CONFIDENT_API_KEY"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def use_jitter() -> Iterator[UseJitter]:
+    """Has pauses be what a function gives, of the longest that they may be."""
+    with contextlib.ExitStack() as stack:
+        yield lambda jitter: stack.enter_context(replaced(attrs.evolve(current(), jitter=jitter)))
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import math
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol, TypeVar
 
-from .. import _retry
+from .. import _retry, _surroundings
 from .._transport import Transport
 from ..errors import (
     APIConnectionError,
@@ -139,7 +139,9 @@ def _pause_after(error: ConfidentAIError, retries: int) -> float:
     if not isinstance(error, (APIConnectionError, InternalServerError, RateLimitError)):
         return math.inf
     asked: float = getattr(error, "retry_after", None) or 0.0
-    return max(asked, _retry.backoff(retries)) if asked <= _retry.LONGEST_RETRY_AFTER else math.inf
+    if asked > _retry.LONGEST_RETRY_AFTER:
+        return math.inf
+    return max(asked, _retry.backoff(retries, _surroundings.current().jitter))
 
 
 def _is(owner: OrganizationMember | ProjectMember | None, user_id: str | None) -> bool:

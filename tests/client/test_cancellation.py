@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from confidentai_admin import AsyncConfidentAI, ConfidentAIError, _retry
+from confidentai_admin import AsyncConfidentAI, ConfidentAIError
 
+from ..jitter import UseJitter
 from .recording_clock import RecordingClock
 from .scripted_server import Action, ScriptedServer, answer, close, refuse, reset, scripted_server, send_and_close
 from .wire_data import ORGANIZATION
@@ -124,8 +125,8 @@ async def _all_closed(server: ScriptedServer) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_retry, "backoff", lambda retries: 0.01)
+def _no_backoff(use_jitter: UseJitter) -> None:
+    use_jitter(lambda longest: 0.01)
 
 
 @given(

@@ -49,6 +49,7 @@ from confidentai_admin.emulator import Emulator
 from confidentai_admin.emulator.faults import Answer
 from confidentai_admin.errors import ResponseBody
 
+from ..jitter import UseJitter
 from ..operations.faces import done, opened
 from .recording_clock import RecordingClock
 from .scripted_server import Action, answer, close, refuse, reset, scripted_server, send_and_close
@@ -61,11 +62,10 @@ Send = Callable[[AsyncConfidentAI], Awaitable[Any]]
 
 
 @pytest.fixture(autouse=True)
-def pauses(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+def pauses() -> Iterator[list[float]]:
     """The pauses that were asked for. Nothing waits, and a pause without a Retry-After takes no time."""
-    monkeypatch.setattr(_retry, "backoff", lambda retries: 0.0)
     clock = RecordingClock()
-    with replaced(Surroundings(clock)):
+    with replaced(Surroundings(clock, jitter=lambda longest: 0.0)):
         yield clock.pauses
 
 
@@ -488,11 +488,9 @@ async def test_every_attempt_gets_the_time_that_is_left(monkeypatch: pytest.Monk
     assert totals == [60, 40, 5, 5]
 
 
-async def test_a_pause_that_the_total_does_not_hold_is_not_begun(
-    pauses: list[float], monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_pause_that_the_total_does_not_hold_is_not_begun(pauses: list[float], use_jitter: UseJitter) -> None:
     """If the pause before the next attempt would outlast the total, the last error is raised at once."""
-    monkeypatch.setattr(_retry, "backoff", lambda retries: 5.0)
+    use_jitter(lambda longest: 5.0)
     with scripted_server(refuse(500), answer(ORGANIZATION)) as server:
         async with AsyncConfidentAI(KEY, base_url=server.url, timeout=4) as client:
             with pytest.raises(InternalServerError):
@@ -574,14 +572,14 @@ async def test_a_creation_is_unknown_once_an_attempt_was() -> None:
 # Pauses and the budget ------------------------------------------------------------------------------------------------
 
 
-def test_pauses_grow_and_differ(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pauses_grow_and_differ() -> None:
     """The pause is exponential with full jitter: anything from nothing to a bound that doubles, up to 8 seconds."""
-    monkeypatch.undo()
-    bounds = [max(_retry.backoff(retries) for _ in range(2000)) for retries in range(10)]
+    jitter = Surroundings().jitter
+    bounds = [max(_retry.backoff(retries, jitter) for _ in range(2000)) for retries in range(10)]
     for bound, limit in zip(bounds, [0.5, 1, 2, 4, 8, 8, 8, 8, 8, 8], strict=True):
         assert 0.9 * limit < bound <= limit
-    assert min(_retry.backoff(5) for _ in range(2000)) < 0.1
-    assert 0 <= _retry.backoff(1000) <= 8
+    assert min(_retry.backoff(5, jitter) for _ in range(2000)) < 0.1
+    assert 0 <= _retry.backoff(1000, jitter) <= 8
 
 
 async def test_a_retry_after_is_obeyed(pauses: list[float]) -> None:
@@ -593,9 +591,9 @@ async def test_a_retry_after_is_obeyed(pauses: list[float]) -> None:
     assert pauses == [3, 2.5]
 
 
-async def test_a_retry_after_shortens_no_pause(pauses: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_retry_after_shortens_no_pause(pauses: list[float], use_jitter: UseJitter) -> None:
     """A Retry-After of nothing, or of a time that is over, leaves the back-off as it is."""
-    monkeypatch.setattr(_retry, "backoff", lambda retries: 0.25)
+    use_jitter(lambda longest: 0.25)
     past = "Wed, 21 Oct 2015 07:28:00 GMT"
     with scripted_server(refuse(429, Retry_After="0"), refuse(429, Retry_After=past), answer(ORGANIZATION)) as server:
         async with AsyncConfidentAI(KEY, base_url=server.url) as client:

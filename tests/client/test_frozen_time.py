@@ -16,6 +16,7 @@ from freezegun import freeze_time
 from confidentai_admin import APITimeoutError, AsyncConfidentAI, ConfidentAI, DesiredProject, Timeout
 from confidentai_admin.emulator import Emulator, faults
 
+from ..jitter import UseJitter
 from ..subprocess_program import run
 from .scripted_server import answer, refuse, scripted_server
 from .wire_data import ORGANIZATION
@@ -24,8 +25,8 @@ KEY = "an-organization-key"
 
 
 @pytest.fixture(autouse=True)
-def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("confidentai_admin._retry.backoff", lambda _: 0.01)
+def _short_pauses(use_jitter: UseJitter) -> None:
+    use_jitter(lambda longest: 0.01)
 
 
 @contextlib.contextmanager
@@ -102,9 +103,10 @@ def test_time_that_is_frozen_before_the_first_import() -> None:
 import sys
 from freezegun import freeze_time
 with freeze_time("2020-02-02"):
-    from confidentai_admin import APITimeoutError, AsyncConfidentAI, ConfidentAI, _retry
-    _retry.backoff = lambda _: 0.01
-    with ConfidentAI("key", base_url=sys.argv[1], max_retries=1) as client:
+    from confidentai_admin import APITimeoutError, AsyncConfidentAI, ConfidentAI
+    from confidentai_admin._surroundings import Surroundings, replaced
+    client = ConfidentAI("key", base_url=sys.argv[1], max_retries=1)
+    with client, replaced(Surroundings(jitter=lambda longest: 0.01)):
         print(client.whoami().id)
         try:
             client.with_options(timeout=0.05).whoami()

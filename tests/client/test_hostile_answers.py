@@ -24,9 +24,9 @@ from confidentai_admin import (
     ConfidentAI,
     ConfidentAIError,
     Timeout,
-    _retry,
 )
 
+from ..jitter import UseJitter
 from .scripted_server import Action, answer, scripted_server, send_and_close
 
 KEY = "an-organization-key"
@@ -46,8 +46,8 @@ SENDS: dict[str, Send] = {
 
 
 @pytest.fixture(autouse=True)
-def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_retry, "backoff", lambda retries: 0.0)
+def _no_pause(use_jitter: UseJitter) -> None:
+    use_jitter(lambda longest: 0.0)
 
 
 def _raw(*head: bytes, body: bytes = BODY) -> bytes:

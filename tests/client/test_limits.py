@@ -22,7 +22,9 @@ from confidentai_admin import (
     _retry,
     record_calls,
 )
+from confidentai_admin._surroundings import Surroundings
 
+from ..jitter import UseJitter
 from .recording_clock import RecordingClock, StandingClock, SteppingClock
 from .scripted_server import Action, ScriptedServer, answer, close, close_on, refuse, reset, scripted_server
 from .wire_data import ORGANIZATION
@@ -46,8 +48,8 @@ def _answer_on(event: threading.Event, action: Action) -> Action:
 
 
 @pytest.fixture
-def no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_retry, "backoff", lambda retries: 0.0)
+def no_backoff(use_jitter: UseJitter) -> None:
+    use_jitter(lambda longest: 0.0)
 
 
 async def test_a_429_slows_the_calls_that_come_after_it(no_backoff: None) -> None:
@@ -98,9 +100,9 @@ async def test_a_429_slows_the_calls_that_wait_for_a_connection(no_backoff: None
     assert 6 < pause <= 7
 
 
-async def test_a_429_without_a_time_slows_by_the_pause_of_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_429_without_a_time_slows_by_the_pause_of_the_call(use_jitter: UseJitter) -> None:
     """Where there is no Retry-After, all wait as long as the call that met it, and then a little, not all alike."""
-    monkeypatch.setattr(_retry, "backoff", lambda retries: 0.4)
+    use_jitter(lambda longest: 0.4)
     clock = RecordingClock()
     with scripted_server(refuse(429), answer(ORGANIZATION)) as server:
         async with AsyncConfidentAI(KEY, base_url=server.url, clock=clock) as client:
@@ -194,9 +196,9 @@ async def test_closing_ends_the_calls_in_the_queue() -> None:
     assert len(server.requests) == 1
 
 
-async def test_429s_in_a_row_slow_more_and_more(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_429s_in_a_row_slow_more_and_more(use_jitter: UseJitter) -> None:
     """Where the server names no time, the pause of all grows with each 429 in a row, however few each call repeats."""
-    monkeypatch.setattr(_retry, "backoff", lambda retries: 0.1 * 2**retries)
+    use_jitter(lambda longest: longest / 5)
     clock = RecordingClock()
     with scripted_server() as server:
         server.otherwise = refuse(429)
@@ -265,9 +267,9 @@ async def test_what_would_have_no_time_for_an_answer_is_not_sent(no_backoff: Non
     assert len(server.requests) == 1
 
 
-async def test_a_pause_that_took_too_long_is_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_pause_that_took_too_long_is_the_end(use_jitter: UseJitter) -> None:
     """Where a pause came back after the total was over, there is no other attempt."""
-    monkeypatch.setattr(_retry, "backoff", lambda retries: 0.1)
+    use_jitter(lambda longest: 0.1)
 
     class LateClock(RecordingClock):
         async def sleep(self, seconds: float, /) -> None:
@@ -284,8 +286,8 @@ async def test_a_pause_that_took_too_long_is_the_end(monkeypatch: pytest.MonkeyP
 def test_the_longest_wait_counts() -> None:
     """A later 429 that asks for less shortens nothing."""
     slowdown = _retry.Slowdown()
-    slowdown.hear_of_too_many(100.0, 30.0)
-    slowdown.hear_of_too_many(101.0, 9.0)
+    slowdown.hear_of_too_many(100.0, 30.0, lambda longest: 0.0)
+    slowdown.hear_of_too_many(101.0, 9.0, lambda longest: 0.0)
     assert slowdown.left(101.0) == 29.0
     assert slowdown.left(130.0) == 0.0
 
@@ -295,20 +297,19 @@ def test_no_row_of_429s_is_too_long() -> None:
     slowdown = _retry.Slowdown()
     now = 0.0
     for _ in range(3000):
-        slowdown.hear_of_too_many(now, 0.0)
+        slowdown.hear_of_too_many(now, 0.0, Surroundings().jitter)
         assert 0.0 <= slowdown.left(now) <= 8.0
         now += 10.0
 
 
-def test_429s_that_were_under_way_together_count_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_429s_that_were_under_way_together_count_once() -> None:
     """A burst of 429s to calls that were sent before the first one of them lengthens no pause but once."""
-    monkeypatch.setattr(_retry, "backoff", lambda retries: 2.0**retries)
     slowdown = _retry.Slowdown()
     for _ in range(10):
-        slowdown.hear_of_too_many(100.0, 0.0)
+        slowdown.hear_of_too_many(100.0, 0.0, lambda longest: 2 * longest)
     assert slowdown.left(100.0) == 1.0
     for _ in range(10):
-        slowdown.hear_of_too_many(101.0, 0.0)
+        slowdown.hear_of_too_many(101.0, 0.0, lambda longest: 2 * longest)
     assert slowdown.left(101.0) == 2.0
 
 

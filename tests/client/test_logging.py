@@ -19,9 +19,9 @@ from confidentai_admin import (
     ConfidentAI,
     ConfidentAIError,
     RateLimitError,
-    _retry,
 )
 
+from ..jitter import UseJitter
 from .recording_clock import RecordingClock
 from .scripted_server import Action, answer, close, refuse, scripted_server
 from .wire_data import ORGANIZATION
@@ -42,8 +42,8 @@ LINES = [
 
 
 @pytest.fixture(autouse=True)
-def _backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_retry, "backoff", lambda retries: 0.25)
+def _backoff(use_jitter: UseJitter) -> None:
+    use_jitter(lambda longest: 0.25)
 
 
 def _assert_lines(caplog: pytest.LogCaptureFixture, lines: list[tuple[int, str]]) -> None:

@@ -22,11 +22,11 @@ from confidentai_admin import (
     NotFoundError,
     Project,
     RemovalResult,
-    _retry,
 )
 from confidentai_admin.emulator import Emulator
 from confidentai_admin.emulator.faults import Answer
 
+from ..jitter import UseJitter
 from ..operations.faces import assert_same, done, opened
 from .scripted_server import Action, answer, close, close_on, refuse, reset, scripted_server, send_and_close
 from .wire_data import ORGANIZATION
@@ -52,8 +52,8 @@ REPEATABLE = tuple(name for name in WRITES if name not in ONCE)
 
 
 @pytest.fixture(autouse=True)
-def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_retry, "backoff", lambda retries: 0)
+def _no_pause(use_jitter: UseJitter) -> None:
+    use_jitter(lambda longest: 0)
 
 
 def _session() -> aiohttp.ClientSession:

@@ -27,7 +27,7 @@ needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="a program ca
 
 START = """
 import aiohttp, asyncio, os, signal, sys, threading, time
-from confidentai_admin import ConfidentAI, ConfigurationError, _retry
+from confidentai_admin import ConfidentAI, ConfigurationError
 url, key = sys.argv[1:3]
 client = ConfidentAI(key, base_url=url)
 def interrupt():
@@ -432,13 +432,14 @@ print(client.whoami().id)
 def test_ctrl_c_in_a_pause_between_attempts() -> None:
     """Ctrl-C while a call waits to be repeated ends it at once: it is not repeated, and the next call works."""
     source = f"""{START}
-def backoff(retries):
+from confidentai_admin._surroundings import Surroundings, replaced
+def jitter(longest):
     interrupt()
     return 50
-_retry.backoff = backoff
 began = time.monotonic()
 try:
-    client.whoami()
+    with replaced(Surroundings(jitter=jitter)):
+        client.whoami()
 except KeyboardInterrupt:
     print("interrupted", time.monotonic() - began < 40)
 print(client.whoami().id)

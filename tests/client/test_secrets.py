@@ -43,10 +43,10 @@ from confidentai_admin import (
     RateLimitError,
     Timeout,
     UnprocessableEntityError,
-    _retry,
 )
 from confidentai_admin.errors import ResponseBody
 
+from ..jitter import UseJitter
 from ..subprocess_program import run
 from .revealing import files_in, shown_by
 from .scripted_server import Action, answer, close, refuse, scripted_server, send_and_close
@@ -80,8 +80,8 @@ FACES = pytest.mark.parametrize("face", [AsyncConfidentAI, ConfidentAI])
 
 
 @pytest.fixture(autouse=True)
-def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_retry, "backoff", lambda retries: 0)
+def _no_pause(use_jitter: UseJitter) -> None:
+    use_jitter(lambda longest: 0)
 
 
 # The client -----------------------------------------------------------------------------------------------------------
