@@ -15,7 +15,9 @@ from typing import Any
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
-from confidentai_admin import ConfidentAI, _exchange, _portal, _transport
+from confidentai_admin import ConfidentAI, _portal
+from confidentai_admin._http import exchange as _exchange
+from confidentai_admin._http import transport as _transport
 
 from .server_process import started_server
 from .target import API_KEY

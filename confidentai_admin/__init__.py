@@ -12,7 +12,7 @@ from ._async.key_rotation import AsyncKeyRotation
 from ._async.organization import AsyncOrganizationClient
 from ._async.page_iterator import AsyncPageIterator
 from ._async.projects import AsyncProjectClient
-from ._call_details import CallDetails, record_calls
+from ._reporting import CallDetails, record_calls
 from ._settings import Timeout
 from ._surroundings import Clock
 from ._sync.client import ConfidentAI

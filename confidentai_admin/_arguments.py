@@ -58,7 +58,7 @@ def request_path(path: str) -> str:
     if not isinstance(path, str):
         raise TypeError(f"path must be a string, not {type(path).__name__}")
     if not path.startswith("/"):
-        raise ValueError("path must begin with a slash and be relative to the base URL, as in /v1/projects")
+        raise ValueError("path must begin with a slash, and is what follows the base URL")
     if "?" in path or "#" in path:
         raise ValueError("path must have no query and no fragment: pass a query as params=")
     if any(segment.lower().replace("%2e", ".") in (".", "..") for segment in path.split("/")):

@@ -24,10 +24,9 @@ from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 import anyio.to_thread
 
-from . import _deprecation
 from ._callbacks import check_callback, check_given
 from ._fork import Generation, generation, no_fork
-from ._log import log
+from ._reporting import hold_warnings, log, warn_of_deprecation
 from ._surroundings import new_event_loop
 from .errors import (
     APIConnectionError,
@@ -231,7 +230,7 @@ class _LoopThread:
         self.refuse_itself()
         call = _Call(function)
         context = _context_for_asyncio()
-        held = context.run(_deprecation.hold)
+        held = context.run(hold_warnings)
         try:
             self._calls.add(call)
             if self._generation != generation():
@@ -255,7 +254,7 @@ class _LoopThread:
             return call.result()
         finally:
             for message in held:
-                _deprecation.warn(message)
+                warn_of_deprecation(message)
 
     def _begin(self, call: _Call[Any]) -> None:
         if self._is_stopping:

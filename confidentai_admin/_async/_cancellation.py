@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import anyio
 
-from .._log import log
+from .._reporting import log
 from ..models import ApiKey
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import attrs
 
 from .._api.calls import Call, Scope
+from .._http.transport import Transport
 from .._operations import api_keys
 from .._operations.organization import get_organization
-from .._transport import Transport
 from ..errors import AuthenticationError, ConfigurationError, NotFoundError, UnexpectedStateError
 from ..models import ApiKey, DeletionResult
 from ._key_names import age

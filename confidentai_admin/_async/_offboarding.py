@@ -10,7 +10,7 @@ import attrs
 
 from .._api.calls import ORGANIZATION, Scope
 from .._arguments import address_key
-from .._transport import Transport
+from .._http.transport import Transport
 from ..errors import APIStatusError, ConfidentAIError, NotFoundError, UnexpectedStateError, attach_partial
 from ..models import (
     Happened,

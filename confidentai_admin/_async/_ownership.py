@@ -6,8 +6,9 @@ import math
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol, TypeVar
 
-from .. import _retry, _surroundings
-from .._transport import Transport
+from .. import _surroundings
+from .._http import retry as _retry
+from .._http.transport import Transport
 from ..errors import (
     APIConnectionError,
     ConfidentAIError,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import attrs
 
 from .._arguments import address_key, text
-from .._call_details import CallDetails, record_calls
+from .._reporting import CallDetails, record_calls
 from .._surroundings import Clock
 from ..errors import ConfidentAIError, ConflictError, UnexpectedStateError, attach_partial
 from ..models import (

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import attrs
 
 from .._api.answers import read_date
-from .._call_details import CallDetails
+from .._reporting import CallDetails
 from .._surroundings import Clock
 
 #: How far apart, in seconds, the clocks of a server's machines may be: that of ``Date`` and that of ``created_at``.

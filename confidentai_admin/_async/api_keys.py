@@ -8,9 +8,9 @@ from typing import Literal
 
 from .._api.calls import Scope
 from .._arguments import text
-from .._call_details import record_calls
+from .._http.transport import Transport
+from .._reporting import record_calls
 from .._settings import truth, whole_number
-from .._transport import Transport
 from ..errors import UnexpectedStateError
 from ..models import ApiKey, DeletionResult
 from ._key_calls import KeyCalls, check_retire, check_span, is_later

@@ -14,11 +14,11 @@ from .._api.calls import NOT_GIVEN, ORGANIZATION, Call, Effect, Route, Scope
 from .._api.v1 import V1
 from .._arguments import address, address_key, request_path
 from .._fork import no_fork
+from .._http.session_types import SessionFactory, TraceConfig
+from .._http.transport import Transport
 from .._instances import child, twin
-from .._session_types import SessionFactory, TraceConfig
 from .._settings import SecretText, Settings, Timeout, truth, whole_number
 from .._surroundings import Clock
-from .._transport import Transport
 from ..errors import ConfigurationError
 from ..models import Holding, Organization, Report
 from ._offboarding import offboard
@@ -108,8 +108,8 @@ class AsyncConfidentAI:
         settings = Settings.resolve(api_key, base_url=base_url, region=region, allow_insecure_http=allow_insecure_http)
         with no_fork():
             # Only a client needs aiohttp, which takes longer to load than all the rest.
-            from .._connections import ConnectionOptions, ConnectionPool
-            from .._exchange import exchange
+            from .._http.exchange import exchange
+            from .._http.pool import ConnectionOptions, ConnectionPool
 
         options = ConnectionOptions(
             whole_number("max_connections", max_connections, minimum=1),

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 from .._api.calls import Scope
 from .._arguments import path_segment
+from .._http.transport import Transport
 from .._instances import child
 from .._operations import governance
-from .._transport import Transport
 from ..models import (
     GovernancePolicy,
     GovernancePolicyAssignmentResult,

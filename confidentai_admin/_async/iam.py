@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from .._api.calls import Scope
+from .._http.transport import Transport
 from .._instances import child
-from .._transport import Transport
 from .permissions import AsyncOrganizationPermissions, AsyncProjectPermissions
 from .policies import AsyncOrganizationPolicies, AsyncProjectPolicies
 from .roles import AsyncOrganizationRoles, AsyncProjectRoles

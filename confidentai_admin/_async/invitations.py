@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from typing import Generic, TypeVar
 
 from .._api.calls import Scope
+from .._http.transport import Transport
 from .._operations import invitations
-from .._transport import Transport
 from ..models import DeletionResult, Onboarding, OrganizationInvitation, ProjectInvitation
 from ._onboarding import onboard
 from .members import AsyncOrganizationMembers, AsyncProjectMembers

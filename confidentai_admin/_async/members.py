@@ -8,8 +8,8 @@ import attrs
 
 from .._api.calls import Scope
 from .._arguments import text
+from .._http.transport import Transport
 from .._operations import members
-from .._transport import Transport
 from ..models import OrganizationMember, Page, ProjectMember, RemovalResult
 from ._matching import find_address
 from ._ownership import transfer_ownership

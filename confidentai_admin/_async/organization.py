@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from .._api.calls import Scope
+from .._http.transport import Transport
 from .._instances import child
 from .._operations import organization
-from .._transport import Transport
 from ..models import Organization
 from .api_keys import AsyncOrganizationApiKeys
 from .governance import AsyncGovernance

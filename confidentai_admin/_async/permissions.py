@@ -6,8 +6,8 @@ import builtins
 
 from .._api.calls import Scope
 from .._arguments import text
+from .._http.transport import Transport
 from .._operations import iam
-from .._transport import Transport
 from ..models import Permission
 from ._matching import find_named
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 from .._api.calls import NOT_GIVEN, NotGiven, Scope
 from .._arguments import text
+from .._http.transport import Transport
 from .._operations import iam
-from .._transport import Transport
 from ..models import DeletionResult, Policy
 from ._matching import find_named
 

@@ -10,12 +10,12 @@ from typing import Literal
 
 from .._api.calls import ORGANIZATION, Scope
 from .._arguments import text, text_list
-from .._call_details import record_calls
 from .._callbacks import check_callback
+from .._http.transport import Transport
 from .._instances import child
 from .._operations import projects
+from .._reporting import record_calls
 from .._settings import truth, whole_number
-from .._transport import Transport
 from ..errors import NotFoundError, PartialFailureError, UnexpectedStateError
 from ..models import (
     ApiKey,

@@ -8,8 +8,8 @@ from typing import Generic, TypeVar
 
 from .._api.calls import NOT_GIVEN, NotGiven, Scope
 from .._arguments import text
+from .._http.transport import Transport
 from .._operations import iam
-from .._transport import Transport
 from ..models import DeletionResult, OrganizationRole, ProjectRole
 from ._matching import find_named
 

@@ -11,9 +11,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from .._async import client as _core
+from .._http.session_types import SessionFactory, TraceConfig
 from .._instances import child, twin
 from .._portal import Portal
-from .._session_types import SessionFactory, TraceConfig
 from .._settings import SecretText, Timeout
 from .._surroundings import Clock
 from ..models import Holding, Organization, Report

@@ -41,9 +41,9 @@ from confidentai_admin import (
     RateLimitError,
     Timeout,
     UnprocessableEntityError,
-    _retry,
     record_calls,
 )
+from confidentai_admin._http import retry as _retry
 from confidentai_admin._surroundings import Surroundings, replaced
 from confidentai_admin.emulator import Emulator
 from confidentai_admin.emulator.faults import Answer

@@ -19,9 +19,9 @@ from confidentai_admin import (
     ConfigurationError,
     InternalServerError,
     RateLimitError,
-    _retry,
     record_calls,
 )
+from confidentai_admin._http import retry as _retry
 from confidentai_admin._surroundings import Surroundings
 
 from ..jitter import UseJitter

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from confidentai_admin import APIConnectionError, APITimeoutError, AsyncConfidentAI, ConfidentAI, Timeout
-from confidentai_admin._name_lookups import Resolver
+from confidentai_admin._http.name_lookups import Resolver
 
 from ..subprocess_program import run
 from .recording_clock import RecordingClock

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from confidentai_admin._api.calls import Effect
-from confidentai_admin._retry import Again, Fate, Retry, RetryBudget, Slowdown
+from confidentai_admin._http.retry import Again, Fate, Retry, RetryBudget, Slowdown
 
 
 def retry(effect: Effect = Effect.REPEATABLE, *, most: int = 2, last_start: float = 60.0) -> Retry:

@@ -199,7 +199,7 @@ async def test_closing_in_a_child_cancels_nothing_of_the_parents(monkeypatch: py
         await clock.waits.wait()
         (scope,) = client._transport.pool._pauses
         of_the_child = (generation()[0] + 1, os.getpid())
-        monkeypatch.setattr("confidentai_admin._connections.generation", lambda: of_the_child)
+        monkeypatch.setattr("confidentai_admin._http.pool.generation", lambda: of_the_child)
         await asyncio.to_thread(asyncio.run, client.close())
         assert not scope.cancel_called
         call.cancel()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from confidentai_admin._turns import Turns
+from confidentai_admin._http.turns import Turns
 
 
 async def test_turns_go_to_who_came_first() -> None:

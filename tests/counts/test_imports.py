@@ -23,7 +23,7 @@ STANDARD = {
 }
 
 #: What a client's constructor loads.
-LATER = {"_connections", "_exchange", "_key_mask", "_name_lookups", "_trace_hooks", "_turns"}
+LATER = {f"_http.{name}" for name in ("exchange", "key_mask", "name_lookups", "pool", "trace_hooks", "turns")}
 
 LOADED = """
 import sys

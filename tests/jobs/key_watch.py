@@ -11,7 +11,7 @@ import pytest
 
 from confidentai_admin import AsyncKeyRotation, KeyRotation
 from confidentai_admin._api.calls import Call
-from confidentai_admin._transport import Transport
+from confidentai_admin._http.transport import Transport
 from confidentai_admin.emulator import Emulator
 from confidentai_admin.emulator.world import ApiKey, Scope
 

@@ -9,7 +9,7 @@ import pytest
 
 from confidentai_admin import ConfidentAI
 from confidentai_admin._api.calls import Call
-from confidentai_admin._transport import Transport
+from confidentai_admin._http.transport import Transport
 from confidentai_admin.emulator import Emulator
 
 

@@ -12,7 +12,7 @@ import attrs
 import pytest
 
 from confidentai_admin import ApiKey, AsyncConfidentAI, AsyncKeyRotation, ConfidentAIError, ConfigurationError
-from confidentai_admin._transport import Transport
+from confidentai_admin._http.transport import Transport
 from confidentai_admin.emulator import Emulator, faults
 
 from .key_watch import Watch, keys_in, notes_of

@@ -31,7 +31,7 @@ from confidentai_admin import (
     RateLimitError,
     UnexpectedStateError,
 )
-from confidentai_admin import _transport as transport_module
+from confidentai_admin._http import transport as transport_module
 from confidentai_admin.emulator import Emulator, faults
 from confidentai_admin.emulator import invitations as emulator_invitations
 

@@ -10,18 +10,13 @@ from typing import Any, cast, get_origin
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from confidentai_admin import (
-    AsyncConfidentAI,
-    ConfidentAI,
-    ConfidentAIError,
-    _exchange,
-    _retry,
-    _server_words,
-    _transport,
-)
+from confidentai_admin import AsyncConfidentAI, ConfidentAI, ConfidentAIError, _server_words
 from confidentai_admin._api import answers, structuring
 from confidentai_admin._api.calls import NOT_GIVEN, Call, Effect
-from confidentai_admin._transport import Transport
+from confidentai_admin._http import exchange as _exchange
+from confidentai_admin._http import retry as _retry
+from confidentai_admin._http import transport as _transport
+from confidentai_admin._http.transport import Transport
 from confidentai_admin.emulator import Emulator
 
 from . import sequences

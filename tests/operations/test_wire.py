@@ -22,7 +22,7 @@ from confidentai_admin import (
 from confidentai_admin._api.answers import Answer, Received
 from confidentai_admin._api.calls import Call, Effect
 from confidentai_admin._api.v1 import V1
-from confidentai_admin._transport import Transport
+from confidentai_admin._http.transport import Transport
 from confidentai_admin.emulator.contract import BY_NAME
 
 from .cases import CASES

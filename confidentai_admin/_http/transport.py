@@ -11,28 +11,28 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
-from . import _deprecation, _retry, _surroundings
-from ._api.answers import Answer, read_refusal
-from ._api.calls import NOT_GIVEN, Call, Effect, Request
-from ._api.version import Version
-from ._attempts import Attempt, CallProgress, Failure, not_sent
-from ._call_details import CallDetails, recordings
-from ._log import log
-from ._retry import Fate, Retry
-from ._settings import Credential, SecretText, Settings, Timeout, is_loopback, is_project_key
-from ._surroundings import Clock
-from .errors import (
+from .. import _surroundings
+from .._api.answers import Answer, read_refusal
+from .._api.calls import NOT_GIVEN, Call, Effect, Request
+from .._api.version import Version
+from .._reporting import CallDetails, log, recordings, warn_of_deprecation
+from .._settings import Credential, SecretText, Settings, Timeout, is_loopback, is_project_key
+from .._surroundings import Clock
+from ..errors import (
     APIResponseValidationError,
     ConfidentAIError,
     ConfigurationError,
     RateLimitError,
     client_is_closed,
 )
+from . import retry as _retry
+from .attempts import Attempt, CallProgress, Failure, not_sent
+from .retry import Fate, Retry
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
 
-    from ._connections import ConnectionPool
+    from .pool import ConnectionPool
 
 T = TypeVar("T")
 
@@ -278,4 +278,4 @@ class Transport:
             return
         self._warned.add(request.operation)
         log(logging.WARNING, "%s: %s", request.operation, message)
-        _deprecation.warn(f"{request.operation}: {message}")
+        warn_of_deprecation(f"{request.operation}: {message}")

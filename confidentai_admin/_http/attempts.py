@@ -8,12 +8,12 @@ from typing import Any
 
 import attrs
 
-from ._api.answers import Answer
-from ._api.calls import Request
-from ._retry import Fate
-from ._settings import SecretText, Timeout
-from ._surroundings import Clock
-from .errors import APITimeoutError, ConfidentAIError
+from .._api.answers import Answer
+from .._api.calls import Request
+from .._settings import SecretText, Timeout
+from .._surroundings import Clock
+from ..errors import APITimeoutError, ConfidentAIError
+from .retry import Fate
 
 
 @attrs.define

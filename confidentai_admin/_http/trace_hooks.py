@@ -11,7 +11,7 @@ from typing import Any
 
 from aiohttp import ClientSession, TraceConfig
 
-from ._log import log
+from .._reporting import log
 
 _HOOKS = [name for name in dir(TraceConfig) if name.startswith("on_")]
 

@@ -11,8 +11,8 @@ from typing import TypeAlias
 
 import attrs
 
-from ._api.answers import Answer, read_date
-from ._api.calls import Effect
+from .._api.answers import Answer, read_date
+from .._api.calls import Effect
 
 #: The longest ``Retry-After``, in seconds, that a call waits for by itself.
 LONGEST_RETRY_AFTER = 60.0

@@ -1,14 +1,68 @@
-"""What came with the answers of calls, beside their results."""
+"""What a call tells beside its result: a line of the log, a warning, and its details for who records them."""
 
 from __future__ import annotations
 
 import contextlib
+import logging
+import sys
+import warnings
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 
 import attrs
 
-__all__ = ["CallDetails", "record_calls", "recordings"]
+from .errors import APIDeprecationWarning
+
+__all__ = ["CallDetails", "hold_warnings", "log", "record_calls", "recordings", "warn_of_deprecation"]
+
+# The log: a line for each attempt, never with a key or a body ---------------------------------------------------------
+
+logger = logging.getLogger("confidentai_admin")
+
+
+def log(level: int, message: str, *arguments: object) -> None:
+    """Write a line. A handler or filter of the program that fails may not cost the answer, and a key that is in it."""
+    with contextlib.suppress(Exception):
+        if logger.isEnabledFor(level):
+            logger.log(level, message, *arguments, stacklevel=2)
+
+
+# Telling the caller that an operation will go away, in the caller's own thread and at the caller's own line -----------
+
+_PACKAGE = __name__.partition(".")[0]
+
+_held: ContextVar[list[str] | None] = ContextVar("held", default=None)
+
+
+def warn_of_deprecation(message: str) -> None:
+    """Warn now, or have ``message`` kept for who called ``hold_warnings``."""
+    held = _held.get()
+    if held is not None:
+        held.append(message)
+        return
+    # Where warnings are errors, this one would take the result with it, and a key that is shown only once.
+    with contextlib.suppress(Exception):
+        warnings.warn(message, APIDeprecationWarning, stacklevel=_levels_to_the_caller())
+
+
+def hold_warnings() -> list[str]:
+    """Keep the warnings of this context in the list that is returned, instead of giving them."""
+    held: list[str] = []
+    _held.set(held)
+    return held
+
+
+def _levels_to_the_caller() -> int:
+    # Python shows a deprecation by default only where it is the fault of the program itself.
+    levels = 0
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == _PACKAGE:
+        frame = frame.f_back
+        levels += 1
+    return levels + 1
+
+
+# What came with the answers of calls, beside their results -----------------------------------------------------------
 
 
 @attrs.frozen

@@ -23,21 +23,21 @@ import anyio
 import attrs
 from aiohttp import ClientSession, TraceConfig
 
-from ._callbacks import check_callback
-from ._fork import Generation, generation
-from ._name_lookups import Resolver
-from ._settings import SecretText, is_http_url, is_loopback, why_no_value
-from ._surroundings import Clock, running_loop
-from ._trace_hooks import guard_hooks
-from ._turns import Turns
-from ._version import __version__
-from .errors import ConfigurationError, client_is_closed
+from .._callbacks import check_callback
+from .._fork import Generation, generation
+from .._settings import SecretText, is_http_url, is_loopback, why_no_value
+from .._surroundings import Clock, running_loop
+from .._version import __version__
+from ..errors import ConfigurationError, client_is_closed
+from .name_lookups import Resolver
+from .trace_hooks import guard_hooks
+from .turns import Turns
 
 if TYPE_CHECKING:
     from aiohttp import ClientRequest
     from aiohttp.client_proto import ResponseHandler
 
-    from ._session_types import SessionFactory
+    from .session_types import SessionFactory
 
 
 @attrs.define

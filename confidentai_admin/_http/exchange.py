@@ -16,16 +16,16 @@ from aiohttp import ClientSession
 from aiohttp.abc import AbstractStreamWriter
 from yarl import URL  # aiohttp's own type, the only one that it takes as already encoded
 
-from . import _surroundings
-from ._api.answers import Answer, Received
-from ._api.calls import Effect
-from ._attempts import Attempt, Failure, not_sent
-from ._connections import HEADERS, ConnectionPool, Connector, Contact, LostConnectionError, current_contact, pass_loop
-from ._key_mask import headers_without_key, without_key
-from ._log import log
-from ._retry import Fate
-from ._settings import Timeout, is_loopback
-from .errors import APIConnectionError, APITimeoutError, ConfigurationError, ResponseBody
+from .. import _surroundings
+from .._api.answers import Answer, Received
+from .._api.calls import Effect
+from .._reporting import log
+from .._settings import Timeout, is_loopback
+from ..errors import APIConnectionError, APITimeoutError, ConfigurationError, ResponseBody
+from .attempts import Attempt, Failure, not_sent
+from .key_mask import headers_without_key, without_key
+from .pool import HEADERS, ConnectionPool, Connector, Contact, LostConnectionError, current_contact, pass_loop
+from .retry import Fate
 
 if TYPE_CHECKING:
     from aiohttp import ClientRequest, ClientResponse

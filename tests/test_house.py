@@ -1,0 +1,103 @@
+"""The house: its floors, which way imports run, and where a version of the API is spoken of."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import confidentai_admin
+
+PACKAGE = Path(confidentai_admin.__file__).parent
+
+#: The rooms, from the ground up. What is on a floor knows those below it.
+FLOORS = [
+    ["_version", "errors", "_fork", "_command"],
+    ["_surroundings", "_settings", "_callbacks", "_server_words", "_instances", "_reporting"],
+    ["models", "_arguments"],
+    ["_api"],
+    ["_operations", "_http"],
+    ["_async", "_portal"],
+    ["_sync"],
+]
+
+#: What is beside the client: a user of its public names, the servers of tests, and the generator.
+BESIDE = {"demo", "emulator", "_codegen"}
+
+#: Where the API's first version is spoken of in code.
+OF_V1 = {"_api/v1.py"}
+
+
+def modules() -> dict[str, Path]:
+    """All modules of the package, by their names in it."""
+    paths = sorted(PACKAGE.rglob("*.py"))
+    return {".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): path for path in paths}
+
+
+def imports(name: str, path: Path) -> Iterator[str]:
+    """What a module imports of the package when it is loaded, but for what only a type checker reads."""
+    here = name.split(".") if path.name == "__init__.py" and name != "__init__" else name.split(".")[:-1]
+    known = modules()
+    for node in loaded_with(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = here[: len(here) - node.level + 1] + (node.module.split(".") if node.module else [])
+            for alias in node.names:
+                whole = ".".join([*base, alias.name])
+                yield whole if whole in known else ".".join(base) or "__init__"
+
+
+def loaded_with(tree: ast.Module) -> Iterator[ast.stmt]:
+    """The statements that run when a module is loaded."""
+    for node in tree.body:
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        yield node
+
+
+def room(name: str) -> str:
+    """The room, or the module on the ground floor, that a module is in."""
+    return name.partition(".")[0]
+
+
+@pytest.mark.parametrize("name", [name for name in modules() if room(name) not in BESIDE and name != "__init__"])
+def test_imports_run_down(name: str) -> None:
+    """A module imports nothing of a higher floor, and nothing of another room of its own, unless it is the ground."""
+    floor_of = {each: number for number, floor in enumerate(FLOORS) for each in floor}
+    mine = floor_of[room(name)]
+    for other in imports(name, modules()[name]):
+        theirs = floor_of[room(other)]
+        assert theirs <= mine, f"{name} imports {other}, which is higher up"
+        assert theirs < mine or room(other) == room(name) or mine < 3, f"{name} imports {other} next door"
+
+
+def test_no_circle() -> None:
+    """No module needs itself, by whichever way."""
+    needs = {name: set(imports(name, path)) - {name} for name, path in modules().items()}
+    done: set[str] = set()
+    while ready := {name for name, needed in needs.items() if name not in done and needed <= done}:
+        done |= ready
+    left = {name: sorted(needed - done) for name, needed in needs.items() if name not in done}
+    assert not left
+
+
+def test_a_version_is_spoken_of_in_its_table_alone() -> None:
+    """No text in the client's code has a version's paths, but for docstrings, which have whole paths."""
+    found = set()
+    for name, path in modules().items():
+        if room(name) in BESIDE:
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        docstrings = {
+            id(node.body[0].value)
+            for node in ast.walk(tree)
+            if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef))
+            and node.body
+            and isinstance(node.body[0], ast.Expr)
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+                if "/v1" in node.value or "/v2" in node.value:
+                    found.add(str(path.relative_to(PACKAGE).as_posix()))
+    assert found == OF_V1
