@@ -137,8 +137,8 @@ class KeyCalls:
 
     # What is believed only when it is seen:
 
-    async def see_that_it_works(self, new: ApiKey, *, old: ApiKey) -> None:
-        """See that the key ``new`` can take the place of ``old``.
+    async def see_that_it_works(self, new: ApiKey, *, old: ApiKey) -> builtins.list[ApiKey]:
+        """See that the key ``new`` can take the place of ``old``; give all keys that there are by now.
 
         Raises:
             UnexpectedStateError: It is gone, deactivated, refused, or another one.
@@ -148,7 +148,7 @@ class KeyCalls:
             await by_new._prove(new)
         # Another client may have retired the key that this one uses, if that is the old one.
         reader = by_new if self.is_own(old) else self
-        await reader._see(new)
+        return await reader._see(new)
 
     async def see_that_it_stays(self, old: ApiKey, *, value: str | None) -> None:
         """See that there is the key ``old`` without another one; ``value`` is given if the client is to use it again.
@@ -169,16 +169,18 @@ class KeyCalls:
         except AuthenticationError as error:
             raise UnexpectedStateError(f"API key {api_key.id} is refused") from error
 
-    async def _see(self, api_key: ApiKey) -> None:
-        """Read a key, which must be as it was."""
+    async def _see(self, api_key: ApiKey) -> builtins.list[ApiKey]:
+        """Read a key, which must be as it was, and the others with it."""
+        listed = await self.all()
         try:
-            seen = await self.get(api_key.id)
+            seen = await self.one_of(listed, api_key.id)
         except NotFoundError as error:
             raise UnexpectedStateError(f"API key {api_key.id} is gone") from error
         if not seen.valid:
             raise UnexpectedStateError(f"API key {api_key.id} is deactivated")
         if not is_same(seen.value, api_key.value):
             raise UnexpectedStateError(f"API key {api_key.id} does not end as it did: it is another one")
+        return listed
 
     async def retire(self, old: ApiKey, *, delete: bool, witness: ApiKey) -> None:
         """Deactivate or delete a key; one that is gone is retired. A list without ``witness`` proves nothing."""

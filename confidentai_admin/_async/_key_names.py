@@ -5,8 +5,11 @@ from __future__ import annotations
 import datetime
 import re
 import secrets
+from collections.abc import Iterable
 
+from ..errors import UnexpectedStateError
 from ..models import ApiKey
+from ._matching import name_key, unlike
 
 _SUFFIX = re.compile(r"-\d{8}-[0-9a-f]{6}\Z", re.ASCII)
 
@@ -24,6 +27,16 @@ def is_rotated(name: str | None) -> bool:
 def is_called(key: ApiKey, name: str) -> bool:
     """Whether a key has this name, or replaced one that had it."""
     return name in (key.name, base_of(key.name))
+
+
+def refuse_alike(name: str, keys: Iterable[ApiKey]) -> None:
+    """Raise an ``UnexpectedStateError`` if a valid key has a name that people take for this one."""
+    for key in keys:
+        there = key.name if key.name is not None and name_key(key.name) == name_key(name) else base_of(key.name)
+        if key.valid and name_key(there) == name_key(name):
+            raise UnexpectedStateError(
+                f"there is no API key {name!r}, {unlike(name, there)}: give its name, and no other key is made"
+            )
 
 
 def age(key: ApiKey) -> tuple[datetime.datetime, int]:

@@ -10,7 +10,7 @@ import attrs
 from ..errors import UnexpectedStateError
 from ..models import ApiKey
 from ._key_calls import is_later
-from ._key_names import age, base_of, is_called, is_rotated
+from ._key_names import age, base_of, is_called, is_rotated, refuse_alike
 from ._server_time import time_since
 
 
@@ -41,6 +41,7 @@ class KeysInUse:
         valid = sorted((key for key in known if key.valid and is_called(key, name)), key=age)
         if in_use is None:
             if not valid:
+                refuse_alike(name, known)
                 raise UnexpectedStateError(f"the project has no valid key {name!r}")
             return cls(name, valid[0], valid[1:], is_told=False)
         found = next((key for key in known if key.id == in_use), None)

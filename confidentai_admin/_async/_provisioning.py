@@ -24,7 +24,7 @@ from ..models import (
     ProjectMember,
     Report,
 )
-from ._key_names import age, is_called
+from ._key_names import age, is_called, refuse_alike
 from ._many import failed
 from ._matching import find_address, find_named, name_key, resolve, unlike
 from ._ownership import is_owner
@@ -300,6 +300,8 @@ class Provisioning:
                 return
             if is_second or not is_unknown:
                 raise
+        except Exception:
+            raise  # a hook's own, and nothing was sent
         except BaseException as error:  # it was cancelled
             error.add_note(f"There may be a project {wanted.name!r} now, with a key that nobody has.")
             raise
@@ -413,6 +415,8 @@ class Provisioning:
         if wanted is None and work.api_key is not None:
             return
         there = [] if wanted is None else [key for key in listed if is_called(key, wanted)]
+        if wanted is not None and not there:
+            refuse_alike(wanted, listed)
         if there and (not reissue or any(key in there for key in work.new_keys)):
             return
         await self._see_name(work, project)
@@ -423,8 +427,7 @@ class Provisioning:
             await self._hand_over(work, hand_over)
         else:
             return
-        if not work.is_certainly_ours:
-            await self._find_duplicates(work, project.api_keys, name, listed)
+        await self._find_duplicates(work, project.api_keys, name, listed)
 
     async def _mint(
         self,
@@ -456,6 +459,8 @@ class Provisioning:
                 return False
             if is_second:
                 raise
+        except Exception:
+            raise  # a hook's own, and nothing was sent
         except BaseException as error:  # it was cancelled
             work.is_in_doubt = True
             self._note_key(error, work, name)
@@ -509,13 +514,25 @@ class Provisioning:
                 " place: somebody may have wanted that. Activate one, or make one with api_keys.create"
             )
         old, *others = valid
-        async with keys._rotation(old.id, name, "disable", listed) as rotation:
-            self._made_key(work, rotation.new_key)
-            await self._hand_over(work, hand_over)
-        work.retired_key_ids.append(old.id)
-        for other in others:
-            await keys._calls.retire(other, delete=False, witness=rotation.new_key)
-            work.retired_key_ids.append(other.id)
+        rotation = keys._rotation(old.id, name, "disable", listed)
+        is_made = False
+        try:
+            async with rotation:
+                self._made_key(work, rotation.new_key)
+                is_made = True
+                await self._hand_over(work, hand_over)
+            work.retired_key_ids.append(old.id)
+            for other in others:
+                await keys._calls.retire(other, delete=False, witness=rotation.new_key)
+                work.retired_key_ids.append(other.id)
+        except BaseException as error:
+            # Cancelled, or with an unknown outcome, the request may have made a key.
+            if not is_made and getattr(error, "outcome_unknown", not isinstance(error, Exception)):
+                work.is_in_doubt = True
+            left = [str(key.id) for key in others if key.id not in work.retired_key_ids]
+            if is_made and left:
+                error.add_note(f"Other keys {name!r} may be valid still: {', '.join(left)}.")
+            raise
 
     async def _find_duplicates(self, work: _Work, keys: AsyncProjectApiKeys, name: str, listed: list[ApiKey]) -> None:
         """Look for keys that another program made at the same time: its look came before this call's key, too."""

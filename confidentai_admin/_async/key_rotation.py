@@ -43,7 +43,9 @@ class AsyncKeyRotation:
         self._is_entered = False
         self._old: ApiKey | None = None
         self._new: ApiKey | None = None
+        self._before: set[int] = set()  # the ids of the keys that there were
         self._unfinished: list[int] = []
+        self._duplicates: list[int] = []
         self._key_before: SecretText | None = None  # the client's, where it uses the new one
         self._is_retired = False
         self._is_deleted = False
@@ -83,6 +85,19 @@ class AsyncKeyRotation:
         self._entered(self._new)
         return list(self._unfinished)
 
+    @property
+    def duplicate_key_ids(self) -> list[int]:
+        """The ids of other valid keys in the place of the same old one, which another program made meanwhile.
+
+        They are looked for when the old key is to be retired, which that program does as well. It has its key: agree
+        on one before you retire the other.
+
+        Raises:
+            ConfigurationError: The block was not entered yet.
+        """
+        self._entered(self._new)
+        return list(self._duplicates)
+
     async def __aenter__(self) -> Self:
         if self._is_entered:
             raise ConfigurationError("a rotation is entered once: call api_keys.rotate again")
@@ -105,8 +120,9 @@ class AsyncKeyRotation:
             and base_of(key.name) in (base, base_of(old.name))
         ]
         # The last call, so that nothing can go wrong between the only answer with the secret and the caller.
+        self._before = {key.id for key in known}
         try:
-            self._new = await self._mint(base, {key.id for key in known})
+            self._new = await self._mint(base, self._before)
         except BaseException as error:
             self._warn(error)
             raise
@@ -204,6 +220,8 @@ class AsyncKeyRotation:
             if not error.outcome_unknown:
                 raise
             lost = error
+        except Exception:
+            raise  # a hook's own, and nothing was sent
         except BaseException as error:  # it was cancelled
             place = self._calls.place
             error.add_note(f"There may be a new API key {name!r} now, in {place}, which nobody has: delete it.")
@@ -237,11 +255,17 @@ class AsyncKeyRotation:
         """See that the new key works, and have the client use it in the place of its own, if that is the old one."""
         transport = self._calls.transport
         try:
-            await self._calls.see_that_it_works(self.new_key, old=self.old_key)
+            listed = await self._calls.see_that_it_works(self.new_key, old=self.old_key)
         except BaseException as error:
             old, new = self.old_key.id, self.new_key.id
             self._note(error, f"The new API key, {new}, was kept, and the old one, {old}, was left as it is.")
             raise
+        base, known = base_of(self.new_key.name), {*self._before, self.new_key.id}
+        self._duplicates = [
+            key.id
+            for key in listed
+            if key.valid and key.id not in known and is_rotated(key.name) and base_of(key.name) == base
+        ]
         if self._calls.is_own(self.old_key):
             self._key_before = transport.settings.api_key
             transport.move_to_key(self.new_key.value)
@@ -253,9 +277,12 @@ class AsyncKeyRotation:
 
     def _note(self, error: BaseException, keys: str) -> None:
         """Say on an error which keys there are, and what can be done."""
+        finish, undo = "finish with retire() of this rotation, or later with", "call discard()"
+        if self._known is not None:  # the rotation is the job's own
+            finish, undo = "finish with", f"call api_keys.delete({self.new_key.id})"
         note = (
-            f"{keys} If the new one is in use, finish with retire() of this rotation, or later with"
-            f" api_keys.retire({self.old_key.id}, unused_for=...). If nobody has it, call discard()."
+            f"{keys} If the new one is in use, {finish} api_keys.retire({self.old_key.id}, unused_for=...). If nobody"
+            f" has it, {undo}."
         )
         # It may come by here twice, from retire() in the block.
         if note not in getattr(error, "__notes__", ()):

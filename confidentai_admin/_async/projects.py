@@ -8,6 +8,8 @@ import datetime
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Literal
 
+import attrs
+
 from .._api.calls import ORGANIZATION, Scope
 from .._arguments import text, text_list
 from .._callbacks import check_callback
@@ -378,6 +380,10 @@ class AsyncProjects:
                     )
                     job.made[project_id] = rotated
                     await job.call_back("store", store, rotated)
+                rotated = attrs.evolve(rotated, duplicate_key_ids=rotation.duplicate_key_ids)
+                told += [
+                    f"another program put API key {other} in its place as well" for other in rotated.duplicate_key_ids
+                ]
             except Exception as error:
                 for line in found.told(deleted, is_kept=is_kept):
                     error.add_note(line)

@@ -69,6 +69,18 @@ class KeyRotation:
         """
         return self._core.unfinished
 
+    @property
+    def duplicate_key_ids(self) -> list[int]:
+        """The ids of other valid keys in the place of the same old one, which another program made meanwhile.
+
+        They are looked for when the old key is to be retired, which that program does as well. It has its key: agree
+        on one before you retire the other.
+
+        Raises:
+            ConfigurationError: The block was not entered yet.
+        """
+        return self._core.duplicate_key_ids
+
     def retire(self, *, delete: bool = False) -> None:
         """Retire the old key now: after ``retire="keep"``, after a failure, or in the block, whose end then does not.
 

@@ -48,6 +48,9 @@ class RotatedKey:
         unfinished: The ids of the other valid keys of the same name, which an earlier rotation seems to have left, by a
             crash.
         cleaned_up: The ids of keys that a crash had left, and that were deleted now, as ``clean_up`` asks for.
+        duplicate_key_ids: The ids of other valid keys in the place of the same old one, which another program made
+            meanwhile. That program has them: agree on one before you retire the other. What ``store`` is given has
+            none: they are looked for afterwards.
     """
 
     project_id: str
@@ -55,6 +58,7 @@ class RotatedKey:
     new_key: ApiKey
     unfinished: list[int]
     cleaned_up: list[int] = attrs.field(factory=list, kw_only=True)
+    duplicate_key_ids: list[int] = attrs.field(factory=list, kw_only=True)
 
     @property
     def new_keys(self) -> list[ApiKey]:

@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+import aiohttp
 import anyio
 import pytest
 import pytest_asyncio
@@ -109,6 +110,63 @@ async def test_a_look_for_a_lost_key_that_is_cancelled_says_so(client: AsyncConf
     assert "There may be a key 'service' now" in notes_of(error)
     assert error.partial.project == found
     assert error.partial.new_keys == []
+
+
+async def test_a_key_whose_making_is_cancelled_is_in_doubt(client: AsyncConfidentAI, emulator: Emulator) -> None:
+    """Cancelled while the key is made, `ensure` carries the project, though it wrote nothing that is known."""
+    found = (await client.projects.create(NAME)).project
+    hang = emulator.faults.add("createProjectApiKey", faults.Hang(after_work=True))
+    error: Any = await cancelled_when(lambda: hang.used, client.projects.ensure(NAME, key="service"))
+    assert "There may be a key 'service' now" in notes_of(error)
+    assert error.partial.project == found
+
+
+@pytest.mark.parametrize("step", ["the making", "the look", "the clearing"])
+async def test_a_reissue_that_is_cancelled_says_so(step: str, client: AsyncConfidentAI, emulator: Emulator) -> None:
+    """Cancelled in the making, the look after a lost answer, or the clearing, `reissue` carries the project."""
+    ensured = await client.projects.ensure(NAME, key="service")
+    if step != "the making":
+        emulator.faults.add("createProjectApiKey", LOST)
+    operation, nth = {
+        "the making": ("createProjectApiKey", 1),
+        "the look": ("listProjectApiKeys", 2),
+        "the clearing": ("deleteProjectApiKey", 1),
+    }[step]
+    hang = emulator.faults.add(operation, faults.Hang(), nth=nth)
+    job = client.projects.ensure(NAME, key="service", reissue=True, store=lambda ensured: None)
+    error: Any = await cancelled_when(lambda: hang.used, job)
+    assert "new API key" in notes_of(error)
+    assert error.partial.project == ensured.project
+    assert not error.partial.is_finished
+
+
+# What a hook refused --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("job", ["ensure", "a key", "rotate"])
+async def test_a_hook_that_refuses_leaves_nothing_in_doubt(job: str, emulator: Emulator) -> None:
+    """What a trace hook raises before a request is sent has no note of what may be there: nothing is."""
+    config = aiohttp.TraceConfig()
+    creations = iter(["createProject"])
+
+    async def refuse(session: Any, context: Any, params: aiohttp.TraceRequestStartParams) -> None:
+        if params.method == "POST" and next(creations, None) is None:
+            raise LookupError("not from here")
+
+    config.on_request_start.append(refuse)
+    if job == "ensure":
+        next(creations)
+    async with AsyncConfidentAI(emulator.api_key, base_url=emulator.url, trace_configs=[config]) as client:
+        if job == "ensure":
+            refused: Awaitable[object] = client.projects.ensure(NAME)
+        else:
+            made = await client.projects.create(NAME)
+            assert made.api_key is not None
+            rotation = client.project(made.project.id).api_keys.rotate(made.api_key.id)
+            refused = rotation.__aenter__() if job == "rotate" else client.projects.ensure(NAME, key="service")
+        with pytest.raises(LookupError) as caught:
+            await refused
+    assert "There may be" not in notes_of(caught.value)
 
 
 # A job over many ------------------------------------------------------------------------------------------------------
@@ -220,7 +278,7 @@ async def test_a_sibling_that_fails_leaves_a_record(
     assert f"{new.id} in {created.project.id!r}" in the_warning(caplog, emulator, created.project.id)
 
 
-@pytest.mark.parametrize("step", ["block", "getProjectApiKey", "updateProjectApiKey"])
+@pytest.mark.parametrize("step", ["block", "listProjectApiKeys", "updateProjectApiKey"])
 async def test_a_rotation_that_is_swallowed_is_logged(
     step: str, client: AsyncConfidentAI, emulator: Emulator, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -228,7 +286,8 @@ async def test_a_rotation_that_is_swallowed_is_logged(
     created = await client.projects.create(NAME)
     assert created.api_key is not None
     rotation = client.project(created.project.id).api_keys.rotate(created.api_key.id)
-    hang = emulator.faults.add("getOrganization" if step == "block" else step, faults.Hang())
+    nth = 2 if step == "listProjectApiKeys" else 1  # the first one is read before the key is made
+    hang = emulator.faults.add("getOrganization" if step == "block" else step, faults.Hang(), nth=nth)
 
     async def rotate() -> None:
         async with rotation:

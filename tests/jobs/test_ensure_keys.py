@@ -201,6 +201,22 @@ async def test_a_vault_that_fails_leaves_both_keys(client: ConfidentAI, emulator
     assert ensured.retired_key_ids == [lost, key.id]
 
 
+async def test_a_job_tells_what_its_caller_can_do(client: ConfidentAI, emulator: Emulator) -> None:
+    """Where an old key of several cannot be retired, the notes name what is valid, and no rotation that nobody has."""
+    project = (await done(client.projects.ensure(NAME, key="service"))).project
+    second = await done(client.project(project.id).api_keys.create("service"))
+    emulator.faults.add("updateProjectApiKey", faults.Answer(400), nth=2)
+    with pytest.raises(BadRequestError) as caught:
+        await done(client.projects.ensure(NAME, key="service", reissue=True, store=lambda ensured: None))
+    assert f"Other keys 'service' may be valid still: {second.id}." in notes_of(caught.value)
+    emulator.faults.clear()
+    emulator.faults.add("updateProjectApiKey", faults.Answer(400))
+    with pytest.raises(BadRequestError) as caught:
+        await done(client.projects.ensure(NAME, key="service", reissue=True, store=lambda ensured: None))
+    assert "discard()" not in notes_of(caught.value)
+    assert f"call api_keys.delete({caught.value.partial.new_keys[-1].id})" in notes_of(caught.value)
+
+
 async def test_a_new_key_whose_answer_is_lost(client: ConfidentAI, emulator: Emulator) -> None:
     """A key that a lost answer left is deleted, since its name is its own, and another is made."""
     project_id, _ = await with_lost_key(client)

@@ -357,6 +357,49 @@ async def test_a_key_that_another_program_makes_at_once(
     assert ensured.api_key.id not in theirs
 
 
+async def test_a_key_that_another_program_makes_in_a_new_project(
+    client: ConfidentAI, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A project that this call made is found by others as soon as it is there: their key is named as well."""
+    theirs: list[int] = []
+    before(
+        monkeypatch,
+        emulator,
+        "createProjectApiKey",
+        lambda other: theirs.extend(key.id for key in other.projects.ensure(NAME, key="service").new_keys),
+    )
+    ensured = await done(client.projects.ensure(NAME, key="service"))
+    assert ensured.created
+    assert ensured.duplicate_key_ids == theirs != []
+
+
+async def test_a_key_that_another_program_made_and_took_back_is_no_duplicate(
+    client: ConfidentAI, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only what is valid is told: nobody can use the others."""
+    project_id = await new_project(client)
+
+    def make_and_deactivate(other: ConfidentAI) -> None:
+        keys = other.project(project_id).api_keys
+        keys.update(keys.create("service").id, valid=False)
+
+    before(monkeypatch, emulator, "createProjectApiKey", make_and_deactivate)
+    ensured = await done(client.projects.ensure(NAME, key="service"))
+    assert ensured.duplicate_key_ids == []
+
+
+async def test_a_project_that_is_renamed_after_its_owner_changed(
+    client: ConfidentAI, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The name is read again after a write that does not tell it, and no key is made for another name."""
+    project_id = await new_project(client)
+    emulator.add_member("ada@acme.example", project_id=project_id)
+    before(monkeypatch, emulator, "getProject", lambda other: other.project(project_id).update(name="another"), nth=2)
+    with pytest.raises(UnexpectedStateError, match="is 'another' now: nothing more was written"):
+        await done(client.projects.ensure(NAME, owner="ada@acme.example", key="service"))
+    assert emulator.sent("createProjectApiKey") == []
+
+
 async def test_two_programs_ensure_the_same_key(emulator: Emulator) -> None:
     """Whatever the order of their requests, one of the two says so if both made a key."""
     doubled = 0
@@ -414,6 +457,26 @@ async def test_a_name_that_looks_the_same_is_an_error(other: str, client: Confid
     with pytest.raises(ValueError, match="twice"):
         await done(client.projects.ensure_many([DesiredProject(COMPOSED), DesiredProject(other)]))
     assert len(emulator.writes) == writes
+
+
+@each_lookalike
+async def test_a_key_whose_name_looks_the_same_is_an_error(other: str, client: ConfidentAI, emulator: Emulator) -> None:
+    """No second key is made for another spelling of a valid one's name, nor is one rotated by it."""
+    project_id = (await done(client.projects.ensure(NAME, key=COMPOSED))).project.id
+    writes = len(emulator.writes)
+    with pytest.raises(UnexpectedStateError, match="differs only by case, white space"):
+        await done(client.projects.ensure(NAME, key=other))
+    (outcome,) = await done(client.projects.rotate_keys([project_id], key=other, store=print))
+    assert "differs only by case, white space" in str(outcome.reason)
+    assert len(emulator.writes) == writes
+
+
+async def test_the_first_keys_name_may_not_be_nearly_another(client: ConfidentAI, emulator: Emulator) -> None:
+    """In a new project as well, whose first key has a name of the server's."""
+    with pytest.raises(UnexpectedStateError, match="'default key', but 'Default Key'") as caught:
+        await done(client.projects.ensure(NAME, key="default key"))
+    assert [key.name for key in caught.value.partial.new_keys] == ["Default Key"]
+    assert emulator.sent("createProjectApiKey") == []
 
 
 async def test_other_letters_are_another_name(client: ConfidentAI) -> None:

@@ -29,12 +29,14 @@ from confidentai_admin import (
     ProjectClient,
     UnexpectedStateError,
 )
+from confidentai_admin._async._key_calls import KeyCalls
 from confidentai_admin._portal import _Call
 from confidentai_admin.emulator import Emulator, faults
 
 from ..operations.faces import done, opened
 from ..operations.lookups import at_each_scope
 from .key_watch import Watch, entered, keys_in, notes_of, valid_in
+from .meanwhile import before
 from .steps import Step, each_fault, each_persistence, steps_of
 
 LOST = faults.Drop(after_work=True)
@@ -392,7 +394,7 @@ async def test_the_new_key_is_proven_first(
         del watch.sent[:]
     key = emulator.api_key
     expected = [("getOrganization", rotation.new_key.value)] if where.project_id is None else []
-    expected += [(f"get{where.word}ApiKey", key)]
+    expected += [(f"list{where.word}ApiKeys", key)]
     verb = {"disable": "update", "delete": "delete"}.get(retire)
     expected += [] if verb is None else [(f"{verb}{where.word}ApiKey", key)]
     assert watch.sent == expected
@@ -633,7 +635,7 @@ async def test_the_client_moves_over(
         assert {key for _, key in watch.sent} == {own.old.value}
         watch.held.add(new)
         del watch.sent[:]
-    proof = [("getOrganization", new), ("getOrganizationApiKey", new)]
+    proof = [("getOrganization", new), ("listOrganizationApiKeys", new)]
     write = {"disable": "updateOrganizationApiKey", "delete": "deleteOrganizationApiKey"}.get(retire)
     assert watch.sent == [*proof, *([] if write is None else [(write, new)])]
     assert watch.missed == []
@@ -673,7 +675,7 @@ async def test_discard_moves_the_client_back(own: Place, emulator: Emulator, mon
     await do(rotation.discard)
     assert watch.sent == [
         ("getOrganization", own.old.value),
-        ("getOrganizationApiKey", own.old.value),
+        ("listOrganizationApiKeys", own.old.value),
         ("deleteOrganizationApiKey", own.old.value),
     ]
     await done(own.client.whoami())
@@ -947,3 +949,68 @@ def test_the_faces_of_a_rotation(face: type[ConfidentAI]) -> None:
     """A rotation is of the face that it came from."""
     rotation: object = face("k" * 20).project("p").api_keys.rotate(7)
     assert type(rotation) is (AsyncKeyRotation if face is AsyncConfidentAI else KeyRotation)  # type: ignore[comparison-overlap]
+
+
+# Two programs at once -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scope", ["organization", "project"])
+async def test_another_program_that_rotates_the_same_key_is_told(
+    scope: str, client: ConfidentAI, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both retire the old key, and each has a new one: the later one names the other's, and deletes nothing."""
+    project_id = (await done(client.projects.create("tenant"))).project.id
+
+    def keys_of(program: ConfidentAI) -> Any:
+        return program.organization().api_keys if scope == "organization" else program.project(project_id).api_keys
+
+    old = (await done(keys_of(client).create("service"))).id
+    theirs: list[int] = []
+
+    def rotate(other: ConfidentAI) -> None:
+        with keys_of(other).rotate(old) as rotation:
+            theirs.append(rotation.new_key.id)
+
+    listing = "listOrganizationApiKeys" if scope == "organization" else "listProjectApiKeys"
+    before(monkeypatch, emulator, listing, rotate, nth=2)
+    async with entered(keys_of(client).rotate(old)) as rotation:
+        assert rotation.duplicate_key_ids == []
+    assert rotation.duplicate_key_ids == theirs
+    valid = valid_in(emulator, None if scope == "organization" else project_id)
+    assert {rotation.new_key.id, *theirs} <= valid.keys()
+    assert old not in valid
+
+
+async def test_another_job_that_rotates_the_same_keys_is_told(
+    client: ConfidentAI, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The row has the other's key, and says so."""
+    project_id = (await done(client.projects.create("tenant"))).project.id
+
+    def rotate(other: ConfidentAI) -> None:
+        other.projects.rotate_keys([project_id], key="Default Key", store=print).raise_for_failures()
+
+    before(monkeypatch, emulator, "listProjectApiKeys", rotate, nth=2)
+    (outcome,) = await done(client.projects.rotate_keys([project_id], key="Default Key", store=print))
+    assert outcome.result is not None
+    (other_id,) = set(valid_in(emulator, project_id)) - {outcome.result.new_key.id}
+    assert outcome.result.duplicate_key_ids == [other_id]
+    assert f"another program put API key {other_id} in its place" in str(outcome.reason)
+
+
+async def test_a_new_key_that_the_listing_lacks_is_read_by_its_id(
+    client: ConfidentAI, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A listing that lags behind is no proof that a key is gone."""
+    project = client.project((await done(client.projects.create("tenant"))).project.id)
+    (old,) = await done(project.api_keys.list())
+    listed = KeyCalls.all
+
+    async def lagging(calls: KeyCalls) -> list[ApiKey]:
+        return [key for key in await listed(calls) if key.id == old.id]
+
+    monkeypatch.setattr(KeyCalls, "all", lagging)
+    async with entered(project.api_keys.rotate(old.id)) as rotation:
+        pass
+    assert rotation.new_key.id in valid_in(emulator, project.id)
+    assert old.id not in valid_in(emulator, project.id)
