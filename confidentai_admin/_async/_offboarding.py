@@ -268,8 +268,18 @@ class _Offboarding:
         try:
             await self._person.remove(holding)
         except NotFoundError:
-            return _done(holding, "it was gone already")
+            # With the membership in the organization, all others go.
+            is_ours = holding.kind is HoldingKind.MEMBERSHIP and holding.project is not None and self._has_left
+            return _done(holding, None if is_ours else "it was gone already")
         return _done(holding)
+
+    @property
+    def _has_left(self) -> bool:
+        """Whether the person was taken out of the organization by this job."""
+        return any(
+            holding.project is None and outcome.happened is Happened.REMOVED and outcome.reason is None
+            for holding, outcome in self._outcomes.items()
+        )
 
     async def _each(
         self, holdings: list[Holding], work: Callable[[Holding], Awaitable[Outcome[Holding, None]]]

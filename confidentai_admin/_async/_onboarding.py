@@ -28,7 +28,7 @@ from ..models import (
     Role,
 )
 from ._matching import resolve
-from ._ownership import OWNER, is_owner, is_system_role, role_of
+from ._ownership import OWNER, is_owner, is_system_role
 
 _BATCH = 50  # addresses in one request
 
@@ -205,8 +205,7 @@ class _Asked:
 
     def _role_id_of(self, found: Invitation | Member) -> str | None:
         if isinstance(found, Member):
-            role = role_of(found)
-            return None if role is None else role.id
+            return None if found.role is None else found.role.id
         named = found.organization_role_id if isinstance(found, OrganizationInvitation) else found.project_role_id
         return named or self.default_id
 

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol, TypeVar
 
-from .. import _surroundings
-from .._http import retry as _retry
+from .._api.calls import Scope
 from .._http.transport import Transport
-from ..errors import (
-    APIConnectionError,
-    ConfidentAIError,
-    InternalServerError,
-    RateLimitError,
-    UnexpectedStateError,
-)
-from ..models import NamedRef, OrganizationMember, OrganizationRole, ProjectMember, ProjectRole
+from .._operations.members import update_member_role
+from ..errors import ConfidentAIError, UnexpectedStateError
+from ..models import OrganizationMember, OrganizationRole, ProjectMember, ProjectRole
 from ._matching import only
 
 #: The name of the system role. No other role can have it.
@@ -33,10 +26,6 @@ class Members(Protocol[MemberT_co]):
         """Walk all of them."""
         ...
 
-    async def update_role(self, user_id: str, *, role_id: str) -> MemberT_co:
-        """Give one another role."""
-        ...
-
 
 class Roles(Protocol):
     """The roles of the organization or of a project."""
@@ -46,15 +35,9 @@ class Roles(Protocol):
         ...
 
 
-def role_of(member: OrganizationMember | ProjectMember) -> NamedRef | None:
-    """The role that a member has in the scope in which it was listed."""
-    return member.organization_role if isinstance(member, OrganizationMember) else member.project_role
-
-
 def is_owner(member: OrganizationMember | ProjectMember) -> bool:
     """Whether a member has the role of that name. Where it is transferred, it is compared by its id."""
-    role = role_of(member)
-    return role is not None and role.name == OWNER
+    return member.role is not None and member.role.name == OWNER
 
 
 def is_system_role(role: OrganizationRole | ProjectRole, name: str) -> bool:
@@ -65,17 +48,16 @@ def is_system_role(role: OrganizationRole | ProjectRole, name: str) -> bool:
 
 async def transfer_ownership(
     transport: Transport,
+    scope: Scope,
+    member_type: type[MemberT],
     members: Members[MemberT],
-    members_once: Members[MemberT],
     roles: Roles,
-    scope: str,
     user_id: str,
     expect_current: str | None,
 ) -> MemberT:
     """Make ``user_id`` the Owner of a scope whose Owner is ``expect_current``; ``None`` is nobody.
 
-    ``members_once`` are the members by a transport that repeats nothing: the change is sent once after each look, since
-    somebody else may have become the Owner before it is sent again.
+    The change is sent once after each look, since somebody else may have become the Owner before it is sent again.
 
     Raises:
         AmbiguousMatchError: There are several Owners, or several roles of that name.
@@ -97,52 +79,49 @@ async def transfer_ownership(
     if all(member.id != user_id for member in everybody):
         raise UnexpectedStateError(f"{user_id} is no member of the {scope}, and so cannot be its Owner")
 
-    deadline = transport.clock.monotonic() + transport.timeout.total  # to begin once more
-    is_unknown = False
-    retries = 0
-    while True:
-        error: ConfidentAIError
+    async def look(error: ConfidentAIError) -> MemberT | None:
+        """Who is the Owner by now, if that is the user: then nothing is sent again."""
         try:
-            changed = await members_once.update_role(user_id, role_id=owner_role.id)
+            now = _owner([member async for member in members.iter()], owner_role.id, scope)
         except ConfidentAIError as failure:
-            error = failure
+            if error.outcome_unknown:
+                error.add_note(f"Who is the Owner of the {scope} now could not be read: {type(failure).__name__}.")
+            raise error from error.__cause__
+        if now is not None and now.id == user_id:
+            return now
+        if _is(now, expect_current):
+            return None
+        if not error.outcome_unknown:
+            raise _another(now, expect_current, scope) from error
+        error.add_note(f"Afterwards, {_name(now)} was listed as the Owner of the {scope}.")
+        raise error
+
+    call = update_member_role(scope, member_type, user_id, role_id=owner_role.id)
+    try:
+        try:
+            changed = await transport.send(call, before_repeat=look)
+        except ConfidentAIError as error:
+            # What was said of the last look stands, and nothing was sent since.
+            if not error.outcome_unknown or hasattr(error, "__notes__"):
+                raise
+            unknown = error
         else:
             if changed.id == user_id and _has(changed, owner_role.id):
                 return changed
-            error = UnexpectedStateError(
+            unknown = UnexpectedStateError(
                 f"the API took the change, and its answer does not show {user_id} as the Owner of the {scope}",
                 outcome_unknown=True,
             )
-        is_unknown = error.outcome_unknown = is_unknown or error.outcome_unknown
-        pause = _pause_after(error, retries)
-        may_repeat = retries < transport.max_retries and transport.clock.monotonic() + pause < deadline
-        if not may_repeat and not is_unknown:
-            raise error
-        if may_repeat and not await transport.pause(error, pause):
-            raise error
-        try:
-            owner = _owner([member async for member in members.iter()], owner_role.id, scope)
-        except ConfidentAIError:
-            raise error from error.__cause__
-        if owner is not None and owner.id == user_id:
-            return owner
-        if may_repeat and _is(owner, expect_current):
-            retries += 1
-            continue
-        if not is_unknown:
-            raise _another(owner, expect_current, scope) from error
-        error.add_note(f"Afterwards, {_name(owner)} was listed as the Owner of the {scope}.")
-        raise error
-
-
-def _pause_after(error: ConfidentAIError, retries: int) -> float:
-    """The seconds to wait before the change is tried again; without an end if that would not help."""
-    if not isinstance(error, (APIConnectionError, InternalServerError, RateLimitError)):
-        return math.inf
-    asked: float = getattr(error, "retry_after", None) or 0.0
-    if asked > _retry.LONGEST_RETRY_AFTER:
-        return math.inf
-    return max(asked, _retry.backoff(retries, _surroundings.current().jitter))
+        seen = await look(unknown)
+        if seen is not None:
+            return seen
+        unknown.add_note(f"Afterwards, {_name(owner)} was listed as the Owner of the {scope}.")
+        raise unknown
+    except Exception:
+        raise
+    except BaseException as error:  # it was cancelled
+        error.add_note(f"{user_id} may be the Owner of the {scope} now: make the same call again.")
+        raise
 
 
 def _is(owner: OrganizationMember | ProjectMember | None, user_id: str | None) -> bool:
@@ -150,7 +129,7 @@ def _is(owner: OrganizationMember | ProjectMember | None, user_id: str | None) -
 
 
 def _another(
-    owner: OrganizationMember | ProjectMember | None, expect_current: str | None, scope: str
+    owner: OrganizationMember | ProjectMember | None, expect_current: str | None, scope: Scope
 ) -> UnexpectedStateError:
     expected = "nobody" if expect_current is None else expect_current
     return UnexpectedStateError(
@@ -159,11 +138,10 @@ def _another(
 
 
 def _has(member: OrganizationMember | ProjectMember, role_id: str) -> bool:
-    role = role_of(member)
-    return role is not None and role.id == role_id
+    return member.role is not None and member.role.id == role_id
 
 
-def _owner(members: Sequence[MemberT], role_id: str, scope: str) -> MemberT | None:
+def _owner(members: Sequence[MemberT], role_id: str, scope: Scope) -> MemberT | None:
     return only([member for member in members if _has(member, role_id)], f"the Owner of the {scope}")
 
 

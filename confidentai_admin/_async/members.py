@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Generic, TypeVar
 
-import attrs
-
 from .._api.calls import Scope
 from .._arguments import text
 from .._http.transport import Transport
@@ -157,9 +155,8 @@ class AsyncMembers(Generic[MemberT]):
         if expect_current is not None:
             expect_current = text("expect_current", expect_current)
         self._transport.refuse_job("members.transfer_ownership")
-        once = AsyncMembers(attrs.evolve(self._transport, max_retries=0), self._scope, self._member, self._roles)
         return await transfer_ownership(
-            self._transport, self, once, self._roles, str(self._scope), user_id, expect_current
+            self._transport, self._scope, self._member, self, self._roles, user_id, expect_current
         )
 
     async def remove(self, user_id: str) -> RemovalResult:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import attrs
 
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from .pool import ConnectionPool
 
 T = TypeVar("T")
+
+#: What is done before a call is sent again, given the error of its last attempt.
+BeforeRepeat: TypeAlias = Callable[[ConfidentAIError], Awaitable[T | None]]
 
 
 def _is_gone(outcome: Answer | Failure) -> bool:
@@ -114,8 +117,11 @@ class Transport:
         if self.read_only:
             raise _read_only(job)
 
-    async def send(self, call: Call[T]) -> T:
+    async def send(self, call: Call[T], *, before_repeat: BeforeRepeat[T] | None = None) -> T:
         """Make a call: as many attempts as are right, within the time there is.
+
+        ``before_repeat`` is asked before each attempt but the first, with the error of the last one: it gives the
+        result if that is there already, ``None`` if the call is to be sent again, or raises.
 
         Raises:
             ConfidentAIError: Whatever went wrong; ``outcome_unknown`` counts all attempts.
@@ -125,7 +131,7 @@ class Transport:
         progress = CallProgress()
         began = self.clock.monotonic()
         try:
-            return await self._repeat(call, request, progress, began + self.timeout.total)
+            return await self._repeat(call, request, progress, began + self.timeout.total, before_repeat)
         finally:
             if open_recordings := recordings():
                 details = _call_details(request, progress, began, self.clock.monotonic())
@@ -145,7 +151,14 @@ class Transport:
                 **request.place,
             )
 
-    async def _repeat(self, call: Call[T], request: Request, progress: CallProgress, deadline: float) -> T:
+    async def _repeat(
+        self,
+        call: Call[T],
+        request: Request,
+        progress: CallProgress,
+        deadline: float,
+        before_repeat: BeforeRepeat[T] | None,
+    ) -> T:
         url = f"{self.settings.base_url}{request.path}{request.query}"
         self._budget.earn()
         retry = Retry(
@@ -189,10 +202,12 @@ class Transport:
                 raise error
             said = "%s: %s; retry %d of %d in %.2f s"
             log(logging.INFO, said, request.operation, fate.name, retry.retries, self.max_retries, again.seconds)
-            if not await self.pause(error, again.seconds):
+            if not await self._pause(error, again.seconds):
                 raise error
+            if before_repeat is not None and (there := await before_repeat(error)) is not None:
+                return there
 
-    async def pause(self, error: ConfidentAIError, seconds: float) -> bool:
+    async def _pause(self, error: ConfidentAIError, seconds: float) -> bool:
         """Wait before another attempt; ``False``, with a note on the error of the last one, if the clock cannot."""
         try:
             await self.pool.pause(self.clock, seconds)

@@ -25,6 +25,11 @@ class OrganizationMember:
     image: str | None = None
     organization_role: NamedRef | None = None
 
+    @property
+    def role(self) -> NamedRef | None:
+        """The ``organization_role``, for code that serves both scopes."""
+        return self.organization_role
+
 
 @attrs.frozen
 class ProjectMember:
@@ -43,6 +48,11 @@ class ProjectMember:
     name: str | None = None
     image: str | None = None
     project_role: NamedRef | None = None
+
+    @property
+    def role(self) -> NamedRef | None:
+        """The ``project_role``, for code that serves both scopes."""
+        return self.project_role
 
 
 #: A member of either scope.

@@ -79,11 +79,11 @@ class Watch:
         """Look at every call of every client from now on."""
         send = Transport.send
 
-        async def watched(transport: Transport, call: Call[Any]) -> Any:
+        async def watched(transport: Transport, call: Call[Any], **options: Any) -> Any:
             self.sent.append((call.operation, str(transport.settings.api_key)))
             self.look(f"before {call.operation}")
             try:
-                return await send(transport, call)
+                return await send(transport, call, **options)
             finally:
                 self.look(f"after {call.operation}")
 

@@ -25,13 +25,13 @@ def before(
     send = Transport.send
     left = nth
 
-    async def send_after(transport: Transport, call: Call[Any]) -> Any:
+    async def send_after(transport: Transport, call: Call[Any], **options: Any) -> Any:
         nonlocal left
         if call.operation == operation:
             left -= 1
             if left == 0:
                 with ConfidentAI(emulator.api_key, base_url=emulator.url) as other:
                     act(other)
-        return await send(transport, call)
+        return await send(transport, call, **options)
 
     monkeypatch.setattr(Transport, "send", send_after)

@@ -140,6 +140,28 @@ async def test_a_reissue_that_is_cancelled_says_so(step: str, client: AsyncConfi
     assert not error.partial.is_finished
 
 
+@pytest.mark.parametrize("scope", ["organization", "project"])
+@pytest.mark.parametrize("step", ["the change", "the look"])
+async def test_a_transfer_that_is_cancelled_says_so(
+    step: str, scope: str, client: AsyncConfidentAI, emulator: Emulator
+) -> None:
+    """Cancelled in the change of the Owner, or in the look after a lost answer, it notes who may be the Owner now."""
+    word, project = "", None
+    if scope == "project":
+        word, project = "Project", (await client.projects.create(NAME)).project
+    member = emulator.add_member("ada@acme.example", project_id=None if project is None else project.id)
+    members = client.organization().members if project is None else client.project(project.id).members
+    owners = [one.id async for one in members.iter() if one.role is not None and one.role.name == "Owner"]
+    if step == "the change":
+        hang = emulator.faults.add(f"update{word}MemberRole", faults.Hang(after_work=True))
+    else:
+        emulator.faults.add(f"update{word}MemberRole", LOST)
+        hang = emulator.faults.add(f"list{word}Members", faults.Hang(), nth=2)
+    job = members.transfer_ownership(member["id"], expect_current=owners[0] if owners else None)
+    error = await cancelled_when(lambda: hang.used, job)
+    assert f"{member['id']} may be the Owner of the {scope} now" in notes_of(error)
+
+
 # What a hook refused --------------------------------------------------------------------------------------------------
 
 

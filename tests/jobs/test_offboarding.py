@@ -862,6 +862,15 @@ def has(world: World, email: str, holding: Holding) -> bool:
     return here.get(email) == "Owner" if holding.kind is HoldingKind.OWNERSHIP else email in here
 
 
+async def test_a_gateway_that_knows_no_member_once(client: ConfidentAI, emulator: Emulator) -> None:
+    """What goes with the membership in the organization, which ends at the second try, was not gone before."""
+    emulator.faults.add("removeMember", faults.Answer(404, body="<h1>Not Found</h1>"))
+    report = await done(client.offboard(MIA, transfer_projects_to=MAX))
+    report.raise_for_failures()
+    assert await state(client) == WITHOUT_MIA
+    assert {outcome.reason for outcome in report if outcome.happened is Happened.REMOVED} <= {None}
+
+
 @each_fault
 @each_persistence
 @pytest.mark.parametrize("email", [MIA, JOE])
