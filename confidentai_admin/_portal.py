@@ -6,7 +6,6 @@ the release of a lock on the way back.
 
 from __future__ import annotations
 
-import _thread
 import asyncio
 import atexit
 import contextlib
@@ -27,7 +26,7 @@ import anyio.to_thread
 from ._callbacks import check_callback, check_given
 from ._fork import Generation, generation, no_fork
 from ._reporting import hold_warnings, log, warn_of_deprecation
-from ._surroundings import new_event_loop
+from ._surroundings import green_threads, new_event_loop
 from .errors import (
     APIConnectionError,
     ConfidentAIError,
@@ -419,8 +418,7 @@ def _is_inside_of_threading() -> bool:
 
 def _refuse_green_threads() -> None:
     """Raise a ``ConfigurationError`` where threads are none: an event loop would have none for itself."""
-    library = (getattr(_thread.start_new_thread, "__module__", None) or "").partition(".")[0]
-    if library in ("gevent", "eventlet"):
+    if library := green_threads():
         raise ConfigurationError(
             f"{library} has put its own in the place of Python's threads, and a blocking client needs a real one: have"
             " it leave threads alone, by monkey.patch_all(thread=False) or eventlet.monkey_patch(thread=False), or"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import contextlib
 import datetime
@@ -24,6 +25,7 @@ __all__ = [
     "SystemClock",
     "checked",
     "current",
+    "green_threads",
     "new_event_loop",
     "real_monotonic",
     "replaced",
@@ -46,6 +48,12 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
     if isinstance(loop, asyncio.BaseEventLoop):  # those that are not Python's have clocks of their own
         loop.time = real_monotonic  # type: ignore[method-assign]
     return loop
+
+
+def green_threads() -> str | None:
+    """The library that has put its own in the place of Python's threads; an event loop would have none for itself."""
+    library = (getattr(_thread.start_new_thread, "__module__", None) or "").partition(".")[0]
+    return library if library in ("gevent", "eventlet") else None
 
 
 def running_loop() -> asyncio.AbstractEventLoop:

@@ -12,7 +12,7 @@ import anyio
 import anyio.lowlevel
 from aiohttp import web
 
-from .._surroundings import new_event_loop
+from .._surroundings import green_threads, new_event_loop
 from . import seed as seeds
 from .app import App
 from .calls import RecordedCall
@@ -205,6 +205,12 @@ class Emulator:
 
     def __enter__(self) -> Self:
         self._refuse_second_entry()
+        if library := green_threads():
+            raise RuntimeError(
+                f"{library} has put its own in the place of Python's threads, and `with Emulator()` serves in a real"
+                " one: have it leave threads alone, by monkey.patch_all(thread=False) or"
+                " eventlet.monkey_patch(thread=False), or run `python -m confidentai_admin.emulator` beside."
+            )
         thread = _ServingThread(self._start, self._stop)
         thread.start_and_wait()
         self._thread = thread

@@ -499,3 +499,6 @@ def test_threads_that_are_no_threads(library: str, emulator: Emulator, monkeypat
             assert library in str(caught.value)
             assert "thread=False" in str(caught.value)
             assert "gthread" in str(caught.value)
+    if library != "pydevd":
+        with pytest.raises(RuntimeError, match=rf"{library} has put its own.*thread=False"), Emulator():
+            pass
