@@ -19,6 +19,7 @@ FLOORS = [
     ["models", "_arguments"],
     ["_api"],
     ["_operations", "_http"],
+    ["_jobs"],
     ["_async", "_portal"],
     ["_sync"],
 ]

@@ -12,6 +12,7 @@ from .._arguments import misfit, path_segment
 from .._settings import plain
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 class NotGiven(enum.Enum):
@@ -97,7 +98,7 @@ class Route:
 
 
 @attrs.frozen
-class Call(Generic[T]):
+class Call(Generic[T_co]):
     """One call of an operation, in our own words.
 
     Attributes:
@@ -115,12 +116,12 @@ class Call(Generic[T]):
 
     operation: str
     effect: Effect
-    returns: type[T]
+    returns: type[T_co]
     scope: Scope = attrs.field(default=ORGANIZATION, kw_only=True)
     ids: Mapping[str, str | int] = attrs.field(factory=dict, kw_only=True)
     query: Mapping[str, Any] = attrs.field(factory=dict, kw_only=True)
     fields: Any = attrs.field(default=NOT_GIVEN, kw_only=True, repr=False)
-    if_gone: T | NotGiven = attrs.field(default=NOT_GIVEN, kw_only=True)
+    if_gone: T_co | NotGiven = attrs.field(default=NOT_GIVEN, kw_only=True)
     route: Route | None = attrs.field(default=None, kw_only=True)
 
 

@@ -9,12 +9,13 @@ from typing import Literal
 from .._api.calls import Scope
 from .._arguments import text
 from .._http.transport import Transport
+from .._jobs.own_key import KeyCalls, check_retire, check_span, is_later
+from .._jobs.rotation import Rotation
+from .._jobs.server_time import time_of, time_since
 from .._reporting import record_calls
 from .._settings import truth, whole_number
 from ..errors import UnexpectedStateError
 from ..models import ApiKey, DeletionResult
-from ._key_calls import KeyCalls, check_retire, check_span, is_later
-from ._server_time import time_of, time_since
 from .key_rotation import AsyncKeyRotation
 
 
@@ -171,13 +172,7 @@ class AsyncApiKeys:
         if name is not None:
             name = text("name", name)
         check_retire(retire)
-        return self._rotation(api_key_id, name, retire)
-
-    def _rotation(
-        self, api_key_id: int, name: str | None, retire: str, known: builtins.list[ApiKey] | None = None
-    ) -> AsyncKeyRotation:
-        """A rotation, by the keys that have just been listed, if there are such."""
-        return AsyncKeyRotation(self._calls, api_key_id, name, retire, known)
+        return AsyncKeyRotation(Rotation(self._calls, api_key_id, name, retire))
 
     async def retire(
         self,

@@ -17,11 +17,11 @@ from .._fork import no_fork
 from .._http.session_types import SessionFactory, TraceConfig
 from .._http.transport import Transport
 from .._instances import child, twin
+from .._jobs.offboarding import offboard
 from .._settings import SecretText, Settings, Timeout, truth, whole_number
 from .._surroundings import Clock
 from ..errors import ConfigurationError
 from ..models import Holding, Organization, Report
-from ._offboarding import offboard
 from .organization import AsyncOrganizationClient
 from .projects import AsyncProjectClient, AsyncProjects
 

@@ -8,11 +8,9 @@ from typing import Generic, TypeVar
 
 from .._api.calls import Scope
 from .._http.transport import Transport
+from .._jobs.onboarding import onboard
 from .._operations import invitations
 from ..models import DeletionResult, Onboarding, OrganizationInvitation, ProjectInvitation
-from ._onboarding import onboard
-from .members import AsyncOrganizationMembers, AsyncProjectMembers
-from .roles import AsyncOrganizationRoles, AsyncProjectRoles
 
 InvitationT = TypeVar("InvitationT", OrganizationInvitation, ProjectInvitation)
 
@@ -20,19 +18,10 @@ InvitationT = TypeVar("InvitationT", OrganizationInvitation, ProjectInvitation)
 class AsyncInvitations(Generic[InvitationT]):
     """The invitations to the organization or to a project."""
 
-    def __init__(
-        self,
-        transport: Transport,
-        scope: Scope,
-        invitation: type[InvitationT],
-        members: AsyncOrganizationMembers | AsyncProjectMembers,
-        roles: AsyncOrganizationRoles | AsyncProjectRoles,
-    ) -> None:
+    def __init__(self, transport: Transport, scope: Scope, invitation: type[InvitationT]) -> None:
         self._transport = transport
         self._scope = scope
         self._invitation: type[InvitationT] = invitation
-        self._members = members
-        self._roles = roles
 
     async def list(self) -> builtins.list[InvitationT]:
         """List the invitations that are pending or were declined.
@@ -168,9 +157,8 @@ class AsyncInvitations(Generic[InvitationT]):
         """
         self._transport.refuse_job("invitations.ensure")
         return await onboard(
-            self,
-            self._members,
-            self._roles,
+            self._transport,
+            self._scope,
             emails,
             role=role,
             update_members=update_members,
@@ -183,13 +171,11 @@ class AsyncOrganizationInvitations(AsyncInvitations[OrganizationInvitation]):
     """The invitations to the organization."""
 
     def __init__(self, transport: Transport, scope: Scope) -> None:
-        members = AsyncOrganizationMembers(transport, scope)
-        super().__init__(transport, scope, OrganizationInvitation, members, AsyncOrganizationRoles(transport, scope))
+        super().__init__(transport, scope, OrganizationInvitation)
 
 
 class AsyncProjectInvitations(AsyncInvitations[ProjectInvitation]):
     """The invitations to a project."""
 
     def __init__(self, transport: Transport, scope: Scope) -> None:
-        members = AsyncProjectMembers(transport, scope)
-        super().__init__(transport, scope, ProjectInvitation, members, AsyncProjectRoles(transport, scope))
+        super().__init__(transport, scope, ProjectInvitation)

@@ -5,12 +5,8 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
-from .._settings import SecretText, truth
-from ..errors import ConfidentAIError, ConfigurationError, UnexpectedStateError
+from .._jobs.rotation import Rotation
 from ..models import ApiKey
-from ._cancellation import warn_of_keys
-from ._key_calls import KeyCalls, is_later
-from ._key_names import base_of, is_rotated, new_name
 
 
 class AsyncKeyRotation:
@@ -26,33 +22,8 @@ class AsyncKeyRotation:
     the block fails, the same holds: a note on the error says how far it came.
     """
 
-    def __init__(
-        self,
-        calls: KeyCalls,
-        api_key_id: int,
-        name: str | None,
-        retire: str,
-        known: list[ApiKey] | None = None,
-    ) -> None:
-        self._calls = calls
-        # The keys that there are, if they have just been read: then this is part of a job, which tells of all its keys.
-        self._known = known
-        self._api_key_id = api_key_id
-        self._name = name
-        self._retire = retire
-        self._is_entered = False
-        self._old: ApiKey | None = None
-        self._new: ApiKey | None = None
-        self._before: set[int] = set()  # the ids of the keys that there were
-        self._unfinished: list[int] = []
-        self._duplicates: list[int] = []
-        self._key_before: SecretText | None = None  # the client's, where it uses the new one
-        self._is_retired = False
-        self._is_deleted = False
-        self._both = ""  # what is known of the two keys, for a note
-        self._is_given_up = False
-        self._is_discarded = False
-        self._has_warned = known is not None
+    def __init__(self, rotation: Rotation) -> None:
+        self._rotation = rotation
 
     @property
     def new_key(self) -> ApiKey:
@@ -61,7 +32,7 @@ class AsyncKeyRotation:
         Raises:
             ConfigurationError: The block was not entered yet.
         """
-        return self._entered(self._new)
+        return self._rotation.new_key
 
     @property
     def old_key(self) -> ApiKey:
@@ -70,7 +41,7 @@ class AsyncKeyRotation:
         Raises:
             ConfigurationError: The block was not entered yet.
         """
-        return self._entered(self._old)
+        return self._rotation.old_key
 
     @property
     def unfinished(self) -> list[int]:
@@ -82,8 +53,7 @@ class AsyncKeyRotation:
         Raises:
             ConfigurationError: The block was not entered yet.
         """
-        self._entered(self._new)
-        return list(self._unfinished)
+        return self._rotation.unfinished
 
     @property
     def duplicate_key_ids(self) -> list[int]:
@@ -95,51 +65,16 @@ class AsyncKeyRotation:
         Raises:
             ConfigurationError: The block was not entered yet.
         """
-        self._entered(self._new)
-        return list(self._duplicates)
+        return self._rotation.duplicate_key_ids
 
     async def __aenter__(self) -> Self:
-        if self._is_entered:
-            raise ConfigurationError("a rotation is entered once: call api_keys.rotate again")
-        self._calls.transport.refuse_job("rotate")
-        self._is_entered = True
-        known = await self._calls.all() if self._known is None else self._known
-        old = self._old = await self._calls.one_of(known, self._api_key_id)
-        if not old.valid:
-            raise UnexpectedStateError(
-                f"API key {old.id} is deactivated, so that nobody uses what would be replaced: make a new one, or"
-                " activate it first"
-            )
-        base = self._base(old)
-        self._unfinished = [
-            key.id
-            for key in known
-            if key.valid
-            and is_later(key, old)
-            and is_rotated(key.name)
-            and base_of(key.name) in (base, base_of(old.name))
-        ]
-        # The last call, so that nothing can go wrong between the only answer with the secret and the caller.
-        self._before = {key.id for key in known}
-        try:
-            self._new = await self._mint(base, self._before)
-        except BaseException as error:
-            self._warn(error)
-            raise
-        self._both = f"Both API keys stay valid, the new one, {self._new.id}, and the old one, {old.id}."
+        await self._rotation.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._is_retired or self._is_given_up:
-            return
-        if error is not None:
-            self._note(error, self._both)
-        elif self._retire == "keep":
-            await self._take_over()
-        else:
-            await self.retire(delete=self._retire == "delete")
+        await self._rotation.__aexit__(kind, error, traceback)
 
     async def retire(self, *, delete: bool = False) -> None:
         """Retire the old key now: after ``retire="keep"``, after a failure, or in the block, whose end then does not.
@@ -153,21 +88,7 @@ class AsyncKeyRotation:
             ConfigurationError: The block was not entered yet, or the new key was discarded.
             UnexpectedStateError: The new key is gone, deactivated or refused. Nothing was changed.
         """
-        truth("delete", delete)
-        old, new = self.old_key, self.new_key
-        if self._is_discarded:
-            raise ConfigurationError(f"the new API key {new.id} was discarded: the old one, {old.id}, stays")
-        if self._is_deleted or (self._is_retired and not delete):
-            return
-        await self._take_over()
-        self._both = f"The new API key, {new.id}, works; the old one, {old.id}, may have been retired or not."
-        try:
-            await self._calls.retire(old, delete=delete, witness=new)
-        except BaseException as error:
-            self._note(error, self._both)
-            raise
-        self._is_retired = True
-        self._is_deleted = delete
+        await self._rotation.retire(delete=delete)
 
     async def discard(self) -> None:
         """Delete the new key, if you know that nobody has it. The old one must be valid, and stays as it is.
@@ -179,117 +100,4 @@ class AsyncKeyRotation:
             UnexpectedStateError: The old key is gone, deactivated or refused, so that there would be none. Nothing was
                 changed.
         """
-        old, new = self.old_key, self.new_key
-        if self._is_retired:
-            raise ConfigurationError(f"the old API key {old.id} was retired: without the new one, there is none")
-        if self._is_discarded:
-            return
-        await self._calls.see_that_it_stays(old, value=self._key_before)
-        self._is_given_up = True  # whether or not it can be deleted, the old one is not retired at the block's end
-        self._move_back()
-        await self._calls.retire(new, delete=True, witness=old)
-        self._is_discarded = True
-
-    def _entered(self, api_key: ApiKey | None) -> ApiKey:
-        if self._new is None or api_key is None:
-            raise ConfigurationError("there is no new API key yet: it is made at the beginning of the `with` block")
-        return api_key
-
-    # The new key's name:
-
-    def _base(self, old: ApiKey) -> str:
-        return base_of(old.name if self._name is None else self._name) or "key"
-
-    # Making it:
-
-    async def _mint(self, base: str, known: set[int]) -> ApiKey:
-        """Make the new key; once more, if the answer is lost."""
-        made = await self._try_to_mint(base, known)
-        if isinstance(made, ConfidentAIError):
-            made = await self._try_to_mint(base, known)
-        if isinstance(made, ConfidentAIError):
-            raise made
-        return made
-
-    async def _try_to_mint(self, base: str, known: set[int]) -> ApiKey | ConfidentAIError:
-        """Make the new key, or give the error by which its answer was lost, when nothing is left of it."""
-        name = new_name(base, self._calls.transport.clock.now())
-        try:
-            return await self._calls.create(name)
-        except ConfidentAIError as error:
-            if not error.outcome_unknown:
-                raise
-            lost = error
-        except Exception:
-            raise  # a hook's own, and nothing was sent
-        except BaseException as error:  # it was cancelled
-            place = self._calls.place
-            error.add_note(f"There may be a new API key {name!r} now, in {place}, which nobody has: delete it.")
-            raise
-        await self._clear(name, known, lost)
-        return lost
-
-    async def _clear(self, name: str, known: set[int], lost: ConfidentAIError) -> None:
-        """Delete the key that a lost answer left, since nobody has its secret. If that fails, ``lost`` says so."""
-        found: list[int] | None = None
-        try:
-            found = [key.id for key in await self._calls.all() if key.name == name and key.id not in known]
-            for api_key_id in found:
-                await self._calls.delete(api_key_id)
-        except BaseException as error:
-            note = f"There may be a new API key {name!r} now"
-            if found is not None:
-                note = f"There is a new API key {name!r} now, with the id {', '.join(map(str, found))}"
-            note += (
-                f", in {self._calls.place}, which nobody has: delete it. This failed to do so: {type(error).__name__}."
-            )
-            if not isinstance(error, Exception):
-                error.add_note(note)
-                raise
-            lost.add_note(note)
-            raise lost from error
-
-    # Its taking over:
-
-    async def _take_over(self) -> None:
-        """See that the new key works, and have the client use it in the place of its own, if that is the old one."""
-        transport = self._calls.transport
-        try:
-            listed = await self._calls.see_that_it_works(self.new_key, old=self.old_key)
-        except BaseException as error:
-            old, new = self.old_key.id, self.new_key.id
-            self._note(error, f"The new API key, {new}, was kept, and the old one, {old}, was left as it is.")
-            raise
-        base, known = base_of(self.new_key.name), {*self._before, self.new_key.id}
-        self._duplicates = [
-            key.id
-            for key in listed
-            if key.valid and key.id not in known and is_rotated(key.name) and base_of(key.name) == base
-        ]
-        if self._calls.is_own(self.old_key):
-            self._key_before = transport.settings.api_key
-            transport.move_to_key(self.new_key.value)
-
-    def _move_back(self) -> None:
-        transport = self._calls.transport
-        if self._key_before is not None and transport.settings.api_key == self.new_key.value:
-            transport.move_to_key(self._key_before)
-
-    def _note(self, error: BaseException, keys: str) -> None:
-        """Say on an error which keys there are, and what can be done."""
-        finish, undo = "finish with retire() of this rotation, or later with", "call discard()"
-        if self._known is not None:  # the rotation is the job's own
-            finish, undo = "finish with", f"call api_keys.delete({self.new_key.id})"
-        note = (
-            f"{keys} If the new one is in use, {finish} api_keys.retire({self.old_key.id}, unused_for=...). If nobody"
-            f" has it, {undo}."
-        )
-        # It may come by here twice, from retire() in the block.
-        if note not in getattr(error, "__notes__", ()):
-            error.add_note(note)
-        self._warn(error)
-
-    def _warn(self, error: BaseException) -> None:
-        """Tell of the keys in the log, once, if this is a cancellation: it may be swallowed."""
-        if not self._has_warned:
-            self._has_warned = warn_of_keys(error, [(self._calls.place, [] if self._new is None else [self._new])])
+        await self._rotation.discard()

@@ -7,12 +7,12 @@ from typing import Generic, TypeVar
 from .._api.calls import Scope
 from .._arguments import text
 from .._http.transport import Transport
+from .._jobs.matching import find_address
+from .._jobs.members_walk import all_members
+from .._jobs.ownership import transfer_ownership
 from .._operations import members
 from ..models import OrganizationMember, Page, ProjectMember, RemovalResult
-from ._matching import find_address
-from ._ownership import transfer_ownership
 from .page_iterator import AsyncPageIterator
-from .roles import AsyncOrganizationRoles, AsyncProjectRoles
 
 MemberT = TypeVar("MemberT", OrganizationMember, ProjectMember)
 
@@ -20,17 +20,10 @@ MemberT = TypeVar("MemberT", OrganizationMember, ProjectMember)
 class AsyncMembers(Generic[MemberT]):
     """The members of the organization or of a project."""
 
-    def __init__(
-        self,
-        transport: Transport,
-        scope: Scope,
-        member: type[MemberT],
-        roles: AsyncOrganizationRoles | AsyncProjectRoles,
-    ) -> None:
+    def __init__(self, transport: Transport, scope: Scope, member: type[MemberT]) -> None:
         self._transport = transport
         self._scope = scope
         self._member: type[MemberT] = member
-        self._roles = roles
 
     async def list(self, *, page: int | None = None, page_size: int | None = None) -> Page[MemberT]:
         """List one page of the members; ``iter`` walks all of them.
@@ -93,7 +86,7 @@ class AsyncMembers(Generic[MemberT]):
             ValueError: The address is empty.
         """
         email = text("email", email)
-        return find_address([member async for member in self.iter()], email, "member")
+        return find_address(await all_members(self._transport, self._scope, self._member), email, "member")
 
     async def update_role(self, user_id: str, *, role_id: str) -> MemberT:
         """Give a member another role.
@@ -155,9 +148,7 @@ class AsyncMembers(Generic[MemberT]):
         if expect_current is not None:
             expect_current = text("expect_current", expect_current)
         self._transport.refuse_job("members.transfer_ownership")
-        return await transfer_ownership(
-            self._transport, self._scope, self._member, self, self._roles, user_id, expect_current
-        )
+        return await transfer_ownership(self._transport, self._scope, self._member, user_id, expect_current)
 
     async def remove(self, user_id: str) -> RemovalResult:
         """Remove a member, and its pending invitations.
@@ -186,11 +177,11 @@ class AsyncOrganizationMembers(AsyncMembers[OrganizationMember]):
     """The members of the organization."""
 
     def __init__(self, transport: Transport, scope: Scope) -> None:
-        super().__init__(transport, scope, OrganizationMember, AsyncOrganizationRoles(transport, scope))
+        super().__init__(transport, scope, OrganizationMember)
 
 
 class AsyncProjectMembers(AsyncMembers[ProjectMember]):
     """The members of a project."""
 
     def __init__(self, transport: Transport, scope: Scope) -> None:
-        super().__init__(transport, scope, ProjectMember, AsyncProjectRoles(transport, scope))
+        super().__init__(transport, scope, ProjectMember)

@@ -7,9 +7,9 @@ import builtins
 from .._api.calls import Scope
 from .._arguments import text
 from .._http.transport import Transport
+from .._jobs.matching import find_named
 from .._operations import iam
 from ..models import Permission
-from ._matching import find_named
 
 
 class AsyncPermissions:

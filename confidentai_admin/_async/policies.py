@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from .._api.calls import NOT_GIVEN, NotGiven, Scope
 from .._arguments import text
 from .._http.transport import Transport
+from .._jobs.matching import find_named
 from .._operations import iam
 from ..models import DeletionResult, Policy
-from ._matching import find_named
 
 
 class AsyncPolicies:

@@ -3,47 +3,34 @@
 from __future__ import annotations
 
 import builtins
-import contextlib
 import datetime
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Literal
 
-import attrs
-
-from .._api.calls import ORGANIZATION, Scope
+from .._api.calls import Scope
 from .._arguments import text, text_list
-from .._callbacks import check_callback
 from .._http.transport import Transport
 from .._instances import child
+from .._jobs import provisioning
+from .._jobs.matching import find_named
+from .._jobs.rotation_of_many import rotate_keys
 from .._operations import projects
-from .._reporting import record_calls
-from .._settings import truth, whole_number
-from ..errors import NotFoundError, PartialFailureError, UnexpectedStateError
+from .._settings import truth
+from ..errors import UnexpectedStateError
 from ..models import (
-    ApiKey,
     CreatedProject,
     DeletionResult,
     DesiredProject,
     EnsuredProject,
-    Happened,
-    Outcome,
     Progress,
     Project,
     Report,
     RotatedKey,
 )
-from ._cancellation import warn_of_keys
-from ._key_calls import check_retire, check_span
-from ._keys_in_use import KeysInUse, is_younger
-from ._many import Job, refuse_doubles
-from ._matching import find_named, name_key
-from ._provisioning import Provisioning, check
-from ._server_time import time_of
 from .api_keys import AsyncProjectApiKeys
-from .governance import AsyncGovernancePolicies
 from .iam import AsyncProjectIam
 from .invitations import AsyncProjectInvitations
-from .members import AsyncOrganizationMembers, AsyncProjectMembers
+from .members import AsyncProjectMembers
 
 
 class AsyncProjects:
@@ -174,34 +161,9 @@ class AsyncProjects:
         wanted = DesiredProject(
             name, description=description, owner=owner, governance_policy=governance_policy, key=key
         )
-        check(wanted)
-        check_callback("store", store)
         if truth("reissue", reissue) and (key is None or store is None):
             raise ValueError("reissue needs key, the name of the key, and store, which keeps the new one")
-        self._transport.refuse_job("projects.ensure")
-        provisioning = self._provisioning()
-        job: Job[DesiredProject, EnsuredProject] = Job([wanted], at_once=1)
-
-        async def hand_over(unfinished: EnsuredProject) -> None:
-            if store is None:
-                return
-            try:
-                await job.call_back("store", store, unfinished)
-            except Exception as error:
-                if getattr(error, "partial", None) is None:
-                    raise
-                # A job within it failed. What that had done stays where it is.
-                raise PartialFailureError(f"store failed: {error}") from error
-
-        await provisioning.read([wanted])
-        try:
-            ensured, _ = await provisioning.ensure(wanted, hand_over, reissue=reissue)
-        except BaseException as error:
-            provisioning.put_so_far_on(error, wanted)
-            made = provisioning.so_far(wanted)
-            warn_of_keys(error, [] if made is None else [(f"{name!r} ({made.project.id})", made.new_keys)])
-            raise
-        return ensured
+        return await provisioning.ensure(self._transport, wanted, store, reissue=reissue)
 
     async def ensure_many(
         self,
@@ -246,36 +208,7 @@ class AsyncProjects:
             ValueError: A name is empty, or is there twice, which it also is if two differ only by case, white space or
                 in characters that look the same.
         """
-        wishes = builtins.list(projects)
-        for wish in wishes:
-            if not isinstance(wish, DesiredProject):
-                raise TypeError(
-                    f"projects must be a list of DesiredProject, but there is a {type(wish).__name__} in it"
-                )
-            check(wish)
-        refuse_doubles("projects", [wish.name for wish in wishes], same=name_key)
-        check_callback("store", store)
-        self._transport.refuse_job("projects.ensure_many")
-        provisioning = self._provisioning()
-        job = Job(wishes, at_once=self._transport.pool.options.max_connections, on_progress=on_progress)
-
-        async def ensure(wish: DesiredProject) -> Outcome[DesiredProject, EnsuredProject]:
-            try:
-                ensured, happened = await provisioning.ensure(wish, hand_over)
-            except BaseException as error:
-                if (made := provisioning.so_far(wish)) is not None:
-                    job.made[wish] = made
-                if isinstance(error, Exception):  # another one ends the job, and the report is on it
-                    provisioning.put_so_far_on(error, wish)
-                raise
-            return Outcome(wish, happened, ensured, new_keys=ensured.new_keys)
-
-        async def hand_over(unfinished: EnsuredProject) -> None:
-            if store is not None:
-                await job.call_back("store", store, unfinished)
-
-        await provisioning.read(wishes)
-        return await job.run(ensure, look_again=provisioning.look_again)
+        return await provisioning.ensure_many(self._transport, builtins.list(projects), store, on_progress)
 
     async def rotate_keys(
         self,
@@ -332,74 +265,16 @@ class AsyncProjects:
             ValueError: An id or the name is empty, an id is there twice, ``retire`` is another word, a time is
                 negative, or there is ``clean_up`` without ``current``.
         """
-        ids = text_list("project_ids", project_ids)
-        places = {project_id: AsyncProjectApiKeys(self._transport, Scope.of_project(project_id)) for project_id in ids}
-        refuse_doubles("project_ids", ids)
-        key = text("key", key)
-        check_retire(retire)
-        check_callback("store", store, is_needed=True)
-        check_callback("current", current)
-        for name, span in (("older_than", older_than), ("clean_up", clean_up)):
-            if span is not None:
-                check_span(name, span)
-        if clean_up is not None and current is None:
-            raise ValueError("clean_up needs current: else a key that is in use might be taken for what a crash left")
-        self._transport.refuse_job("projects.rotate_keys")
-        job = Job(ids, at_once=self._transport.pool.options.max_connections, on_progress=on_progress)
-        is_kept = retire == "keep"
-
-        async def rotate(project_id: str) -> Outcome[str, RotatedKey]:
-            keys = places[project_id]
-            given = None if current is None else await job.call_back("current", current, project_id)
-            in_use = None if given is None else whole_number("what current gives", given)
-            with record_calls() as calls:
-                known = await keys.list()
-            found = KeysInUse.among(known, key, in_use)
-            now = time_of(calls[-1], self._transport.clock)
-            deleted: builtins.list[ApiKey] = []
-            try:
-                if clean_up is not None and found.is_told:
-                    for left in found.left(is_kept=is_kept):
-                        if not is_younger(left, clean_up, now):
-                            with contextlib.suppress(NotFoundError):
-                                await keys.delete(left.id)
-                            deleted.append(left)
-                told = found.told(deleted, is_kept=is_kept)
-                latest = found.latest(is_kept=is_kept)
-                if is_younger(latest, older_than, now):
-                    made = latest.created_at.isoformat(timespec="seconds")
-                    why = f"API key {latest.id} was made at {made}, less than {older_than} ago"
-                    return Outcome(project_id, Happened.NOTHING, None, None, "; ".join([why, *told]))
-                async with keys._rotation(found.in_use.id, key, retire, known) as rotation:
-                    rotated = RotatedKey(
-                        project_id,
-                        rotation.old_key,
-                        rotation.new_key,
-                        [other.id for other in found.others if other not in deleted],
-                        cleaned_up=[gone.id for gone in deleted],
-                    )
-                    job.made[project_id] = rotated
-                    await job.call_back("store", store, rotated)
-                rotated = attrs.evolve(rotated, duplicate_key_ids=rotation.duplicate_key_ids)
-                told += [
-                    f"another program put API key {other} in its place as well" for other in rotated.duplicate_key_ids
-                ]
-            except Exception as error:
-                for line in found.told(deleted, is_kept=is_kept):
-                    error.add_note(line)
-                raise
-            return Outcome(project_id, Happened.ROTATED, rotated, None, "; ".join(told) or None, rotated.new_keys)
-
-        return await job.run(rotate)
-
-    def _provisioning(self) -> Provisioning:
-        transport = self._transport
-        return Provisioning(
-            self,
-            lambda project_id: AsyncProjectClient(transport, Scope.of_project(project_id)),
-            AsyncOrganizationMembers(transport, ORGANIZATION),
-            AsyncGovernancePolicies(transport, ORGANIZATION),
-            transport.clock,
+        return await rotate_keys(
+            self._transport,
+            text_list("project_ids", project_ids),
+            key=key,
+            store=store,
+            retire=retire,
+            older_than=older_than,
+            current=current,
+            clean_up=clean_up,
+            on_progress=on_progress,
         )
 
 

@@ -9,9 +9,9 @@ from typing import Generic, TypeVar
 from .._api.calls import NOT_GIVEN, NotGiven, Scope
 from .._arguments import text
 from .._http.transport import Transport
+from .._jobs.matching import find_named
 from .._operations import iam
 from ..models import DeletionResult, OrganizationRole, ProjectRole
-from ._matching import find_named
 
 RoleT = TypeVar("RoleT", OrganizationRole, ProjectRole)
 

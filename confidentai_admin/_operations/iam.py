@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from .._api.calls import Call, Effect, NotGiven, Scope, given, unless_none
 from .._arguments import text_list
@@ -90,3 +90,8 @@ def list_permissions(scope: Scope) -> Call[list[Permission]]:
     """List what can be allowed."""
     operation = scope.either("listPermissions", "listProjectPermissions")
     return Call(operation, Effect.READ, list[Permission], scope=scope)
+
+
+def role_type(scope: Scope) -> Any:
+    """The model of a scope's roles."""
+    return OrganizationRole if scope.is_organization else ProjectRole

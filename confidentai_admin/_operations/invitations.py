@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from .._api.calls import Call, Effect, Scope, given
 from .._arguments import text, text_list
@@ -42,3 +42,8 @@ def delete_invitation(scope: Scope, invitation_id: int) -> Call[DeletionResult]:
     gone = DeletionResult(plain(invitation_id), deleted=True)
     ids = {"invitation_id": invitation_id}
     return Call(operation, Effect.REPEATABLE, DeletionResult, scope=scope, ids=ids, if_gone=gone)
+
+
+def invitation_type(scope: Scope) -> Any:
+    """The model of a scope's invitations."""
+    return OrganizationInvitation if scope.is_organization else ProjectInvitation

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from .._api.calls import Call, Effect, Scope
 from .._arguments import path_segment, text
@@ -34,3 +34,8 @@ def remove_member(scope: Scope, user_id: str) -> Call[RemovalResult]:
     operation = scope.either("removeMember", "removeProjectMember")
     gone = RemovalResult(plain(user_id), removed=True)
     return Call(operation, Effect.REPEATABLE, RemovalResult, scope=scope, ids={"user_id": user_id}, if_gone=gone)
+
+
+def member_type(scope: Scope) -> Any:
+    """The model of a scope's members."""
+    return OrganizationMember if scope.is_organization else ProjectMember

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Generic, Self
 
 from .._async import page_iterator as _core
-from .._async.page_iterator import ItemT
+from .._jobs.page_walk import ItemT
 from .._portal import Portal
 
 

@@ -29,7 +29,7 @@ from confidentai_admin import (
     ProjectClient,
     UnexpectedStateError,
 )
-from confidentai_admin._async._key_calls import KeyCalls
+from confidentai_admin._jobs.own_key import KeyCalls
 from confidentai_admin._portal import _Call
 from confidentai_admin.emulator import Emulator, faults
 

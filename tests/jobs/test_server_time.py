@@ -7,7 +7,7 @@ import datetime
 import pytest
 
 from confidentai_admin import CallDetails
-from confidentai_admin._async._server_time import Asked
+from confidentai_admin._jobs.server_time import Asked
 from confidentai_admin._surroundings import SystemClock
 
 NOW = datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.UTC)

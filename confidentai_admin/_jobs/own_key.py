@@ -14,7 +14,7 @@ from .._operations import api_keys
 from .._operations.organization import get_organization
 from ..errors import AuthenticationError, ConfigurationError, NotFoundError, UnexpectedStateError
 from ..models import ApiKey, DeletionResult
-from ._key_names import age
+from .key_names import age
 
 _SHOWN = 6  # characters at the end of a key that the API shows
 

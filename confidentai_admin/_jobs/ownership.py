@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Sequence
+from typing import TypeVar
 
 from .._api.calls import Scope
 from .._http.transport import Transport
+from .._operations.iam import list_roles, role_type
 from .._operations.members import update_member_role
 from ..errors import ConfidentAIError, UnexpectedStateError
 from ..models import OrganizationMember, OrganizationRole, ProjectMember, ProjectRole
-from ._matching import only
+from .matching import only
+from .members_walk import all_members
 
 #: The name of the system role. No other role can have it.
 OWNER = "Owner"
 
 MemberT = TypeVar("MemberT", OrganizationMember, ProjectMember)
-MemberT_co = TypeVar("MemberT_co", OrganizationMember, ProjectMember, covariant=True)
-
-
-class Members(Protocol[MemberT_co]):
-    """The members of the organization or of a project."""
-
-    def iter(self) -> AsyncIterator[MemberT_co]:
-        """Walk all of them."""
-        ...
-
-
-class Roles(Protocol):
-    """The roles of the organization or of a project."""
-
-    async def list(self) -> Sequence[OrganizationRole | ProjectRole]:
-        """List them."""
-        ...
 
 
 def is_owner(member: OrganizationMember | ProjectMember) -> bool:
@@ -47,13 +32,7 @@ def is_system_role(role: OrganizationRole | ProjectRole, name: str) -> bool:
 
 
 async def transfer_ownership(
-    transport: Transport,
-    scope: Scope,
-    member_type: type[MemberT],
-    members: Members[MemberT],
-    roles: Roles,
-    user_id: str,
-    expect_current: str | None,
+    transport: Transport, scope: Scope, member: type[MemberT], user_id: str, expect_current: str | None
 ) -> MemberT:
     """Make ``user_id`` the Owner of a scope whose Owner is ``expect_current``; ``None`` is nobody.
 
@@ -64,25 +43,25 @@ async def transfer_ownership(
         UnexpectedStateError: Somebody else is the Owner, or the user is no member.
     """
     owner_role = only(
-        [role for role in await roles.list() if is_system_role(role, OWNER)],
+        [role for role in await transport.send(list_roles(scope, role_type(scope))) if is_system_role(role, OWNER)],
         f"the system role {OWNER!r} of the {scope}",
     )
     if owner_role is None:
         raise UnexpectedStateError(f"the {scope} lists no system role {OWNER!r}, so ownership cannot be transferred")
     # The members last, as close to the write as can be.
-    everybody = [member async for member in members.iter()]
+    everybody = await all_members(transport, scope, member)
     owner = _owner(everybody, owner_role.id, scope)
     if owner is not None and owner.id == user_id:
         return owner
     if not _is(owner, expect_current):
         raise _another(owner, expect_current, scope)
-    if all(member.id != user_id for member in everybody):
+    if all(each.id != user_id for each in everybody):
         raise UnexpectedStateError(f"{user_id} is no member of the {scope}, and so cannot be its Owner")
 
     async def look(error: ConfidentAIError) -> MemberT | None:
         """Who is the Owner by now, if that is the user: then nothing is sent again."""
         try:
-            now = _owner([member async for member in members.iter()], owner_role.id, scope)
+            now = _owner(await all_members(transport, scope, member), owner_role.id, scope)
         except ConfidentAIError as failure:
             if error.outcome_unknown:
                 error.add_note(f"Who is the Owner of the {scope} now could not be read: {type(failure).__name__}.")
@@ -96,7 +75,7 @@ async def transfer_ownership(
         error.add_note(f"Afterwards, {_name(now)} was listed as the Owner of the {scope}.")
         raise error
 
-    call = update_member_role(scope, member_type, user_id, role_id=owner_role.id)
+    call = update_member_role(scope, member, user_id, role_id=owner_role.id)
     try:
         try:
             changed = await transport.send(call, before_repeat=look)

@@ -11,6 +11,9 @@ import attrs
 from .._api.calls import ORGANIZATION, Scope
 from .._arguments import address_key
 from .._http.transport import Transport
+from .._operations.invitations import delete_invitation, invitation_type, list_invitations
+from .._operations.members import member_type, remove_member
+from .._operations.projects import list_projects
 from ..errors import APIStatusError, ConfidentAIError, NotFoundError, UnexpectedStateError, attach_partial
 from ..models import (
     Happened,
@@ -23,11 +26,10 @@ from ..models import (
     ProjectMember,
     Report,
 )
-from ._many import Job
-from ._matching import only
-from ._ownership import is_owner
-from .organization import AsyncOrganizationClient
-from .projects import AsyncProjectClient, AsyncProjects
+from .many import Job
+from .matching import only
+from .members_walk import all_members
+from .ownership import is_owner, transfer_ownership
 
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
@@ -150,7 +152,7 @@ class _Person:
                 gone[project.id] = error
                 return None
 
-        projects = await AsyncProjects(self.transport, ORGANIZATION).list()
+        projects = await self.transport.send(list_projects())
         places = await _together(look_at, projects, at_once=self.at_once)
         if gone:
             # Deleted meanwhile, if that is so: a project that is there has not been looked at.
@@ -162,13 +164,13 @@ class _Person:
 
     async def deleted(self, project_ids: Iterable[str]) -> set[str]:
         """Those of the projects, which the API did not find, that it does not list either."""
-        return set(project_ids) - {project.id for project in await AsyncProjects(self.transport, ORGANIZATION).list()}
+        return set(project_ids) - {project.id for project in await self.transport.send(list_projects())}
 
     async def look(self, project: NamedRef | None) -> _Place:
         """See what the person has in the organization or in a project."""
-        scope = self._scope(project)
-        invitations = await scope.invitations.list()
-        members: list[_Member] = [member async for member in scope.members.iter()]
+        scope = _scope(project)
+        invitations = await self.transport.send(list_invitations(scope, invitation_type(scope)))
+        members: list[_Member] = await all_members(self.transport, scope, member_type(scope))
         key = address_key(self.email)
         holdings = [
             Holding(HoldingKind.INVITATION, project, invitation.id)
@@ -186,20 +188,20 @@ class _Person:
 
     async def transfer(self, holding: Holding, successor_id: str) -> None:
         """Make the successor the Owner of a project that the person owns."""
-        await self._scope(holding.project).members.transfer_ownership(successor_id, expect_current=str(holding.id))
+        scope = _scope(holding.project)
+        await transfer_ownership(self.transport, scope, member_type(scope), successor_id, str(holding.id))
 
     async def remove(self, holding: Holding) -> None:
         """End an invitation or a membership."""
-        scope = self._scope(holding.project)
+        scope = _scope(holding.project)
         if isinstance(holding.id, int):
-            await scope.invitations.revoke(holding.id)
+            await self.transport.send(delete_invitation(scope, holding.id))
         else:
-            await scope.members.remove(holding.id)
+            await self.transport.send(remove_member(scope, holding.id))
 
-    def _scope(self, project: NamedRef | None) -> AsyncOrganizationClient | AsyncProjectClient:
-        if project is None:
-            return AsyncOrganizationClient(self.transport, ORGANIZATION)
-        return AsyncProjectClient(self.transport, Scope.of_project(project.id))
+
+def _scope(project: NamedRef | None) -> Scope:
+    return ORGANIZATION if project is None else Scope.of_project(project.id)
 
 
 class _Offboarding:

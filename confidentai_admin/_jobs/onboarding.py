@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
-from typing import NoReturn, Protocol
+from collections.abc import Iterable, Sequence
+from typing import NoReturn
 
 import attrs
 
+from .._api.calls import Scope
 from .._arguments import address_key, text, text_list, what_is_wrong_with
+from .._http.transport import Transport
+from .._operations.iam import list_roles, role_type
+from .._operations.invitations import (
+    create_invitations,
+    delete_invitation,
+    invitation_type,
+    list_invitations,
+    resend_invitation,
+)
+from .._operations.members import member_type, update_member_role
 from ..errors import (
     APIStatusError,
     ConfidentAIError,
@@ -17,7 +28,6 @@ from ..errors import (
     attach_partial,
 )
 from ..models import (
-    DeletionResult,
     Happened,
     Invitation,
     InvitationStatus,
@@ -27,8 +37,9 @@ from ..models import (
     Outcome,
     Role,
 )
-from ._matching import resolve
-from ._ownership import OWNER, is_owner, is_system_role
+from .matching import resolve
+from .members_walk import all_members
+from .ownership import OWNER, is_owner, is_system_role
 
 _BATCH = 50  # addresses in one request
 
@@ -37,26 +48,9 @@ _CREATION_REFUSED = {400, 409, 413, 422}
 _CHANGE_REFUSED = {*_CREATION_REFUSED, 404}
 
 
-class _Invitations(Protocol):
-    async def list(self) -> Sequence[Invitation]: ...
-    async def create(self, emails: Iterable[str], *, role_id: str | None = None) -> Sequence[Invitation]: ...
-    async def resend(self, invitation_id: int) -> Invitation: ...
-    async def revoke(self, invitation_id: int) -> DeletionResult: ...
-
-
-class _Members(Protocol):
-    def iter(self) -> AsyncIterator[Member]: ...
-    async def update_role(self, user_id: str, *, role_id: str) -> Member: ...
-
-
-class _Roles(Protocol):
-    async def list(self) -> Sequence[Role]: ...
-
-
 async def onboard(
-    invitations: _Invitations,
-    members: _Members,
-    roles: _Roles,
+    transport: Transport,
+    scope: Scope,
     emails: Iterable[str],
     *,
     role: str | None,
@@ -64,7 +58,7 @@ async def onboard(
     resend: bool,
     replace: bool,
 ) -> Onboarding:
-    """Do what ``invitations.ensure`` promises, at the scope that the three resources are of."""
+    """Do what ``invitations.ensure`` promises, at a scope."""
     rows = _rows_of(text_list("emails", emails))
     if role is not None:
         role = text("role", role)
@@ -73,8 +67,8 @@ async def onboard(
             raise TypeError(f"{name} must be True or False, not {type(option).__name__}")
     if not rows:
         return Onboarding([])
-    asked = _Asked() if role is None else _Asked.among(await roles.list(), role)
-    job = _Job(invitations, members, asked, rows)
+    asked = _Asked() if role is None else _Asked.among(await transport.send(list_roles(scope, role_type(scope))), role)
+    job = _Job(transport, scope, asked, rows)
     await job.plan(update_members=update_members, resend=resend, replace=replace)
     return await job.run()
 
@@ -242,9 +236,9 @@ class _Job:
     A row always says what is known of it by now, so that the report can be given at any moment.
     """
 
-    def __init__(self, invitations: _Invitations, members: _Members, asked: _Asked, rows: Sequence[_Row]) -> None:
-        self._invitations = invitations
-        self._members = members
+    def __init__(self, transport: Transport, scope: Scope, asked: _Asked, rows: Sequence[_Row]) -> None:
+        self._transport = transport
+        self._scope = scope
         self._asked = asked
         self._rows = rows
         self._stopped_by: ConfidentAIError | None = None
@@ -253,11 +247,21 @@ class _Job:
         self._to_resend: list[tuple[_Row, int]] = []
         self._to_replace: list[tuple[_Row, int]] = []
 
+    async def _invitations(self) -> Sequence[Invitation]:
+        found: Sequence[Invitation] = await self._transport.send(
+            list_invitations(self._scope, invitation_type(self._scope))
+        )
+        return found
+
+    async def _members(self) -> Sequence[Member]:
+        found: Sequence[Member] = await all_members(self._transport, self._scope, member_type(self._scope))
+        return found
+
     async def plan(self, *, update_members: bool, resend: bool, replace: bool) -> None:
         """Read who is there, and see what each one needs."""
         # In this order: who accepts in between is on one list at least.
-        invitations = await self._invitations.list()
-        seen = _Seen.of(invitations, [member async for member in self._members.iter()])
+        invitations = await self._invitations()
+        seen = _Seen.of(invitations, await self._members())
         for row in self._rows:
             if row.happened is not Happened.NOT_TRIED:
                 continue
@@ -334,7 +338,14 @@ class _Job:
         error = None
         made: Sequence[Invitation] = []
         try:
-            made = await self._invitations.create([row.address for row in rows], role_id=self._asked.role_id)
+            made = await self._transport.send(
+                create_invitations(
+                    self._scope,
+                    invitation_type(self._scope),
+                    emails=[row.address for row in rows],
+                    role_id=self._asked.role_id,
+                )
+            )
         except ConfidentAIError as caught:
             error = caught
         if error is None:
@@ -392,7 +403,9 @@ class _Job:
     async def _update(self, row: _Row, member_id: str, role_id: str) -> None:
         row.begin()
         try:
-            member = await self._members.update_role(member_id, role_id=role_id)
+            member = await self._transport.send(
+                update_member_role(self._scope, member_type(self._scope), member_id, role_id=role_id)
+            )
         except ConfidentAIError as error:
             self._note_refusal(row, error)
         else:
@@ -404,7 +417,9 @@ class _Job:
     async def _resend(self, row: _Row, invitation_id: int) -> None:
         row.begin()
         try:
-            invitation = await self._invitations.resend(invitation_id)
+            invitation = await self._transport.send(
+                resend_invitation(self._scope, invitation_type(self._scope), invitation_id)
+            )
         except ConfidentAIError as error:
             self._note_refusal(row, error)
         else:
@@ -427,7 +442,7 @@ class _Job:
         row.begin()
         error = None
         try:
-            await self._invitations.revoke(invitation_id)
+            await self._transport.send(delete_invitation(self._scope, invitation_id))
             row.is_revoked = True
         except NotFoundError:
             pass  # that it is gone is all that was wanted
@@ -453,11 +468,11 @@ class _Job:
 
     async def _look(self, rows: Iterable[_Row]) -> _Seen:
         """Read what these have now; the members only if an invitation does not tell."""
-        seen = _Seen.of(await self._invitations.list(), [])
+        seen = _Seen.of(await self._invitations(), [])
         pending = {key for key, invitation in seen.invitations.items() if _is_pending(invitation)}
         if all(row.key in pending and row.aim is not Happened.UPDATED for row in rows):
             return seen
-        return _Seen.of(seen.invitations.values(), [member async for member in self._members.iter()])
+        return _Seen.of(seen.invitations.values(), await self._members())
 
     async def _look_again(self) -> None:
         """Believe no answer, but what is seen afterwards."""

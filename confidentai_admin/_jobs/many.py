@@ -19,7 +19,7 @@ from ..errors import (
     attach_partial,
 )
 from ..models import ApiKey, Happened, Outcome, Progress, Report
-from ._cancellation import warn_of_keys
+from .cancellation import warn_of_keys
 
 T = TypeVar("T")
 ItemT = TypeVar("ItemT")

@@ -9,9 +9,9 @@ import attrs
 
 from ..errors import UnexpectedStateError
 from ..models import ApiKey
-from ._key_calls import is_later
-from ._key_names import age, base_of, is_called, is_rotated, refuse_alike
-from ._server_time import time_since
+from .key_names import age, base_of, is_called, is_rotated, refuse_alike
+from .own_key import is_later
+from .server_time import time_since
 
 
 @attrs.frozen

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from ..errors import UnexpectedStateError
 from ..models import ApiKey
-from ._matching import name_key, unlike
+from .matching import name_key, unlike
 
 _SUFFIX = re.compile(r"-\d{8}-[0-9a-f]{6}\Z", re.ASCII)
 

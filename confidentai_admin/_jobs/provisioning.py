@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import attrs
 
+from .._api.calls import ORGANIZATION, Scope
 from .._arguments import address_key, text
+from .._callbacks import check_callback
+from .._http.transport import Transport
+from .._operations.governance import assign_projects, list_governance_policies
+from .._operations.projects import create_project, get_project, list_projects, update_project
 from .._reporting import CallDetails, record_calls
-from .._surroundings import Clock
-from ..errors import ConfidentAIError, ConflictError, UnexpectedStateError, attach_partial
+from ..errors import ConfidentAIError, ConflictError, PartialFailureError, UnexpectedStateError, attach_partial
 from ..models import (
     ApiKey,
     DesiredProject,
@@ -20,21 +24,20 @@ from ..models import (
     Happened,
     OrganizationMember,
     Outcome,
+    Progress,
     Project,
     ProjectMember,
     Report,
 )
-from ._key_names import age, is_called, refuse_alike
-from ._many import failed
-from ._matching import find_address, find_named, name_key, resolve, unlike
-from ._ownership import is_owner
-from ._server_time import Asked
-from .governance import AsyncGovernancePolicies
-from .members import AsyncOrganizationMembers
-
-if TYPE_CHECKING:
-    from .api_keys import AsyncProjectApiKeys
-    from .projects import AsyncProjectClient, AsyncProjects
+from .cancellation import warn_of_keys
+from .key_names import age, is_called, refuse_alike
+from .many import Job, failed, refuse_doubles
+from .matching import find_address, find_named, name_key, resolve, unlike
+from .members_walk import all_members
+from .own_key import KeyCalls
+from .ownership import is_owner, transfer_ownership
+from .rotation import Rotation
+from .server_time import Asked
 
 #: Is given what there is by now, each time that a key was made: its ``new_keys`` are those that it was not given yet.
 HandOver: TypeAlias = Callable[[EnsuredProject], Awaitable[None]]
@@ -137,19 +140,9 @@ class _Work:
 class Provisioning:
     """Ensures projects, by what ``read`` found once for all of them."""
 
-    def __init__(
-        self,
-        projects: AsyncProjects,
-        open_project: Callable[[str], AsyncProjectClient],
-        members: AsyncOrganizationMembers,
-        policies: AsyncGovernancePolicies,
-        clock: Clock,
-    ) -> None:
-        self._projects = projects
-        self._open = open_project
-        self._members = members
-        self._policies = policies
-        self._clock = clock
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._clock = transport.clock
         # By name as people take it for the same, and by address: each wish looks into them.
         self._known: defaultdict[str, list[Project]] = defaultdict(list)
         self._people: defaultdict[str, list[OrganizationMember]] = defaultdict(list)
@@ -158,13 +151,13 @@ class Provisioning:
 
     async def read(self, wanted: Sequence[DesiredProject]) -> None:
         """Read what there is, as far as the wishes need it."""
-        for project in await self._projects.list():
+        for project in await self._transport.send(list_projects()):
             self._known[name_key(project.name)].append(project)
         if any(wish.owner is not None for wish in wanted):
-            async for member in self._members.iter():
+            for member in await all_members(self._transport, ORGANIZATION, OrganizationMember):
                 self._people[address_key(member.email)].append(member)
         if any(wish.governance_policy is not None for wish in wanted):
-            self._governance = await self._policies.list()
+            self._governance = await self._transport.send(list_governance_policies())
 
     async def ensure(
         self, wanted: DesiredProject, hand_over: HandOver | None = None, *, reissue: bool = False
@@ -186,13 +179,14 @@ class Provisioning:
             # Who else made it may have wanted another Owner; what this call made has the right one.
             if not work.is_certainly_ours:
                 new_owner = await self._new_owner(work)
-        project = self._open(self._made(work).id)
+        project = Scope.of_project(self._made(work).id)
         await self._describe(work, project)
         await self._govern(work, project)
         if new_owner is not None:
             member, current = new_owner
             await self._see_name(work, project)
-            await project.members.transfer_ownership(member.id, expect_current=None if current is None else current.id)
+            expected = None if current is None else current.id
+            await transfer_ownership(self._transport, project, ProjectMember, member.id, expected)
             work.is_changed, work.is_name_seen = True, False
         await self._ensure_key(work, project, hand_over, reissue=reissue)
         result = work.result(is_finished=True)
@@ -217,7 +211,7 @@ class Provisioning:
         listed: dict[str, Project] = {}
         unread: ConfidentAIError | None = None
         try:
-            listed = {project.id: project for project in await self._projects.list()}
+            listed = {project.id: project for project in await self._transport.send(list_projects())}
         except ConfidentAIError as error:
             error.add_note("Whether it is still as it was found could not be read")
             unread = error
@@ -265,7 +259,7 @@ class Provisioning:
         """Who is to become the Owner of a project that exists, and who is it now; ``None`` if nobody is."""
         if work.owner is None or work.project is None:
             return None
-        members = [member async for member in self._open(work.project.id).members.iter()]
+        members = await all_members(self._transport, Scope.of_project(work.project.id), ProjectMember)
         current = next((member for member in members if is_owner(member)), None)
         key = address_key(work.owner.email)
         if current is not None and address_key(current.email) == key:
@@ -285,7 +279,9 @@ class Provisioning:
         calls: list[CallDetails] = []
         try:
             with record_calls() as calls:
-                created = await self._projects.create(wanted.name, description=wanted.description, email=owner)
+                created = await self._transport.send(
+                    create_project(name=wanted.name, description=wanted.description, email=owner)
+                )
         except ConfidentAIError as error:
             asked = asked or Asked.by(calls, self._clock)
             # What was not found after the first attempt may still be on its way.
@@ -319,7 +315,7 @@ class Provisioning:
         """The project of this name, and whether it was there before it was ``asked`` for."""
         try:
             with record_calls() as calls:
-                found = find_named(await self._projects.list(), name, "project")
+                found = find_named(await self._transport.send(list_projects()), name, "project")
         except ConfidentAIError as failure:
             error.add_note(f"Whether there is a project {name!r} now could not be read: {failure}")
             raise error from failure
@@ -336,11 +332,11 @@ class Provisioning:
 
     # Writing to a project that was found: it may have been renamed since, and another may have its name.
 
-    async def _see_name(self, work: _Work, project: AsyncProjectClient) -> None:
+    async def _see_name(self, work: _Work, project: Scope) -> None:
         """Read the project's name before something is written to it whose answer does not tell it."""
         if work.is_certainly_ours or work.is_name_seen:
             return
-        seen = await project.get()
+        seen = await self._transport.send(get_project(project))
         before = self._made(work)
         if seen.name != before.name:
             raise UnexpectedStateError(
@@ -351,11 +347,11 @@ class Provisioning:
         if not work.is_changed:
             work.project = seen
 
-    async def _describe(self, work: _Work, project: AsyncProjectClient) -> None:
+    async def _describe(self, work: _Work, project: Scope) -> None:
         before = self._made(work)
         if work.wanted.description in (None, before.description):
             return
-        after = await project.update(description=work.wanted.description)
+        after = await self._transport.send(update_project(project, name=None, description=work.wanted.description))
         # The answer may leave the governance policy out.
         work.project = attrs.evolve(after, governance_policy=before.governance_policy)
         work.is_changed = work.is_described = True
@@ -367,14 +363,14 @@ class Provisioning:
             )
         work.is_name_seen = True
 
-    async def _govern(self, work: _Work, project: AsyncProjectClient) -> None:
+    async def _govern(self, work: _Work, project: Scope) -> None:
         if work.policy is None or self._is_on(work, work.policy):
             return
         await self._see_name(work, project)
         if self._is_on(work, work.policy):
             return
         before = self._made(work)
-        result = await self._policies.assign(work.policy.id, project_ids=[before.id])
+        result = await self._transport.send(assign_projects(work.policy.id, project_ids=[before.id]))
         if before.id not in result.assigned_project_ids:
             raise UnexpectedStateError(
                 f"the project {before.name!r} was deleted before it could be put on the governance policy"
@@ -388,12 +384,15 @@ class Provisioning:
 
     # Its keys:
 
+    def _keys(self, project: Scope) -> KeyCalls:
+        return KeyCalls(self._transport, project)
+
     async def _find_lost_key(self, work: _Work) -> None:
         """Look for the first key of a new project, if its secret was in the answer that was lost, or in none."""
         if not (work.recovered or work.is_first_key_lost):
             return
         try:
-            listed = sorted(await self._open(self._made(work).id).api_keys.list(), key=age)
+            listed = sorted(await self._keys(Scope.of_project(self._made(work).id)).all(), key=age)
         except BaseException as error:
             error.add_note(f"The first key of the project {work.wanted.name!r} is valid, and nobody has its secret.")
             raise
@@ -402,14 +401,12 @@ class Provisioning:
         work.orphaned_key_ids += lost
         work.other_keys = [key for key in listed if key.id not in lost]
 
-    async def _ensure_key(
-        self, work: _Work, project: AsyncProjectClient, hand_over: HandOver | None, *, reissue: bool
-    ) -> None:
-        wanted = work.wanted.key
+    async def _ensure_key(self, work: _Work, project: Scope, hand_over: HandOver | None, *, reissue: bool) -> None:
+        wanted, keys = work.wanted.key, self._keys(project)
         if work.created:
             listed = [*work.new_keys, *work.other_keys]
         elif wanted is not None:
-            listed = await project.api_keys.list()
+            listed = await keys.all()
         else:
             return
         if wanted is None and work.api_key is not None:
@@ -422,17 +419,17 @@ class Provisioning:
         await self._see_name(work, project)
         name = _SECOND_KEY if wanted is None else wanted
         if there:
-            await self._reissue(work, project.api_keys, name, listed, there, hand_over)
-        elif await self._mint(work, project.api_keys, name, listed):
+            await self._reissue(work, keys, name, listed, there, hand_over)
+        elif await self._mint(work, keys, name, listed):
             await self._hand_over(work, hand_over)
         else:
             return
-        await self._find_duplicates(work, project.api_keys, name, listed)
+        await self._find_duplicates(work, keys, name, listed)
 
     async def _mint(
         self,
         work: _Work,
-        keys: AsyncProjectApiKeys,
+        keys: KeyCalls,
         name: str,
         listed: list[ApiKey],
         asked: Asked | None = None,
@@ -481,12 +478,12 @@ class Provisioning:
         cancelled.add_note(f"There may be a key {name!r} now, in the project {work.wanted.name!r}, that nobody has.")
 
     async def _appeared(
-        self, work: _Work, keys: AsyncProjectApiKeys, name: str, known: set[int], asked: Asked, error: ConfidentAIError
+        self, work: _Work, keys: KeyCalls, name: str, known: set[int], asked: Asked, error: ConfidentAIError
     ) -> tuple[list[int], list[int]]:
         """The keys of this name that appeared: those of which one may be this call's, and those that are older."""
         try:
             with record_calls() as calls:
-                listed = await keys.list()
+                listed = await keys.all()
         except ConfidentAIError as failure:
             error.add_note(f"Whether there is a key {name!r} whose secret was lost could not be read: {failure}")
             raise error from failure
@@ -500,7 +497,7 @@ class Provisioning:
     async def _reissue(
         self,
         work: _Work,
-        keys: AsyncProjectApiKeys,
+        keys: KeyCalls,
         name: str,
         listed: list[ApiKey],
         there: list[ApiKey],
@@ -514,7 +511,7 @@ class Provisioning:
                 " place: somebody may have wanted that. Activate one, or make one with api_keys.create"
             )
         old, *others = valid
-        rotation = keys._rotation(old.id, name, "disable", listed)
+        rotation = Rotation(keys, old.id, name, "disable", listed)
         is_made = False
         try:
             async with rotation:
@@ -523,7 +520,7 @@ class Provisioning:
                 await self._hand_over(work, hand_over)
             work.retired_key_ids.append(old.id)
             for other in others:
-                await keys._calls.retire(other, delete=False, witness=rotation.new_key)
+                await keys.retire(other, delete=False, witness=rotation.new_key)
                 work.retired_key_ids.append(other.id)
         except BaseException as error:
             # Cancelled, or with an unknown outcome, the request may have made a key.
@@ -534,12 +531,84 @@ class Provisioning:
                 error.add_note(f"Other keys {name!r} may be valid still: {', '.join(left)}.")
             raise
 
-    async def _find_duplicates(self, work: _Work, keys: AsyncProjectApiKeys, name: str, listed: list[ApiKey]) -> None:
+    async def _find_duplicates(self, work: _Work, keys: KeyCalls, name: str, listed: list[ApiKey]) -> None:
         """Look for keys that another program made at the same time: its look came before this call's key, too."""
         known = {key.id for key in [*listed, *work.new_keys]} | set(work.orphaned_key_ids)
         try:
-            now = await keys.list()
+            now = await keys.all()
         except BaseException as error:
             error.add_note(f"Whether another program made a key {name!r} at the same time could not be read.")
             raise
         work.duplicate_key_ids += [key.id for key in now if key.valid and is_called(key, name) and key.id not in known]
+
+
+async def ensure(
+    transport: Transport,
+    wanted: DesiredProject,
+    store: Callable[[EnsuredProject], object] | None,
+    *,
+    reissue: bool,
+) -> EnsuredProject:
+    """Do what ``projects.ensure`` promises."""
+    check(wanted)
+    check_callback("store", store)
+    transport.refuse_job("projects.ensure")
+    provisioning = Provisioning(transport)
+    job: Job[DesiredProject, EnsuredProject] = Job([wanted], at_once=1)
+
+    async def hand_over(unfinished: EnsuredProject) -> None:
+        if store is None:
+            return
+        try:
+            await job.call_back("store", store, unfinished)
+        except Exception as error:
+            if getattr(error, "partial", None) is None:
+                raise
+            # A job within it failed. What that had done stays where it is.
+            raise PartialFailureError(f"store failed: {error}") from error
+
+    await provisioning.read([wanted])
+    try:
+        ensured, _ = await provisioning.ensure(wanted, hand_over, reissue=reissue)
+    except BaseException as error:
+        provisioning.put_so_far_on(error, wanted)
+        made = provisioning.so_far(wanted)
+        warn_of_keys(error, [] if made is None else [(f"{wanted.name!r} ({made.project.id})", made.new_keys)])
+        raise
+    return ensured
+
+
+async def ensure_many(
+    transport: Transport,
+    wishes: Sequence[DesiredProject],
+    store: Callable[[EnsuredProject], object] | None,
+    on_progress: Callable[[Progress[DesiredProject, EnsuredProject]], object] | None,
+) -> Report[DesiredProject, EnsuredProject]:
+    """Do what ``projects.ensure_many`` promises."""
+    for wish in wishes:
+        if not isinstance(wish, DesiredProject):
+            raise TypeError(f"projects must be a list of DesiredProject, but there is a {type(wish).__name__} in it")
+        check(wish)
+    refuse_doubles("projects", [wish.name for wish in wishes], same=name_key)
+    check_callback("store", store)
+    transport.refuse_job("projects.ensure_many")
+    provisioning = Provisioning(transport)
+    job = Job(wishes, at_once=transport.pool.options.max_connections, on_progress=on_progress)
+
+    async def ensure_one(wish: DesiredProject) -> Outcome[DesiredProject, EnsuredProject]:
+        try:
+            ensured, happened = await provisioning.ensure(wish, hand_over)
+        except BaseException as error:
+            if (made := provisioning.so_far(wish)) is not None:
+                job.made[wish] = made
+            if isinstance(error, Exception):  # another one ends the job, and the report is on it
+                provisioning.put_so_far_on(error, wish)
+            raise
+        return Outcome(wish, happened, ensured, new_keys=ensured.new_keys)
+
+    async def hand_over(unfinished: EnsuredProject) -> None:
+        if store is not None:
+            await job.call_back("store", store, unfinished)
+
+    await provisioning.read(wishes)
+    return await job.run(ensure_one, look_again=provisioning.look_again)

@@ -1,0 +1,20 @@
+"""All members of the organization or of a project."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from .._api.calls import Scope
+from .._http.transport import Transport
+from .._operations.members import list_members
+from ..models import OrganizationMember, ProjectMember
+from .page_walk import everything
+
+MemberT = TypeVar("MemberT", OrganizationMember, ProjectMember)
+
+_PAGE_SIZE = 100
+
+
+async def all_members(transport: Transport, scope: Scope, member: type[MemberT]) -> list[MemberT]:
+    """Everybody there, by as many pages as there are."""
+    return await everything(lambda page: transport.send(list_members(scope, member, page=page, page_size=_PAGE_SIZE)))
