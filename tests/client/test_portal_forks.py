@@ -452,7 +452,7 @@ print(ended(child), client.whoami().id, asyncio.run(ask()), client.whoami().id)
 def test_a_fork_in_c_leaves_the_parents_calls_alone() -> None:
     """A worker that closes, or ends, does not touch the call that its master has under way, nor wait for it."""
     source = f"""{FORK_IN_C}
-threading.Thread(target=lambda: print(client.whoami().id)).start()
+threading.Thread(target=lambda: os.write(1, f"{{client.whoami().id}}\\n".encode())).start()
 sys.stdin.readline()
 for deed in (client.close, client.whoami, lambda: None):
     child = fork()
@@ -461,7 +461,7 @@ for deed in (client.close, client.whoami, lambda: None):
         sys.stdin.close()
         os._exit(3)
     assert ended(child) == 3
-print("forked", flush=True)
+os.write(1, b"forked\\n")
 """
     with scripted_server(answer(ORGANIZATION), answer(ORGANIZATION), *together(answer(ORGANIZATION))) as server:
         server.otherwise = answer(ORGANIZATION)

@@ -186,7 +186,7 @@ def _rotation() -> list[Action]:
         answer({"apiKeys": [OLD_KEY]}),
         answer({"apiKey": {**MASKED_KEY, "value": ROTATED_KEY}}),
         answer(ORGANIZATION),
-        answer({"apiKey": MASKED_KEY}),
+        answer({"apiKeys": [MASKED_KEY, OLD_KEY]}),
         answer({"apiKey": {**OLD_KEY, "valid": False}}),
     ]
 
