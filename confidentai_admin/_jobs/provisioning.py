@@ -14,8 +14,8 @@ from .._callbacks import check_callback
 from .._http.transport import Transport
 from .._operations.governance import assign_projects, list_governance_policies
 from .._operations.projects import create_project, get_project, list_projects, update_project
-from .._reporting import CallDetails, record_calls
-from ..errors import ConfidentAIError, ConflictError, PartialFailureError, UnexpectedStateError, attach_partial
+from .._reporting import record_calls
+from ..errors import ConfidentAIError, PartialFailureError, UnexpectedStateError, attach_partial
 from ..models import (
     ApiKey,
     DesiredProject,
@@ -30,6 +30,7 @@ from ..models import (
     Report,
 )
 from .cancellation import warn_of_keys
+from .creation import create_and_look
 from .key_names import age, is_called, refuse_alike
 from .many import Job, failed, refuse_doubles
 from .matching import find_address, find_named, name_key, resolve, unlike
@@ -272,44 +273,31 @@ class Provisioning:
             )
         return wanted, current
 
-    async def _make(self, work: _Work, asked: Asked | None = None) -> None:
-        """Create the project, or adopt the one of this name that appeared; ``asked`` is when the first attempt was."""
-        wanted, is_second = work.wanted, asked is not None
+    async def _make(self, work: _Work) -> None:
+        """Create the project, or adopt the one of this name that appeared."""
+        wanted = work.wanted
         owner = None if work.owner is None else work.owner.email
-        calls: list[CallDetails] = []
-        try:
-            with record_calls() as calls:
-                created = await self._transport.send(
-                    create_project(name=wanted.name, description=wanted.description, email=owner)
-                )
-        except ConfidentAIError as error:
-            asked = asked or Asked.by(calls, self._clock)
-            # What was not found after the first attempt may still be on its way.
-            is_unknown = error.outcome_unknown = error.outcome_unknown or is_second
-            if not is_unknown and not isinstance(error, ConflictError):
-                raise
+        call = create_project(name=wanted.name, description=wanted.description, email=owner)
+
+        async def look(error: ConfidentAIError, asked: Asked) -> Project | None:
             work.project, was_there = await self._look(wanted.name, asked, error)
-            if work.project is not None:
-                # Names are unique: a conflict with the only attempt was somebody else, and one with the second may be
-                # the first. What is older than the first was somebody else as well.
-                work.created = work.recovered = is_unknown and not was_there
-                return
-            if is_second or not is_unknown:
-                raise
-        except Exception:
-            raise  # a hook's own, and nothing was sent
-        except BaseException as error:  # it was cancelled
+            # Names are unique: a conflict with the only attempt was somebody else, and one with the second may be the
+            # first. What is older than the first was somebody else as well.
+            work.created = work.recovered = work.project is not None and error.outcome_unknown and not was_there
+            return work.project
+
+        def note(error: BaseException) -> None:
             error.add_note(f"There may be a project {wanted.name!r} now, with a key that nobody has.")
-            raise
-        else:
-            work.project, work.created = created.project, True
-            if created.api_key is None:
-                work.is_first_key_lost = True
-            else:
-                work.api_key = created.api_key
-                work.new_keys.append(created.api_key)
+
+        made = await create_and_look(lambda: self._transport.send(call), look, self._clock, in_doubt=note)
+        if isinstance(made, Project):
             return
-        await self._make(work, asked)
+        work.project, work.created = made.project, True
+        if made.api_key is None:
+            work.is_first_key_lost = True
+        else:
+            work.api_key = made.api_key
+            work.new_keys.append(made.api_key)
 
     async def _look(self, name: str, asked: Asked, error: ConfidentAIError) -> tuple[Project | None, bool]:
         """The project of this name, and whether it was there before it was ``asked`` for."""
@@ -426,46 +414,25 @@ class Provisioning:
             return
         await self._find_duplicates(work, keys, name, listed)
 
-    async def _mint(
-        self,
-        work: _Work,
-        keys: KeyCalls,
-        name: str,
-        listed: list[ApiKey],
-        asked: Asked | None = None,
-    ) -> bool:
-        """Make a key; ``False`` if one that was asked for turns out to be there already, made by somebody else.
+    async def _mint(self, work: _Work, keys: KeyCalls, name: str, listed: list[ApiKey]) -> bool:
+        """Make a key; ``False`` if one that was asked for turns out to be there already, made by somebody else."""
 
-        ``asked`` is when the first attempt was.
-        """
-        known = {key.id for key in listed} | set(work.orphaned_key_ids)
-        is_second = asked is not None
-        calls: list[CallDetails] = []
-        try:
-            with record_calls() as calls:
-                key = await keys.create(name)
-        except ConfidentAIError as error:
-            asked = asked or Asked.by(calls, self._clock)
-            error.outcome_unknown = error.outcome_unknown or is_second
-            if not error.outcome_unknown:
-                raise
+        async def look(error: ConfidentAIError, asked: Asked) -> int | None:
             work.is_in_doubt = True
+            known = {key.id for key in listed} | set(work.orphaned_key_ids)
             lost, others = await self._appeared(work, keys, name, known, asked, error)
             work.orphaned_key_ids += lost
-            if others and work.wanted.key is not None:
-                return False
-            if is_second:
-                raise
-        except Exception:
-            raise  # a hook's own, and nothing was sent
-        except BaseException as error:  # it was cancelled
+            return others[0] if others and work.wanted.key is not None else None
+
+        def note(error: BaseException) -> None:
             work.is_in_doubt = True
             self._note_key(error, work, name)
-            raise
-        else:
-            self._made_key(work, key)
-            return True
-        return await self._mint(work, keys, name, listed, asked)
+
+        made = await create_and_look(lambda: keys.create(name), look, self._clock, in_doubt=note)
+        if isinstance(made, int):
+            return False
+        self._made_key(work, made)
+        return True
 
     @staticmethod
     def _made_key(work: _Work, key: ApiKey) -> None:

@@ -9,8 +9,10 @@ from .._settings import SecretText, truth
 from ..errors import ConfidentAIError, ConfigurationError, UnexpectedStateError
 from ..models import ApiKey
 from .cancellation import warn_of_keys
+from .creation import create_and_look
 from .key_names import base_of, is_rotated, new_name
 from .own_key import KeyCalls, is_later
+from .server_time import Asked
 
 
 class Rotation:
@@ -153,31 +155,23 @@ class Rotation:
     # Making it:
 
     async def _mint(self, base: str, known: set[int]) -> ApiKey:
-        """Make the new key; once more, if the answer is lost."""
-        made = await self._try_to_mint(base, known)
-        if isinstance(made, ConfidentAIError):
-            made = await self._try_to_mint(base, known)
-        if isinstance(made, ConfidentAIError):
-            raise made
-        return made
+        """Make the new key; once more, under another name, if the answer is lost and what it left was deleted."""
+        names = [new_name(base, self._calls.transport.clock.now())]
 
-    async def _try_to_mint(self, base: str, known: set[int]) -> ApiKey | ConfidentAIError:
-        """Make the new key, or give the error by which its answer was lost, when nothing is left of it."""
-        name = new_name(base, self._calls.transport.clock.now())
-        try:
-            return await self._calls.create(name)
-        except ConfidentAIError as error:
-            if not error.outcome_unknown:
-                raise
-            lost = error
-        except Exception:
-            raise  # a hook's own, and nothing was sent
-        except BaseException as error:  # it was cancelled
+        async def clear(lost: ConfidentAIError, asked: Asked) -> None:
+            await self._clear(names[-1], known, lost)
+            names.append(new_name(base, self._calls.transport.clock.now()))
+
+        def note(error: BaseException) -> None:
             place = self._calls.place
-            error.add_note(f"There may be a new API key {name!r} now, in {place}, which nobody has: delete it.")
-            raise
-        await self._clear(name, known, lost)
-        return lost
+            error.add_note(f"There may be a new API key {names[-1]!r} now, in {place}, which nobody has: delete it.")
+
+        clock = self._calls.transport.clock
+        made = await create_and_look(
+            lambda: self._calls.create(names[-1]), clear, clock, in_doubt=note, stays_unknown=False
+        )
+        assert made is not None  # noqa: S101  (the look finds nothing that could be used)
+        return made
 
     async def _clear(self, name: str, known: set[int], lost: ConfidentAIError) -> None:
         """Delete the key that a lost answer left, since nobody has its secret. If that fails, ``lost`` says so."""
