@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime
 import enum
-import functools
 import re
 from collections.abc import Callable
 from typing import Any, TypeVar, get_args, get_origin
@@ -17,6 +16,9 @@ import attrs
 import cattrs
 from cattrs.cols import list_structure_factory
 from cattrs.gen import make_dict_structure_fn, override
+
+from .names import camel_case
+from .quick_structuring import quick_model
 
 T = TypeVar("T")
 
@@ -30,16 +32,6 @@ def read_time(text: str) -> datetime.datetime:
     if not is_usual and _TIME.fullmatch(text) is None:
         raise ValueError("not an ISO 8601 time with an offset")
     return datetime.datetime.fromisoformat(text.upper())
-
-
-@functools.cache
-def camel_case(name: str) -> str:
-    """Our name as the API writes it."""
-    # The one name that the API does not write in camelCase.
-    if name == "created_at":
-        return name
-    first, *rest = name.split("_")
-    return first + "".join(map(str.capitalize, rest))
 
 
 def is_not(wanted: str, value: object) -> str:
@@ -132,45 +124,6 @@ def _model(kind: Any, converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
     return structure
 
 
-def _without_none(kind: Any) -> tuple[Any, bool]:
-    """``X`` for ``X | None``, and whether it was that."""
-    parts = [part for part in get_args(kind) if part is not type(None)]
-    is_optional = len(parts) == 1 and type(None) in get_args(kind)
-    return (parts[0] if is_optional else kind), is_optional
-
-
-def _quick_model(kind: Any, converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
-    """What ``_model`` gives, in less than half of the time.
-
-    Texts are looked at in line, and not by a call for each; and what is frozen is filled by way of its slots, since the
-    ``__init__`` of a frozen class takes three times as long as that of another.
-    """
-    attrs.resolve_types(kind)
-    if hasattr(kind, "__attrs_post_init__"):
-        raise TypeError(f"{kind.__name__} has an __attrs_post_init__, which would not be called")
-    names: dict[str, Any] = {"new": object.__new__, "kind": kind}
-    lines = ["def structure(value, _):", " if type(value) is not dict: raise TypeError", " model = new(kind)"]
-    for field in attrs.fields(kind):
-        name, key = field.name, camel_case(field.name)
-        is_plain = name in vars(kind) and not field.converter and not field.validator
-        if not is_plain or field.default not in (attrs.NOTHING, None):
-            raise TypeError(f"{kind.__name__}.{name} is not a field of its own with a type, and None for a default")
-        names[f"set_{name}"] = vars(kind)[name].__set__
-        get = f"value[{key!r}]" if field.default is attrs.NOTHING else f"value.get({key!r})"
-        inner, is_optional = _without_none(field.type)
-        lines += [f" field = {get}", " if field is not None:" if is_optional else " if True:"]
-        if inner in (str, int, bool):
-            lines.append(f"  if type(field) is not {inner.__name__}: raise TypeError")
-        else:
-            names[f"hook_{name}"], names[f"kind_{name}"] = converter.get_structure_hook(inner), inner
-            lines.append(f"  field = hook_{name}(field, kind_{name})")
-        lines.append(f" set_{name}(model, field)")
-    lines.append(" return model")
-    exec("\n".join(lines), names)  # noqa: S102  (as attrs and cattrs do it)
-    structure: Callable[[Any, Any], Any] = names["structure"]
-    return structure
-
-
 def _make_converter(*, quick: bool) -> cattrs.Converter:
     converter = cattrs.Converter(detailed_validation=not quick)
     for kind in (str, int, bool):
@@ -178,7 +131,7 @@ def _make_converter(*, quick: bool) -> cattrs.Converter:
     converter.register_structure_hook(datetime.datetime, _structure_time)
     converter.register_structure_hook_func(lambda kind: kind == int | str, _structure_id)
     converter.register_structure_hook_factory(_is_list, _list)
-    converter.register_structure_hook_factory(attrs.has, _quick_model if quick else _model)
+    converter.register_structure_hook_factory(attrs.has, quick_model if quick else _model)
     converter.register_structure_hook_factory(lambda kind: bool(_enums_in(kind)), _open_enum)
     return converter
 

@@ -17,7 +17,7 @@ from ..errors import APIResponseValidationError, ConfigurationError
 from ..models import Page
 from .answers import Answer, Unreadable, read_count, read_data
 from .calls import NOT_GIVEN, Call, Request, Route
-from .structuring import camel_case
+from .names import camel_case
 
 T = TypeVar("T")
 

@@ -6,6 +6,7 @@ import copy
 import datetime
 import enum
 import pickle
+import traceback
 from collections.abc import Callable
 from typing import Any, get_args, get_origin
 
@@ -16,6 +17,8 @@ from hypothesis import strategies as st
 
 from confidentai_admin import models
 from confidentai_admin._api import structuring
+from confidentai_admin._api.names import camel_case
+from confidentai_admin._api.quick_structuring import quick_model
 from confidentai_admin._api.structuring import Misfit, read_time, structure
 from confidentai_admin.models import (
     ApiKey,
@@ -92,7 +95,7 @@ def _data(kind: Any) -> st.SearchStrategy[Any]:
         optional: dict[str, st.SearchStrategy[Any]] = {}
         for field in attrs.fields(kind):
             group = required if field.default is attrs.NOTHING else optional
-            group[structuring.camel_case(field.name)] = _data(field.type)
+            group[camel_case(field.name)] = _data(field.type)
         return st.fixed_dictionaries(required, optional=optional)
     return st.one_of(*map(_data, get_args(kind)))
 
@@ -177,7 +180,7 @@ def test_a_model_with_more_than_types_is_refused() -> None:
 
     for kind in (Converted, Validated, Defaulted, Completed):
         with pytest.raises(TypeError, match=kind.__name__):
-            structuring._quick_model(kind, structuring._quick)
+            quick_model(kind, structuring._quick)
 
 
 def test_every_model_of_an_answer_is_looked_at_here() -> None:
@@ -210,3 +213,13 @@ def test_the_usual_form_of_a_time_is_read_as_any_other(text: str) -> None:
     else:
         assert read_time(text) == expected
         assert read_time(text).utcoffset() == datetime.timedelta(0)
+
+
+def test_a_traceback_shows_the_line() -> None:
+    """A function that was written for a model has lines, as one in a file has."""
+    structuring.structure({}, Permission)
+    with pytest.raises(KeyError) as caught:
+        structuring._quick.get_structure_hook(Permission)({}, Permission)
+    shown = "".join(traceback.format_exception(caught.value))
+    assert "<structuring of Permission>" in shown
+    assert "field = value['id']" in shown
