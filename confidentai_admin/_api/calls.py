@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Generic, TypedDict, TypeVar
 
 import attrs
@@ -26,6 +27,9 @@ class NotGiven(enum.Enum):
 
 #: An argument that was left out, where ``None`` means something else: it clears the field.
 NOT_GIVEN = NotGiven.NOT_GIVEN
+
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Effect(enum.Enum):
@@ -67,7 +71,7 @@ class Scope:
     @property
     def ids(self) -> Mapping[str, str]:
         """The ids that a path needs to lead there."""
-        return {} if self.project_id is None else {"project_id": self.project_id}
+        return _NOTHING if self.project_id is None else {"project_id": self.project_id}
 
     def either(self, of_organization: str, of_project: str) -> str:
         """The word for this scope, such as the name of an operation that both have."""
@@ -97,7 +101,7 @@ class Route:
     total: str | None = attrs.field(default=None, kw_only=True)
 
 
-@attrs.frozen
+@attrs.define(eq=False)  # frozen, it would take three times as long to make
 class Call(Generic[T_co]):
     """One call of an operation, in our own words.
 
@@ -118,8 +122,8 @@ class Call(Generic[T_co]):
     effect: Effect
     returns: type[T_co]
     scope: Scope = attrs.field(default=ORGANIZATION, kw_only=True)
-    ids: Mapping[str, str | int] = attrs.field(factory=dict, kw_only=True)
-    query: Mapping[str, Any] = attrs.field(factory=dict, kw_only=True)
+    ids: Mapping[str, str | int] = attrs.field(default=_NOTHING, kw_only=True)
+    query: Mapping[str, Any] = attrs.field(default=_NOTHING, kw_only=True)
     fields: Any = attrs.field(default=NOT_GIVEN, kw_only=True, repr=False)
     if_gone: T_co | NotGiven = attrs.field(default=NOT_GIVEN, kw_only=True)
     route: Route | None = attrs.field(default=None, kw_only=True)
@@ -143,7 +147,7 @@ class Place(TypedDict):
     path: str
 
 
-@attrs.frozen
+@attrs.define(eq=False)
 class Request:
     """A call as it goes to the wire.
 

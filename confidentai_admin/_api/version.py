@@ -46,14 +46,13 @@ class Version:
             ValueError: An id is empty or would name something else, or the body has no form in JSON.
         """
         route = self._route(call)
-        path = route.path
-        for name, value in (*call.scope.ids.items(), *call.ids.items()):
-            path = path.replace(f"{{{camel_case(name)}}}", path_segment(name, value))
-        is_ours = call.route is None  # and not what a caller wrote, who knows the API's names
-        params = {camel_case(name): value for name, value in call.query.items()} if is_ours else call.query
-        fields = call.fields
-        if is_ours and fields is not NOT_GIVEN:
-            fields = {camel_case(name): value for name, value in fields.items()}
+        path, params, fields = route.path, call.query, call.fields
+        for ids in (call.scope.ids, call.ids):
+            for name, value in ids.items():
+                path = path.replace(f"{{{camel_case(name)}}}", path_segment(name, value))
+        if call.route is None:  # else they are what a caller wrote, who knows the API's names
+            params = {camel_case(name): value for name, value in params.items()} if params else params
+            fields = fields if fields is NOT_GIVEN else {camel_case(name): value for name, value in fields.items()}
         return Request(
             call.operation,
             route.method,

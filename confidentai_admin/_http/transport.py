@@ -161,14 +161,7 @@ class Transport:
     ) -> T:
         url = f"{self.settings.base_url}{request.path}{request.query}"
         self._budget.earn()
-        retry = Retry(
-            request.effect,
-            self.max_retries,
-            deadline - self._patience,
-            self._budget,
-            self._slowdown,
-            _surroundings.current().jitter,
-        )
+        retry: Retry | None = None
         error: ConfidentAIError | None = None
         while True:
             api_key = self.settings.api_key
@@ -180,20 +173,27 @@ class Transport:
                 if isinstance(refused, ConfigurationError) and refused.operation is None:
                     vars(refused).update(request.place)
                 raise
-            asked, is_too_many = self._hear(outcome, request, progress), False
+            asked: float | None = None
+            is_too_many = False
             if isinstance(outcome, Answer):
+                progress.answer = outcome
+                self._hear_of_deprecation(outcome, request)
+                is_too_many = outcome.status == 429
+                if not is_too_many:
+                    self._slowdown.hear_of_another()
                 if outcome.status == 401 and self.settings.api_key != api_key:
                     log(logging.INFO, "%s: the API key was replaced meanwhile; sent again", request.operation)
                     continue
-                is_too_many = outcome.status == 429
                 fate = _retry.fate_of(outcome)
                 if fate is Fate.DONE:
                     result = self.version.read(call, outcome)
                     if isinstance(result, APIResponseValidationError):
                         raise result
                     return result
+                asked = self._retry_after(outcome)
             else:
-                fate = outcome.fate
+                fate, asked = outcome.fate, outcome.details.get("retry_after")
+            retry = retry or self._retry(request, deadline)
             again = retry.hear(fate, self.clock.monotonic(), asked=asked, is_too_many=is_too_many)
             if retry.was_unknown and call.if_gone is not NOT_GIVEN and _is_gone(outcome):
                 return call.if_gone
@@ -206,6 +206,11 @@ class Transport:
                 raise error
             if before_repeat is not None and (there := await before_repeat(error)) is not None:
                 return there
+
+    def _retry(self, request: Request, deadline: float) -> Retry:
+        """What decides about a call whose first attempt has failed."""
+        jitter, last_start = _surroundings.current().jitter, deadline - self._patience
+        return Retry(request.effect, self.max_retries, last_start, self._budget, self._slowdown, jitter)
 
     async def _pause(self, error: ConfidentAIError, seconds: float) -> bool:
         """Wait before another attempt; ``False``, with a note on the error of the last one, if the clock cannot."""
@@ -229,17 +234,11 @@ class Transport:
         """The seconds for which the server asked all calls to wait."""
         return self._slowdown.left(self.clock.monotonic()) if self._slowdown.was_asked_for else 0.0
 
-    def _hear(self, outcome: Answer | Failure, request: Request, progress: CallProgress) -> float | None:
-        """Note an answer; give the seconds that the server asks to wait."""
-        if not isinstance(outcome, Answer):
-            return outcome.details.get("retry_after")
-        progress.answer = outcome
-        if outcome.status != 429:
-            self._slowdown.hear_of_another()
-        self._hear_of_deprecation(outcome, request)
-        retry_after = outcome.headers.get("Retry-After")
+    def _retry_after(self, answer: Answer) -> float | None:
+        """The seconds that the server asks to wait."""
+        asked = answer.headers.get("Retry-After")
         # A date is one by the server's clock, and this machine's may be another.
-        return None if retry_after is None else _retry.parse_retry_after(retry_after, outcome.date or self.clock.now())
+        return None if asked is None else _retry.parse_retry_after(asked, answer.date or self.clock.now())
 
     def _error(
         self, outcome: Answer | Failure, request: Request, retry_after: float | None, *, outcome_unknown: bool
