@@ -30,11 +30,12 @@ def _plain(key: str) -> Decode:
 
 
 def _ours(key: str) -> Decode:
-    from confidentai_admin._api.answers import Answer, Received
+    from confidentai_admin._api.answers import Answer
     from confidentai_admin._api.calls import ORGANIZATION
     from confidentai_admin._api.v1 import V1
     from confidentai_admin._operations.members import list_members
     from confidentai_admin._operations.projects import list_projects
+    from confidentai_admin._secrets import Received
     from confidentai_admin.models import OrganizationMember
 
     of_members = list_members(ORGANIZATION, OrganizationMember, page=None, page_size=None)

@@ -3,15 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
-
-from ._settings import plain
 
 _LONGEST_ADDRESS = 254  # characters
 
+T = TypeVar("T")
+
 # Arguments that are an id, or may be one, besides those that are called so.
 _IDS = ("expect_current", "governance_policy", "role")
+
+
+def plain(value: T) -> T:
+    """``value`` as what it is itself, if it is a text or a number of a subclass, such as a member of an enumeration.
+
+    The ``str()`` of such a one may be its name.
+    """
+    kind = type(value)
+    if kind is str or kind is int or kind is bool or value is None:
+        return value
+    if isinstance(value, str):
+        return str.__str__(value)  # type: ignore[return-value]
+    if isinstance(value, int):
+        return int.__int__(value)  # type: ignore[return-value]
+    return float.__float__(value) if isinstance(value, float) else value  # type: ignore[return-value]
+
+
+def whole_number(name: str, value: object, *, minimum: int | None = None) -> int:
+    """``value`` if it is an integer of at least ``minimum``, else a ``TypeError`` or ``ValueError`` that names it."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be an integer, not {type(value).__name__}")
+    value = plain(value)
+    if minimum is not None and value < minimum:
+        raise ValueError(f"{name} must be at least {minimum}, not {value}")
+    return value
+
+
+def truth(name: str, value: object) -> bool:
+    """``value`` if it is ``True`` or ``False``, else a ``TypeError`` that names it."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False, not {type(value).__name__}")
+    return value
 
 
 def misfit(name: str, wanted: str, value: object) -> TypeError:

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from ._arguments import plain
+from ._secrets import NotText, SecretText
 from .errors import ConfigurationError
 
 T = TypeVar("T")
@@ -42,52 +44,6 @@ _MASKED = re.compile(r"\*\*\*|Secret\w*\(")  # in a listing, and as a library sh
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _PROJECT_KEY = re.compile(r"confident_([a-z]{2}_)?proj_", re.IGNORECASE)
 _KEY_REGION = re.compile(r"confident_([a-z]{2})_", re.IGNORECASE)
-
-
-def plain(value: T) -> T:
-    """``value`` as what it is itself, if it is a text or a number of a subclass, such as a member of an enumeration.
-
-    The ``str()`` of such a one may be its name.
-    """
-    kind = type(value)
-    if kind is str or kind is int or kind is bool or value is None:
-        return value
-    if isinstance(value, str):
-        return str.__str__(value)  # type: ignore[return-value]
-    if isinstance(value, int):
-        return int.__int__(value)  # type: ignore[return-value]
-    return float.__float__(value) if isinstance(value, float) else value  # type: ignore[return-value]
-
-
-class SecretText(str):
-    """An API key: a string for the wire, masked wherever it is shown, and never pickled."""
-
-    __slots__ = ()
-
-    @classmethod
-    def hide(cls, text: str | None) -> SecretText | None:
-        """``text`` with a mask over it; in place of what is no string, something that says so and can be shown."""
-        if text is None or isinstance(text, SecretText):
-            return text
-        return cls(plain(text)) if isinstance(text, str) else NotText(type(text).__name__)
-
-    def __repr__(self) -> str:
-        return "'**********'"
-
-    def __copy__(self) -> SecretText:
-        return self
-
-    def __deepcopy__(self, memo: object) -> SecretText:
-        return self
-
-    def __reduce_ex__(self, protocol: object) -> Any:
-        raise TypeError("a client is not pickled, for its API key would be: make one in the process that uses it")
-
-
-class NotText(SecretText):
-    """Stands for a secret that is not a string. Its text is the name of that type."""
-
-    __slots__ = ()
 
 
 def _positive_seconds(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
@@ -157,23 +113,6 @@ class Settings:
         """
         key = _api_key(api_key)
         return cls(Credential(key), _base_url(base_url, region, key, allow_insecure_http=allow_insecure_http))
-
-
-def whole_number(name: str, value: object, *, minimum: int | None = None) -> int:
-    """``value`` if it is an integer of at least ``minimum``, else a ``TypeError`` or ``ValueError`` that names it."""
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be an integer, not {type(value).__name__}")
-    value = plain(value)
-    if minimum is not None and value < minimum:
-        raise ValueError(f"{name} must be at least {minimum}, not {value}")
-    return value
-
-
-def truth(name: str, value: object) -> bool:
-    """``value`` if it is ``True`` or ``False``, else a ``TypeError`` that names it."""
-    if not isinstance(value, bool):
-        raise TypeError(f"{name} must be True or False, not {type(value).__name__}")
-    return value
 
 
 def _text(name: str, value: object) -> str:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import attrs
 
+from .._secrets import Received
 from .._server_words import in_one_line, plain_words, shown, words_in
 from ..errors import (
     APIResponseValidationError,
@@ -32,13 +33,6 @@ from .calls import Effect, Request
 from .structuring import Misfit, is_not, structure
 
 T = TypeVar("T")
-
-
-class Received(bytearray):
-    """What has come of an answer. It may hold a key, so its ``repr`` shows nothing of it."""
-
-    def __repr__(self) -> str:
-        return f"<{len(self)} bytes received>"
 
 
 @attrs.frozen

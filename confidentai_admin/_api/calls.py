@@ -9,8 +9,7 @@ from typing import Any, Generic, TypedDict, TypeVar
 
 import attrs
 
-from .._arguments import misfit, path_segment
-from .._settings import plain
+from .._arguments import misfit, path_segment, plain
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)

@@ -11,8 +11,7 @@ from typing import Any, TypeVar, cast, get_args
 
 import attrs
 
-from .._arguments import path_segment, query
-from .._settings import plain
+from .._arguments import path_segment, plain, query
 from ..errors import APIResponseValidationError, ConfigurationError
 from ..models import Page
 from .answers import Answer, Unreadable, read_count, read_data

@@ -7,13 +7,12 @@ import datetime
 from typing import Literal
 
 from .._api.calls import Scope
-from .._arguments import text
+from .._arguments import text, truth, whole_number
 from .._http.transport import Transport
 from .._jobs.own_key import KeyCalls, check_retire, check_span, is_later
 from .._jobs.rotation import Rotation
 from .._jobs.server_time import time_of, time_since
 from .._reporting import record_calls
-from .._settings import truth, whole_number
 from ..errors import UnexpectedStateError
 from ..models import ApiKey, DeletionResult
 from .key_rotation import AsyncKeyRotation

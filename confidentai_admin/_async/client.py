@@ -12,13 +12,14 @@ import attrs
 from .. import _surroundings
 from .._api.calls import NOT_GIVEN, ORGANIZATION, Call, Effect, Route, Scope
 from .._api.v1 import V1
-from .._arguments import address, address_key, request_path
+from .._arguments import address, address_key, request_path, truth, whole_number
 from .._fork import no_fork
 from .._http.session_types import SessionFactory, TraceConfig
 from .._http.transport import Transport
 from .._instances import child, twin
 from .._jobs.offboarding import offboard
-from .._settings import SecretText, Settings, Timeout, truth, whole_number
+from .._secrets import SecretText
+from .._settings import Settings, Timeout
 from .._surroundings import Clock
 from ..errors import ConfigurationError
 from ..models import Holding, Organization, Report

@@ -8,14 +8,13 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Literal
 
 from .._api.calls import Scope
-from .._arguments import text, text_list
+from .._arguments import text, text_list, truth
 from .._http.transport import Transport
 from .._instances import child
 from .._jobs import provisioning
 from .._jobs.matching import find_named
 from .._jobs.rotation_of_many import rotate_keys
 from .._operations import projects
-from .._settings import truth
 from ..errors import UnexpectedStateError
 from ..models import (
     CreatedProject,

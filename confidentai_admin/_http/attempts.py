@@ -10,7 +10,8 @@ import attrs
 
 from .._api.answers import Answer
 from .._api.calls import Request
-from .._settings import SecretText, Timeout
+from .._secrets import SecretText
+from .._settings import Timeout
 from .._surroundings import Clock
 from ..errors import APITimeoutError, ConfidentAIError
 from .retry import Fate

@@ -17,9 +17,10 @@ from aiohttp.abc import AbstractStreamWriter
 from yarl import URL  # aiohttp's own type, the only one that it takes as already encoded
 
 from .. import _surroundings
-from .._api.answers import Answer, Received
+from .._api.answers import Answer
 from .._api.calls import Effect
 from .._reporting import log
+from .._secrets import Received
 from .._settings import Timeout, is_loopback
 from ..errors import APIConnectionError, APITimeoutError, ConfigurationError, ResponseBody
 from .attempts import Attempt, Failure, not_sent

@@ -8,8 +8,7 @@ from collections.abc import Mapping
 
 from multidict import CIMultiDict  # aiohttp's own type
 
-from .._api.answers import Received
-from .._settings import SecretText
+from .._secrets import Received, SecretText
 
 # A shorter one may be a word of the answer itself.
 _SHORTEST_KEY = 16

@@ -25,7 +25,8 @@ from aiohttp import ClientSession, TraceConfig
 
 from .._callbacks import check_callback
 from .._fork import Generation, generation
-from .._settings import SecretText, is_http_url, is_loopback, why_no_value
+from .._secrets import SecretText
+from .._settings import is_http_url, is_loopback, why_no_value
 from .._surroundings import Clock, running_loop
 from .._version import __version__
 from ..errors import ConfigurationError, client_is_closed

@@ -16,7 +16,8 @@ from .._api.answers import Answer, read_refusal
 from .._api.calls import NOT_GIVEN, Call, Effect, Request
 from .._api.version import Version
 from .._reporting import CallDetails, log, recordings, warn_of_deprecation
-from .._settings import Credential, SecretText, Settings, Timeout, is_loopback, is_project_key
+from .._secrets import SecretText
+from .._settings import Credential, Settings, Timeout, is_loopback, is_project_key
 from .._surroundings import Clock
 from ..errors import (
     APIResponseValidationError,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
-from .._settings import SecretText, truth
+from .._arguments import truth
+from .._secrets import SecretText
 from ..errors import ConfidentAIError, ConfigurationError, UnexpectedStateError
 from ..models import ApiKey
 from .cancellation import warn_of_keys

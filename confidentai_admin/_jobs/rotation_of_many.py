@@ -9,11 +9,10 @@ from collections.abc import Awaitable, Callable, Sequence
 import attrs
 
 from .._api.calls import Scope
-from .._arguments import text
+from .._arguments import text, whole_number
 from .._callbacks import check_callback
 from .._http.transport import Transport
 from .._reporting import record_calls
-from .._settings import whole_number
 from ..errors import NotFoundError
 from ..models import ApiKey, Happened, Outcome, Progress, Report, RotatedKey
 from .keys_in_use import KeysInUse, is_younger

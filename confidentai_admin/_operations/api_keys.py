@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .._api.calls import Call, Effect, Scope
-from .._settings import plain
+from .._arguments import plain
 from ..models import ApiKey, DeletionResult
 
 

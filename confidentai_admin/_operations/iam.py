@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from .._api.calls import Call, Effect, NotGiven, Scope, given, unless_none
-from .._arguments import text_list
-from .._settings import plain
+from .._arguments import plain, text_list
 from ..models import DeletionResult, OrganizationRole, Permission, Policy, ProjectRole
 
 RoleT = TypeVar("RoleT", OrganizationRole, ProjectRole)

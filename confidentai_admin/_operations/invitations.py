@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from .._api.calls import Call, Effect, Scope, given
-from .._arguments import text, text_list
-from .._settings import plain
+from .._arguments import plain, text, text_list
 from ..models import DeletionResult, OrganizationInvitation, ProjectInvitation
 
 InvitationT = TypeVar("InvitationT", OrganizationInvitation, ProjectInvitation)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from .._api.calls import Call, Effect, Scope
-from .._arguments import path_segment, text
-from .._settings import plain
+from .._arguments import path_segment, plain, text
 from ..models import OrganizationMember, Page, ProjectMember, RemovalResult
 from .pages import page_query
 

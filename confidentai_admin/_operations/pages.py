@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._settings import whole_number
+from .._arguments import whole_number
 
 
 def page_query(page: int | None, page_size: int | None) -> dict[str, int | None]:

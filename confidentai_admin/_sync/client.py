@@ -14,7 +14,8 @@ from .._async import client as _core
 from .._http.session_types import SessionFactory, TraceConfig
 from .._instances import child, twin
 from .._portal import Portal
-from .._settings import SecretText, Timeout
+from .._secrets import SecretText
+from .._settings import Timeout
 from .._surroundings import Clock
 from ..models import Holding, Organization, Report
 from .organization import OrganizationClient

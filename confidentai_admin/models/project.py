@@ -6,7 +6,7 @@ import datetime
 
 import attrs
 
-from .._settings import plain
+from .._arguments import plain
 from .api_key import ApiKey
 from .elsewhere import Elsewhere
 from .named_ref import NamedRef

@@ -19,10 +19,11 @@ from confidentai_admin import (
     ConflictError,
     __version__,
 )
-from confidentai_admin._api.answers import Answer, Received
+from confidentai_admin._api.answers import Answer
 from confidentai_admin._api.calls import Call, Effect
 from confidentai_admin._api.v1 import V1
 from confidentai_admin._http.transport import Transport
+from confidentai_admin._secrets import Received
 from confidentai_admin.emulator.contract import BY_NAME
 
 from .cases import CASES
