@@ -1,9 +1,7 @@
 """API keys, of the organization and of projects, and who a request's key says it is."""
 
 from datetime import datetime
-from typing import Any
 
-from .clock import timestamp
 from .refusal import BAD_KEY, PROJECT_KEY, UNKNOWN_ID, VALID_ALREADY, Refused, Unchanged
 from .world import ApiKey, Scope, World
 
@@ -41,46 +39,34 @@ def add(
     return api_key
 
 
-def listing(scope: Scope) -> dict[str, Any]:
+def listing(scope: Scope) -> list[ApiKey]:
     """List a scope's keys."""
-    return {"apiKeys": [shown(api_key) for api_key in scope.api_keys.values()]}
+    return list(scope.api_keys.values())
 
 
-def create(world: World, scope: Scope, name: str) -> dict[str, Any]:
-    """Make a key; this one answer has its value in full."""
-    return {"apiKey": shown(add(world, scope, name), in_full=True)}
+def create(world: World, scope: Scope, name: str) -> ApiKey:
+    """Make a key."""
+    return add(world, scope, name)
 
 
-def get(scope: Scope, key_id: int) -> dict[str, Any]:
-    """Show one key."""
-    return {"apiKey": shown(_find(scope, key_id))}
+def get(scope: Scope, key_id: int) -> ApiKey:
+    """Find one key."""
+    return _find(scope, key_id)
 
 
-def update(scope: Scope, key_id: int, *, valid: bool) -> dict[str, Any] | Unchanged:
+def update(scope: Scope, key_id: int, *, valid: bool) -> ApiKey | Unchanged[ApiKey]:
     """Deactivate or reactivate a key."""
     api_key = _find(scope, key_id)
     if api_key.valid is valid:
-        return Unchanged({"apiKey": shown(api_key)}, VALID_ALREADY)
+        return Unchanged(api_key, VALID_ALREADY)
     api_key.valid = valid
-    return {"apiKey": shown(api_key)}
+    return api_key
 
 
-def delete(scope: Scope, key_id: int) -> dict[str, Any]:
+def delete(scope: Scope, key_id: int) -> int:
     """Revoke a key for good."""
     del scope.api_keys[_find(scope, key_id).id]
-    return {"id": key_id, "deleted": True}
-
-
-def shown(api_key: ApiKey, *, in_full: bool = False) -> dict[str, Any]:
-    """Write a key as the API does, its value masked unless asked otherwise."""
-    return {
-        "id": api_key.id,
-        "name": api_key.name,
-        "valid": api_key.valid,
-        "value": api_key.value if in_full else "*" * 15 + api_key.value[-6:],
-        "created_at": timestamp(api_key.created_at),
-        "lastUsed": None if api_key.last_used is None else timestamp(api_key.last_used),
-    }
+    return key_id
 
 
 def _find(scope: Scope, key_id: int) -> ApiKey:

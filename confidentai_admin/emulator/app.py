@@ -12,7 +12,8 @@ from urllib.parse import parse_qsl
 import anyio
 from aiohttp import HttpVersion11, web
 
-from . import api_keys, gateway, organization, routes
+from . import api_keys, gateway, routes
+from ._shown import v1
 from .calls import CallLog, Entry, RecordedCall
 from .clock import Clock, timestamp
 from .envelope import failure, set_date, success
@@ -100,10 +101,10 @@ class App:
                 self._world = self._make_world()
                 self.faults.clear()
                 self.calls.clear()
-                return organization.get(self._world)
+                return {"organization": v1.organization(self._world)}
             if verb == ADVANCE:
                 return self._advance(checked["seconds"])
-            return _VERBS[verb].work(self._world, checked)
+            return v1.VERBS[verb](self._world, _VERBS[verb].work(self._world, checked))
 
     def _advance(self, seconds: float) -> dict[str, Any]:
         try:
@@ -200,13 +201,14 @@ class App:
                     return web.Response()
                 query = read_query(parse_qsl(request.rel_url.raw_query_string, keep_blank_values=True), operation.query)
                 body = {} if operation.body is None else read_body(_parse_json(request, raw), operation.body)
-                done = WORK[operation.name](Call(self._world, route.ids, query, body))
+                call = Call(self._world, route.ids, query, body)
+                done = WORK[operation.name](call)
                 if isinstance(done, Unchanged):
                     if done.rule is not None and done.rule.name in self._statuses:
                         raise Refused(done.rule, done.rule.description)
-                    return success(done.data)
+                    return success(v1.OPERATIONS[operation.name](call, done.result))
                 entry.note(changed_state=operation.changes_state)
-                return success(done)
+                return success(v1.OPERATIONS[operation.name](call, done))
         except Refused as refusal:
             return self._refuse(refusal)
         except Exception:

@@ -1,32 +1,40 @@
 """Governance policies and the projects under them."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+
+import attrs
 
 from . import pages
+from .pages import Page
 from .refusal import NO_RIGHT_ID, PAGE_BEYOND_END, UNKNOWN_ID, Refused, Unchanged
 from .world import GovernanceControl, GovernancePolicy, Project, World
 
 
-def listing(world: World) -> dict[str, Any]:
+@attrs.frozen
+class Moved:
+    """Projects that were put under a policy or taken from it, and the ids of those that were not."""
+
+    policy: GovernancePolicy
+    project_ids: list[str]
+    other_ids: list[str]
+
+
+def listing(world: World) -> list[GovernancePolicy]:
     """List all governance policies."""
-    counts = Counter(project.governance_policy_id for project in world.projects.values())
-    return {"governancePolicies": [shown(policy, counts[policy.id]) for policy in world.governance_policies.values()]}
+    return list(world.governance_policies.values())
 
 
-def list_projects(world: World, policy_id: str, *, page: int, page_size: int) -> dict[str, Any] | Unchanged:
+def list_projects(
+    world: World, policy_id: str, *, page: int, page_size: int
+) -> Page[Project] | Unchanged[Page[Project]]:
     """List one page of the projects under a policy."""
     projects = _projects_under(world, _find(world, policy_id))
     of_page = pages.cut(projects, page=page, page_size=page_size)
-    data = {
-        "projects": [{"id": project.id, "name": project.name} for project in of_page],
-        "total": len(projects),
-    }
-    return data if of_page or page == 1 else Unchanged(data, PAGE_BEYOND_END)
+    found = Page(of_page, len(projects))
+    return found if of_page or page == 1 else Unchanged(found, PAGE_BEYOND_END)
 
 
-def assign(world: World, policy_id: str, project_ids: Sequence[str]) -> dict[str, Any] | Unchanged:
+def assign(world: World, policy_id: str, project_ids: Sequence[str]) -> Moved | Unchanged[Moved]:
     """Put projects under a policy, whatever they were under before; say which ids are no projects."""
     policy = _find(world, policy_id)
     assigned: list[str] = []
@@ -40,18 +48,13 @@ def assign(world: World, policy_id: str, project_ids: Sequence[str]) -> dict[str
             assigned.append(project_id)
         else:
             not_found.append(project_id)
-    data = {
-        "governancePolicy": {"id": policy.id, "name": policy.name},
-        "assignedProjectIds": assigned,
-        "notFoundProjectIds": not_found,
-        "count": len(assigned),
-    }
+    done = Moved(policy, assigned, not_found)
     if not assigned:
-        return Unchanged(data, NO_RIGHT_ID)
-    return data if moves else Unchanged(data)
+        return Unchanged(done, NO_RIGHT_ID)
+    return done if moves else Unchanged(done)
 
 
-def unassign(world: World, policy_id: str, project_ids: Sequence[str]) -> dict[str, Any] | Unchanged:
+def unassign(world: World, policy_id: str, project_ids: Sequence[str]) -> Moved | Unchanged[Moved]:
     """Take projects from under a policy; say which ids were not under it."""
     policy = _find(world, policy_id)
     unassigned: list[str] = []
@@ -63,13 +66,8 @@ def unassign(world: World, policy_id: str, project_ids: Sequence[str]) -> dict[s
             unassigned.append(project_id)
         else:
             skipped.append(project_id)
-    data = {
-        "governancePolicy": {"id": policy.id, "name": policy.name},
-        "unassignedProjectIds": unassigned,
-        "skippedProjectIds": skipped,
-        "count": len(unassigned),
-    }
-    return data if unassigned else Unchanged(data, NO_RIGHT_ID)
+    done = Moved(policy, unassigned, skipped)
+    return done if unassigned else Unchanged(done, NO_RIGHT_ID)
 
 
 def add(world: World, name: str, description: str | None, controls: Sequence[Mapping[str, str]]) -> GovernancePolicy:
@@ -85,17 +83,6 @@ def add(world: World, name: str, description: str | None, controls: Sequence[Map
     )
     world.governance_policies[policy.id] = policy
     return policy
-
-
-def shown(policy: GovernancePolicy, projects_count: int) -> dict[str, Any]:
-    """Write a policy as the API does."""
-    return {
-        "id": policy.id,
-        "name": policy.name,
-        "description": policy.description,
-        "projectsCount": projects_count,
-        "controls": [{"id": control.id, "name": control.name, "type": control.type} for control in policy.controls],
-    }
 
 
 def _find(world: World, policy_id: str) -> GovernancePolicy:

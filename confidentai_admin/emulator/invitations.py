@@ -2,10 +2,8 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from . import roles
-from .clock import timestamp
 from .refusal import (
     NO_INVITED_OWNER,
     NOBODY_TO_INVITE,
@@ -18,12 +16,14 @@ from .refusal import (
 from .world import Invitation, Scope, World
 
 
-def listing(scope: Scope) -> dict[str, Any]:
+def listing(scope: Scope) -> list[Invitation]:
     """List a scope's pending and declined invitations."""
-    return {"invitations": [shown(scope, invitation) for invitation in scope.invitations.values()]}
+    return list(scope.invitations.values())
 
 
-def create(world: World, scope: Scope, emails: Sequence[str], role_id: str | None) -> dict[str, Any] | Unchanged:
+def create(
+    world: World, scope: Scope, emails: Sequence[str], role_id: str | None
+) -> list[Invitation] | Unchanged[list[Invitation]]:
     """Invite people, except those who are members here or invited already; list the invitations made."""
     _refuse_plan(world)
     if role_id is not None:
@@ -33,23 +33,23 @@ def create(world: World, scope: Scope, emails: Sequence[str], role_id: str | Non
     # One that was made for an address a moment ago is pending, so that an address given twice is invited once.
     made = [add(world, scope, email, role_id) for email in emails if not _is_settled(world, scope, email)]
     if not made:
-        return Unchanged({"invitations": []}, NOBODY_TO_INVITE)
-    return {"invitations": [shown(scope, invitation) for invitation in made]}
+        return Unchanged(made, NOBODY_TO_INVITE)
+    return made
 
 
-def resend(world: World, scope: Scope, invitation_id: int) -> dict[str, Any]:
+def resend(world: World, scope: Scope, invitation_id: int) -> Invitation:
     """Send a pending invitation once more; nothing about it changes."""
     invitation = _find(scope, invitation_id)
     _refuse_plan(world)
     if invitation.status != "PENDING":
         raise Refused(NOT_PENDING, "Only a pending invitation can be sent again; this one was declined.")
-    return {"invitation": shown(scope, invitation)}
+    return invitation
 
 
-def delete(scope: Scope, invitation_id: int) -> dict[str, Any]:
+def delete(scope: Scope, invitation_id: int) -> int:
     """Revoke an invitation, pending or declined."""
     del scope.invitations[_find(scope, invitation_id).id]
-    return {"id": invitation_id, "deleted": True}
+    return invitation_id
 
 
 def add(
@@ -66,17 +66,6 @@ def add(
     scope.invitations[invitation.id] = invitation
     world.inviting_scopes[invitation.id] = scope
     return invitation
-
-
-def shown(scope: Scope, invitation: Invitation) -> dict[str, Any]:
-    """Write an invitation as the API does."""
-    return {
-        "id": invitation.id,
-        "email": invitation.email,
-        "status": invitation.status,
-        "created_at": timestamp(invitation.created_at),
-        f"{scope.kind}RoleId": invitation.role_id,
-    }
 
 
 def _is_settled(world: World, scope: Scope, email: str) -> bool:

@@ -1,8 +1,9 @@
 """Members of the organization and of projects."""
 
-from typing import Any
+import attrs
 
 from . import pages, roles
+from .pages import Page
 from .refusal import (
     OWNER_KEEPS_ROLE,
     OWNER_STAYS,
@@ -17,14 +18,22 @@ from .scopes import FORMER_OWNER
 from .world import Scope, World
 
 
-def listing(world: World, scope: Scope, *, page: int, page_size: int) -> dict[str, Any] | Unchanged:
+@attrs.frozen
+class Membership:
+    """Somebody in a scope."""
+
+    scope: Scope
+    user_id: str
+
+
+def listing(scope: Scope, *, page: int, page_size: int) -> Page[Membership] | Unchanged[Page[Membership]]:
     """List one page of a scope's members."""
     of_page = pages.cut(scope.members, page=page, page_size=page_size)
-    data = {"members": [shown(world, scope, user_id) for user_id in of_page], "total": len(scope.members)}
-    return data if of_page or page == 1 else Unchanged(data, PAGE_BEYOND_END)
+    found = Page([Membership(scope, user_id) for user_id in of_page], len(scope.members))
+    return found if of_page or page == 1 else Unchanged(found, PAGE_BEYOND_END)
 
 
-def update_role(world: World, scope: Scope, user_id: str, role_id: str) -> dict[str, Any] | Unchanged:
+def update_role(scope: Scope, user_id: str, role_id: str) -> Membership | Unchanged[Membership]:
     """Give a member a role; `Owner` takes it from whoever is Owner now."""
     _refuse_stranger(scope, user_id)
     role = roles.named_in_body(scope, role_id, "roleId")
@@ -33,14 +42,14 @@ def update_role(world: World, scope: Scope, user_id: str, role_id: str) -> dict[
     if user_id == owner_id and role is not owner_role:
         raise Refused(OWNER_KEEPS_ROLE, "The Owner's role changes only by making another member Owner.")
     if role.id == scope.members[user_id]:
-        return Unchanged({"member": shown(world, scope, user_id)}, ROLE_ALREADY)
+        return Unchanged(Membership(scope, user_id), ROLE_ALREADY)
     if role is owner_role and owner_id is not None:
         scope.members[owner_id] = scope.system_role(FORMER_OWNER[scope.kind]).id
     scope.members[user_id] = role.id
-    return {"member": shown(world, scope, user_id)}
+    return Membership(scope, user_id)
 
 
-def remove_from_organization(world: World, user_id: str) -> dict[str, Any]:
+def remove_from_organization(world: World, user_id: str) -> str:
     """Remove somebody from the organization and so from all that is in it."""
     _refuse_stranger(world.scope, user_id)
     _refuse_owner(world.scope, user_id)
@@ -52,34 +61,21 @@ def remove_from_organization(world: World, user_id: str) -> dict[str, Any]:
     for scope in world.scopes():
         scope.members.pop(user_id, None)
         _clear_pending_invitations(world, scope, user_id)
-    return {"id": user_id, "removed": True}
+    return user_id
 
 
-def remove_from_project(scope: Scope, user_id: str) -> dict[str, Any]:
+def remove_from_project(scope: Scope, user_id: str) -> str:
     """Remove somebody from one project; their invitations to it were cleared when they joined."""
     _refuse_stranger(scope, user_id)
     _refuse_owner(scope, user_id)
     del scope.members[user_id]
-    return {"id": user_id, "removed": True}
+    return user_id
 
 
 def join(world: World, scope: Scope, user_id: str, role_id: str | None) -> None:
     """Make somebody a member of a scope; who is one has no pending invitation to it."""
     scope.members[user_id] = role_id
     _clear_pending_invitations(world, scope, user_id)
-
-
-def shown(world: World, scope: Scope, user_id: str) -> dict[str, Any]:
-    """Write a member as the API does."""
-    user = world.users[user_id]
-    role_id = scope.members[user_id]
-    return {
-        "id": user.id,
-        "email": user.email,
-        "name": user.name,
-        "image": user.image,
-        f"{scope.kind}Role": None if role_id is None else {"id": role_id, "name": scope.roles[role_id].name},
-    }
 
 
 def _refuse_stranger(scope: Scope, user_id: str) -> None:

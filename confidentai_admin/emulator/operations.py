@@ -15,7 +15,7 @@ from . import (
     projects,
     roles,
 )
-from .refusal import ODD_ID, Refused, Unchanged
+from .refusal import ODD_ID, Refused
 from .world import Project, Scope, World
 
 
@@ -43,13 +43,18 @@ class Call:
             raise Refused(ODD_ID, f"{name} in the path is not the id of anything.")
         return int(text)
 
+    def only(self, *names: str) -> dict[str, Any]:
+        """Give those of the body's fields that were sent."""
+        return {name: self.body[name] for name in names if name in self.body}
+
     def role_id(self) -> str | None:
         """Read the role that an invitation's body names, if it does."""
         role_id: str | None = self.body.get(f"{self.scope().kind}RoleId")
         return role_id
 
 
-Work: TypeAlias = Callable[[Call], dict[str, Any] | Unchanged]
+#: Does the work, and gives what came of it: a record, a list of them, or an id.
+Work: TypeAlias = Callable[[Call], Any]
 
 _API_KEYS: Final[dict[str, Work]] = {
     "list{}ApiKeys": lambda call: api_keys.listing(call.scope()),
@@ -61,11 +66,9 @@ _API_KEYS: Final[dict[str, Work]] = {
 
 _BOTH_SCOPES: Final[dict[str, Work]] = {
     "list{}Members": lambda call: members.listing(
-        call.world, call.scope(), page=call.query["page"], page_size=call.query["pageSize"]
+        call.scope(), page=call.query["page"], page_size=call.query["pageSize"]
     ),
-    "update{}MemberRole": lambda call: members.update_role(
-        call.world, call.scope(), call.ids["userId"], call.body["roleId"]
-    ),
+    "update{}MemberRole": lambda call: members.update_role(call.scope(), call.ids["userId"], call.body["roleId"]),
     "list{}Invitations": lambda call: invitations.listing(call.scope()),
     "create{}Invitations": lambda call: invitations.create(
         call.world, call.scope(), call.body["emails"], call.role_id()
@@ -73,12 +76,20 @@ _BOTH_SCOPES: Final[dict[str, Work]] = {
     "resend{}Invitation": lambda call: invitations.resend(call.world, call.scope(), call.integer_id("invitationId")),
     "delete{}Invitation": lambda call: invitations.delete(call.scope(), call.integer_id("invitationId")),
     "list{}Roles": lambda call: roles.listing(call.scope()),
-    "create{}Role": lambda call: roles.create(call.world, call.scope(), call.body),
-    "update{}Role": lambda call: roles.update(call.scope(), call.ids["roleId"], call.body),
+    "create{}Role": lambda call: roles.create(
+        call.world, call.scope(), call.body["name"], call.body["policyIds"], call.body.get("description")
+    ),
+    "update{}Role": lambda call: roles.update(
+        call.scope(), call.ids["roleId"], call.body["name"], call.body["policyIds"], **call.only("description")
+    ),
     "delete{}Role": lambda call: roles.delete(call.scope(), call.ids["roleId"]),
     "list{}Policies": lambda call: policies.listing(call.scope()),
-    "create{}Policy": lambda call: policies.create(call.world, call.scope(), call.body),
-    "update{}Policy": lambda call: policies.update(call.scope(), call.ids["policyId"], call.body),
+    "create{}Policy": lambda call: policies.create(
+        call.world, call.scope(), call.body["name"], call.body["permissionIds"], call.body.get("description")
+    ),
+    "update{}Policy": lambda call: policies.update(
+        call.scope(), call.ids["policyId"], call.body["name"], call.body["permissionIds"], **call.only("description")
+    ),
     "delete{}Policy": lambda call: policies.delete(call.scope(), call.ids["policyId"]),
     "list{}Permissions": lambda call: policies.list_permissions(call.scope()),
 }
@@ -98,9 +109,11 @@ _ONE_SCOPE: Final[dict[str, Work]] = {
         call.world, call.ids["policyId"], call.body["projectIds"]
     ),
     "listProjects": lambda call: projects.listing(call.world),
-    "createProject": lambda call: projects.create(call.world, call.body),
-    "getProject": lambda call: projects.get(call.world, call.project()),
-    "updateProject": lambda call: projects.update(call.world, call.project(), call.body),
+    "createProject": lambda call: projects.create(
+        call.world, call.body["name"], call.body.get("description"), call.body.get("email")
+    ),
+    "getProject": lambda call: projects.get(call.project()),
+    "updateProject": lambda call: projects.update(call.world, call.project(), **call.only("name", "description")),
     "deleteProject": lambda call: projects.delete(call.world, call.project()),
     "removeProjectMember": lambda call: members.remove_from_project(call.scope(), call.ids["userId"]),
 }

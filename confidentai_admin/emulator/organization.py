@@ -1,27 +1,17 @@
 """The organization itself."""
 
-from typing import Any
-
-from .clock import timestamp
 from .refusal import NOTHING_TO_UPDATE, Unchanged
 from .world import World
 
 
-def get(world: World) -> dict[str, Any]:
-    """Show the organization."""
-    return {
-        "organization": {
-            "id": world.id,
-            "name": world.name,
-            "plan": world.plan,
-            "created_at": timestamp(world.created_at),
-        }
-    }
+def get(world: World) -> World:
+    """Give the organization, which is the world."""
+    return world
 
 
-def update(world: World, name: str) -> dict[str, Any] | Unchanged:
+def update(world: World, name: str) -> World | Unchanged[World]:
     """Rename the organization."""
     if name == world.name:
-        return Unchanged(get(world), NOTHING_TO_UPDATE)
+        return Unchanged(world, NOTHING_TO_UPDATE)
     world.name = name
-    return get(world)
+    return world

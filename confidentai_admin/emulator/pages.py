@@ -2,9 +2,19 @@
 
 from collections.abc import Iterable
 from itertools import islice
-from typing import TypeVar
+from typing import Generic, TypeVar
+
+import attrs
 
 T = TypeVar("T")
+
+
+@attrs.frozen
+class Page(Generic[T]):
+    """One page of a listing, and how many there are in all."""
+
+    items: list[T]
+    total: int
 
 
 def cut(items: Iterable[T], *, page: int, page_size: int) -> list[T]:

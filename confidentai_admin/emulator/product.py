@@ -9,8 +9,9 @@ from typing import Any, Final
 
 import attrs
 
-from . import governance, invitations, members, organization
+from . import governance, members
 from .contract import CONTROL_TYPES, PLANS
+from .members import Membership
 from .refusal import (
     ALREADY_MEMBER,
     ALREADY_OWNED,
@@ -22,7 +23,7 @@ from .refusal import (
 )
 from .scopes import DEFAULT_ROLE
 from .shapes import Field, ListOf, Record, Seconds, Shape, Text, Whole
-from .world import Invitation, Scope, User, World
+from .world import GovernancePolicy, Invitation, Scope, User, World
 
 
 @attrs.frozen
@@ -31,10 +32,10 @@ class Verb:
 
     name: str
     body: Record
-    work: Callable[[World, Mapping[str, Any]], dict[str, Any]]
+    work: Callable[[World, Mapping[str, Any]], Any]
 
 
-def accept_invitation(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
+def accept_invitation(world: World, body: Mapping[str, Any]) -> Membership:
     """Let an invitee accept: a member of the organization from now on, and of the project if it invited."""
     scope, invitation = _pending(world, body["invitationId"])
     user = world.user_by_email(invitation.email) or _new_user(world, invitation.email, body.get("name"))
@@ -42,17 +43,17 @@ def accept_invitation(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
     members.join(world, scope, user.id, invitation.role_id or scope.system_role(DEFAULT_ROLE).id)
     if user.id not in world.scope.members:
         members.join(world, world.scope, user.id, world.scope.system_role(DEFAULT_ROLE).id)
-    return {"member": members.shown(world, scope, user.id)}
+    return Membership(scope, user.id)
 
 
-def decline_invitation(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
+def decline_invitation(world: World, body: Mapping[str, Any]) -> tuple[Scope, Invitation]:
     """Let an invitee decline."""
     scope, invitation = _pending(world, body["invitationId"])
     invitation.status = "DECLINED"
-    return {"invitation": invitations.shown(scope, invitation)}
+    return scope, invitation
 
 
-def add_member(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
+def add_member(world: World, body: Mapping[str, Any]) -> Membership:
     """Add somebody to the organization, to a project of it, or to both at once."""
     email: str = body["email"]
     project = world.project(body["projectId"]) if "projectId" in body else None
@@ -75,23 +76,22 @@ def add_member(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
         members.join(world, world.scope, user.id, role_id)
     if project is not None:
         members.join(world, project.scope, user.id, project_role_id)
-    return {"member": members.shown(world, world.scope if project is None else project.scope, user.id)}
+    return Membership(world.scope if project is None else project.scope, user.id)
 
 
-def create_governance_policy(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
+def create_governance_policy(world: World, body: Mapping[str, Any]) -> GovernancePolicy:
     """Make a governance policy."""
     if world.governance_policies.named(body["name"]) is not None:
         raise Refused(
             GOVERNANCE_POLICY_NAME_TAKEN, f"The organization already has a governance policy named {body['name']!r}."
         )
-    policy = governance.add(world, body["name"], body.get("description"), body.get("controls", ()))
-    return {"governancePolicy": governance.shown(policy, 0)}
+    return governance.add(world, body["name"], body.get("description"), body.get("controls", ()))
 
 
-def change_plan(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
+def change_plan(world: World, body: Mapping[str, Any]) -> World:
     """Put the organization on another plan."""
     world.plan = body["plan"]
-    return organization.get(world)
+    return world
 
 
 def _pending(world: World, invitation_id: int) -> tuple[Scope, Invitation]:

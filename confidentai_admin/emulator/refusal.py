@@ -6,9 +6,11 @@ nowhere else, so this page is the list of all of them.
 """
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Final, Generic, Literal, TypeVar
 
 import attrs
+
+T = TypeVar("T")
 
 
 @attrs.frozen
@@ -25,13 +27,13 @@ class Rule:
 
 
 @attrs.frozen
-class Unchanged:
+class Unchanged(Generic[T]):
     """What an operation answers that left everything as it was.
 
     Where the API might as well refuse, `rule` says what is met; it has the status 200, and refuses if that is switched.
     """
 
-    data: Mapping[str, Any]
+    result: T
     rule: Rule | None = None
 
 

@@ -1,7 +1,6 @@
 """Roles, which are sets of policies."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from .refusal import (
     BUILT_IN,
@@ -18,36 +17,38 @@ from .refusal import (
 from .world import Role, Scope, World
 
 
-def listing(scope: Scope) -> dict[str, Any]:
+def listing(scope: Scope) -> list[Role]:
     """List a scope's roles, the system's among them."""
-    return {"roles": [_shown(scope, role) for role in scope.roles.values()]}
+    return list(scope.roles.values())
 
 
-def create(world: World, scope: Scope, body: Mapping[str, Any]) -> dict[str, Any]:
+def create(world: World, scope: Scope, name: str, policy_ids: Sequence[str], description: str | None) -> Role:
     """Make a role."""
-    policy_ids = _known_policies(scope, body["policyIds"])
-    _refuse_taken_name(scope, body["name"], None)
-    role = Role(world.ids.uuid("role"), body["name"], body.get("description"), policy_ids)
+    known = _known_policies(scope, policy_ids)
+    _refuse_taken_name(scope, name, None)
+    role = Role(world.ids.uuid("role"), name, description, known)
     scope.roles[role.id] = role
-    return {"role": _shown(scope, role)}
+    return role
 
 
-def update(scope: Scope, role_id: str, body: Mapping[str, Any]) -> dict[str, Any] | Unchanged:
-    """Give a role a name and a set of policies; a description left out stays."""
+def update(
+    scope: Scope, role_id: str, name: str, policy_ids: Sequence[str], **described: str | None
+) -> Role | Unchanged[Role]:
+    """Give a role a name and a set of policies; a `description` left out stays."""
     role = _find_own(scope, role_id)
-    policy_ids = _known_policies(scope, body["policyIds"])
-    _refuse_taken_name(scope, body["name"], role)
-    description = body.get("description", role.description)
-    if (body["name"], description, policy_ids) == (role.name, role.description, role.policy_ids):
-        return Unchanged({"role": _shown(scope, role)}, NOTHING_TO_UPDATE)
-    role.name = body["name"]
+    known = _known_policies(scope, policy_ids)
+    _refuse_taken_name(scope, name, role)
+    description = described.get("description", role.description)
+    if (name, description, known) == (role.name, role.description, role.policy_ids):
+        return Unchanged(role, NOTHING_TO_UPDATE)
+    role.name = name
     role.description = description
     scope.roles[role.id] = role
-    role.policy_ids = policy_ids
-    return {"role": _shown(scope, role)}
+    role.policy_ids = known
+    return role
 
 
-def delete(scope: Scope, role_id: str) -> dict[str, Any]:
+def delete(scope: Scope, role_id: str) -> str:
     """Remove a role that nobody has and nobody is invited to."""
     role = _find_own(scope, role_id)
     if scope.members.with_role(role.id):
@@ -59,7 +60,7 @@ def delete(scope: Scope, role_id: str) -> dict[str, Any]:
         if invitation.role_id == role.id:
             invitation.role_id = None
     del scope.roles[role.id]
-    return {"id": role.id, "deleted": True}
+    return role.id
 
 
 def named_in_body(scope: Scope, role_id: str, field: str) -> Role:
@@ -90,13 +91,3 @@ def _refuse_taken_name(scope: Scope, name: str, but: Role | None) -> None:
     other = scope.roles.named(name)
     if other is not None and other is not but:
         raise Refused(NAME_TAKEN, f"The {scope.kind} already has a role named {name!r}.")
-
-
-def _shown(scope: Scope, role: Role) -> dict[str, Any]:
-    return {
-        "id": role.id,
-        "name": role.name,
-        "description": role.description,
-        f"{scope.kind}Id": None if role.system else scope.id,
-        "policies": [{"id": policy_id, "name": scope.policies[policy_id].name} for policy_id in role.policy_ids],
-    }

@@ -1,0 +1,204 @@
+"""What the API's first version shows of the world."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any, Final, TypeAlias
+
+from ..clock import timestamp
+from ..governance import Moved
+from ..members import Membership
+from ..operations import Call
+from ..projects import Created
+from ..world import ApiKey, GovernancePolicy, Invitation, Permission, Policy, Project, Role, Scope, World
+
+#: What is shown of the result of an operation.
+Shown: TypeAlias = Callable[[Call, Any], dict[str, Any]]
+
+
+def organization(world: World) -> dict[str, Any]:
+    """Show the organization."""
+    return {"id": world.id, "name": world.name, "plan": world.plan, "created_at": timestamp(world.created_at)}
+
+
+def project(world: World, shown: Project) -> dict[str, Any]:
+    """Show a project, as the answers to writes do: without its governance policy."""
+    return {
+        "id": shown.id,
+        "name": shown.name,
+        "description": shown.description,
+        "organizationId": world.id,
+        "created_at": timestamp(shown.created_at),
+    }
+
+
+def governed_project(world: World, shown: Project) -> dict[str, Any]:
+    """Show a project and the governance policy that it is under."""
+    policy_id = shown.governance_policy_id
+    policy = None if policy_id is None else _named(world.governance_policies[policy_id])
+    return {**project(world, shown), "governancePolicy": policy}
+
+
+def api_key(shown: ApiKey, *, in_full: bool = False) -> dict[str, Any]:
+    """Show a key, its value masked unless asked otherwise."""
+    return {
+        "id": shown.id,
+        "name": shown.name,
+        "valid": shown.valid,
+        "value": shown.value if in_full else "*" * 15 + shown.value[-6:],
+        "created_at": timestamp(shown.created_at),
+        "lastUsed": None if shown.last_used is None else timestamp(shown.last_used),
+    }
+
+
+def member(world: World, shown: Membership) -> dict[str, Any]:
+    """Show a member, with the role that it has in the scope."""
+    user, scope = world.users[shown.user_id], shown.scope
+    role_id = scope.members[shown.user_id]
+    return {
+        "id": user.id,
+        "email": user.email,
+        "name": user.name,
+        "image": user.image,
+        f"{scope.kind}Role": None if role_id is None else _named(scope.roles[role_id]),
+    }
+
+
+def invitation(scope: Scope, shown: Invitation) -> dict[str, Any]:
+    """Show an invitation."""
+    return {
+        "id": shown.id,
+        "email": shown.email,
+        "status": shown.status,
+        "created_at": timestamp(shown.created_at),
+        f"{scope.kind}RoleId": shown.role_id,
+    }
+
+
+def role(scope: Scope, shown: Role) -> dict[str, Any]:
+    """Show a role and the names of its policies."""
+    return {
+        "id": shown.id,
+        "name": shown.name,
+        "description": shown.description,
+        f"{scope.kind}Id": None if shown.system else scope.id,
+        "policies": [_named(scope.policies[policy_id]) for policy_id in shown.policy_ids],
+    }
+
+
+def policy(scope: Scope, shown: Policy) -> dict[str, Any]:
+    """Show a policy and the names of its permissions."""
+    return {
+        "id": shown.id,
+        "name": shown.name,
+        "description": shown.description,
+        "permissions": [_named(scope.permissions[permission_id]) for permission_id in shown.permission_ids],
+    }
+
+
+def permission(shown: Permission) -> dict[str, Any]:
+    """Show a permission."""
+    return {"id": shown.id, "name": shown.name, "description": shown.description}
+
+
+def governance_policy(shown: GovernancePolicy, projects_count: int) -> dict[str, Any]:
+    """Show a governance policy, and how many projects are under it."""
+    return {
+        "id": shown.id,
+        "name": shown.name,
+        "description": shown.description,
+        "projectsCount": projects_count,
+        "controls": [{"id": control.id, "name": control.name, "type": control.type} for control in shown.controls],
+    }
+
+
+def _governance_policies(call: Call, shown: Iterable[GovernancePolicy]) -> dict[str, Any]:
+    counts = Counter(project.governance_policy_id for project in call.world.projects.values())
+    return {"governancePolicies": [governance_policy(each, counts[each.id]) for each in shown]}
+
+
+def _moved(shown: Moved, done: str, not_done: str) -> dict[str, Any]:
+    return {
+        "governancePolicy": _named(shown.policy),
+        done: shown.project_ids,
+        not_done: shown.other_ids,
+        "count": len(shown.project_ids),
+    }
+
+
+def _named(shown: GovernancePolicy | Project | Role | Policy | Permission) -> dict[str, Any]:
+    return {"id": shown.id, "name": shown.name}
+
+
+def _created(call: Call, made: Created) -> dict[str, Any]:
+    return {"project": project(call.world, made.project), "apiKey": api_key(made.first_key, in_full=True)}
+
+
+def _deleted(call: Call, deleted_id: Any) -> dict[str, Any]:
+    return {"id": deleted_id, "deleted": True}
+
+
+def _removed(call: Call, user_id: str) -> dict[str, Any]:
+    return {"id": user_id, "removed": True}
+
+
+_API_KEYS: Final[dict[str, Shown]] = {
+    "list{}ApiKeys": lambda call, keys: {"apiKeys": [api_key(each) for each in keys]},
+    "create{}ApiKey": lambda call, key: {"apiKey": api_key(key, in_full=True)},
+    "get{}ApiKey": lambda call, key: {"apiKey": api_key(key)},
+    "update{}ApiKey": lambda call, key: {"apiKey": api_key(key)},
+    "delete{}ApiKey": _deleted,
+}
+
+_BOTH_SCOPES: Final[dict[str, Shown]] = {
+    "list{}Members": lambda call, page: {
+        "members": [member(call.world, each) for each in page.items],
+        "total": page.total,
+    },
+    "update{}MemberRole": lambda call, membership: {"member": member(call.world, membership)},
+    "list{}Invitations": lambda call, made: {"invitations": [invitation(call.scope(), each) for each in made]},
+    "create{}Invitations": lambda call, made: {"invitations": [invitation(call.scope(), each) for each in made]},
+    "resend{}Invitation": lambda call, sent: {"invitation": invitation(call.scope(), sent)},
+    "delete{}Invitation": _deleted,
+    "list{}Roles": lambda call, roles: {"roles": [role(call.scope(), each) for each in roles]},
+    "create{}Role": lambda call, made: {"role": role(call.scope(), made)},
+    "update{}Role": lambda call, made: {"role": role(call.scope(), made)},
+    "delete{}Role": _deleted,
+    "list{}Policies": lambda call, policies: {"policies": [policy(call.scope(), each) for each in policies]},
+    "create{}Policy": lambda call, made: {"policy": policy(call.scope(), made)},
+    "update{}Policy": lambda call, made: {"policy": policy(call.scope(), made)},
+    "delete{}Policy": _deleted,
+    "list{}Permissions": lambda call, permissions: {"permissions": [permission(each) for each in permissions]},
+}
+
+#: By the operation's name. The names of the key operations say "Organization", and the others leave it out.
+OPERATIONS: Final[dict[str, Shown]] = {
+    "getOrganization": lambda call, world: {"organization": organization(world)},
+    "updateOrganization": lambda call, world: {"organization": organization(world)},
+    "removeMember": _removed,
+    "removeProjectMember": _removed,
+    "listProjects": lambda call, projects: {"projects": [governed_project(call.world, each) for each in projects]},
+    "createProject": _created,
+    "getProject": lambda call, found: {"project": governed_project(call.world, found)},
+    "updateProject": lambda call, found: {"project": project(call.world, found)},
+    "deleteProject": _deleted,
+    "listGovernancePolicies": _governance_policies,
+    "listGovernancePolicyProjects": lambda call, page: {
+        "projects": [_named(each) for each in page.items],
+        "total": page.total,
+    },
+    "assignProjectsToGovernancePolicy": lambda call, moved: _moved(moved, "assignedProjectIds", "notFoundProjectIds"),
+    "unassignProjectsFromGovernancePolicy": lambda call, moved: _moved(
+        moved, "unassignedProjectIds", "skippedProjectIds"
+    ),
+    **{name.format(scope): shown for name, shown in _API_KEYS.items() for scope in ("Organization", "Project")},
+    **{name.format(scope): shown for name, shown in _BOTH_SCOPES.items() for scope in ("", "Project")},
+}
+
+#: By the verb: what happened in the product.
+VERBS: Final[dict[str, Callable[[World, Any], dict[str, Any]]]] = {
+    "accept-invitation": lambda world, membership: {"member": member(world, membership)},
+    "decline-invitation": lambda world, declined: {"invitation": invitation(*declined)},
+    "add-member": lambda world, membership: {"member": member(world, membership)},
+    "create-governance-policy": lambda world, made: {"governancePolicy": governance_policy(made, 0)},
+    "change-plan": lambda world, changed: {"organization": organization(changed)},
+}
