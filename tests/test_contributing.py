@@ -26,6 +26,6 @@ def test_every_file_that_is_named_is_there(name: str) -> None:
 def test_the_recipes_lead_all_the_way() -> None:
     """Each module of operations has its noun, its facade, its cases and its part of the emulator."""
     for name in ("api_keys", "governance", "invitations", "members", "organization", "projects"):
-        for place in ("_operations", "_async", "_sync", "emulator"):
+        for place in ("_operations", "_async", "_sync", "emulator/_rules"):
             assert (ROOT / "confidentai_admin" / place / f"{name}.py").exists(), (place, name)
         assert (ROOT / "tests" / "operations" / "cases" / f"{name}.py").exists(), name

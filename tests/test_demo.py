@@ -23,7 +23,7 @@ from confidentai_admin._async.policies import AsyncOrganizationPolicies, AsyncPr
 from confidentai_admin._async.projects import AsyncProjects
 from confidentai_admin._async.roles import AsyncOrganizationRoles, AsyncProjectRoles
 from confidentai_admin.emulator import Emulator
-from confidentai_admin.emulator.ids import Ids
+from confidentai_admin.emulator._rules.ids import Ids
 from confidentai_admin.models import GovernancePolicyAssignmentResult, NamedRef
 
 from .subprocess_program import without_slow_steps

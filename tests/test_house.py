@@ -28,7 +28,10 @@ FLOORS = [
 BESIDE = {"demo", "emulator", "_codegen"}
 
 #: Where the API's first version is spoken of in code.
-OF_V1 = {"_api/v1.py"}
+OF_V1 = {"_api/v1.py", "emulator/_contract/v1.py"}
+
+#: What plays with it, as users do.
+PLAYS = {"demo", "_codegen"}
 
 
 def modules() -> dict[str, Path]:
@@ -84,10 +87,10 @@ def test_no_circle() -> None:
 
 
 def test_a_version_is_spoken_of_in_its_table_alone() -> None:
-    """No text in the client's code has a version's paths, but for docstrings, which have whole paths."""
+    """No text in the code has a version's paths, but for docstrings, which have whole paths."""
     found = set()
     for name, path in modules().items():
-        if room(name) in BESIDE:
+        if room(name) in PLAYS:
             continue
         tree = ast.parse(path.read_text(encoding="utf-8"))
         docstrings = {
@@ -102,3 +105,23 @@ def test_a_version_is_spoken_of_in_its_table_alone() -> None:
             if is_text and ("/v1" in ast.unparse(node) or "/v2" in ast.unparse(node)):
                 found.add(str(path.relative_to(PACKAGE).as_posix()))
     assert found == OF_V1
+
+
+# The emulator's own house ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [name for name in modules() if room(name) == "emulator"])
+def test_the_emulators_imports_run_down(name: str) -> None:
+    """Its rules know no HTTP, no version, and not how a record is shown."""
+    within = name.partition(".")[2] or "__init__"
+    for other in imports(name, modules()[name]):
+        its_own = other.partition(".")[2] or "__init__" if room(other) == "emulator" else None
+        if its_own is None:
+            assert room(other) in ("_surroundings", "_version", "_command", "errors"), f"{name} imports {other}"
+            continue
+        if room(within) == "_rules":
+            assert room(its_own) in ("_rules", "clock", "refusal"), f"{name} imports {other}"
+        if room(within) == "_contract":
+            assert room(its_own) in ("_contract", "clock", "refusal"), f"{name} imports {other}"
+        if room(within) == "_shown":
+            assert room(its_own) in ("_shown", "_rules", "clock"), f"{name} imports {other}"

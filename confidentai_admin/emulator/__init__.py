@@ -25,9 +25,9 @@ are published and which are assumed; the statuses of the assumed ones can be cha
 """
 
 from . import faults
-from .calls import RecordedCall
+from ._contract.v1 import OPERATIONS, Operation
+from ._http.calls import RecordedCall
 from .clock import Clock
-from .contract import OPERATIONS, Operation
 from .refusal import Refused
 from .seed import SeedError
 from .server import Emulator

@@ -26,9 +26,9 @@ from typing import Any, ClassVar, Final, TypeAlias
 
 import attrs
 
+from ._contract.v1 import BY_NAME, OPERATIONS
+from ._http.routes import ANY_ID, parts, possible
 from .clock import check_seconds
-from .contract import BY_NAME, OPERATIONS
-from .routes import ANY_ID, parts, possible
 
 __all__ = ["Answer", "Cut", "Drip", "Drop", "Fault", "Faults", "Hang", "Redirect", "ScriptedFault", "Truncate"]
 
@@ -443,13 +443,13 @@ def _read_where(where: str, *, unknown_route: bool) -> _Where:
         raise ValueError(f"where must begin with a path or with one of {', '.join(_METHODS)}, not with {method!r}.")
     if not path.startswith(("/", "*")):
         raise ValueError(
-            f"where must be an operation's name, a path such as /v1/projects/*, or a method and a path; {where!r} is "
+            f"where must be an operation's name, a path such as /*/projects/*, or a method and a path; {where!r} is "
             f"none of these.{near(where, BY_NAME)}"
         )
     if not path.isprintable() or not path.isascii() or "?" in path or "#" in path:
         raise ValueError("where must have a path as it is sent, percent-encoded and without a query.")
     if any("{" in part or "}" in part for part in parts(path) if part != ANY_ID):
-        raise ValueError("where must have braces only around a name, as in /v1/projects/{projectId}.")
+        raise ValueError("where must have braces only around a name, as in /*/projects/{projectId}.")
     if path.startswith("/_emulator/"):
         raise ValueError("where must be a path of the API: the emulator's own verbs have no faults.")
     if not unknown_route:

@@ -9,9 +9,13 @@ from typing import Any, Final
 
 import attrs
 
-from . import governance, members
-from .contract import CONTROL_TYPES, PLANS
-from .members import Membership
+from ._contract.shapes import Field, ListOf, Record, Seconds, Shape, Text, Whole
+from ._contract.v1 import CONTROL_TYPES, PLANS
+from ._rules import governance as governance
+from ._rules import members as members
+from ._rules.members import Membership
+from ._rules.scopes import DEFAULT_ROLE
+from ._rules.world import GovernancePolicy, Invitation, Scope, User, World
 from .refusal import (
     ALREADY_MEMBER,
     ALREADY_OWNED,
@@ -21,9 +25,6 @@ from .refusal import (
     UNKNOWN_ROLE_NAME,
     Refused,
 )
-from .scopes import DEFAULT_ROLE
-from .shapes import Field, ListOf, Record, Seconds, Shape, Text, Whole
-from .world import GovernancePolicy, Invitation, Scope, User, World
 
 
 @attrs.frozen

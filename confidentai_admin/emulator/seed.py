@@ -43,17 +43,20 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Final
 
-from . import api_keys, governance, invitations, projects
+from ._contract.shapes import Field, ListOf, Record, Shape, Text, Truth, Whole
+from ._contract.v1 import PLANS
+from ._contract.validation import check
+from ._rules import api_keys as api_keys
+from ._rules import governance as governance
+from ._rules import invitations as invitations
+from ._rules import projects as projects
+from ._rules.ids import Ids
+from ._rules.key_mask import KeyMask
+from ._rules.scopes import DEFAULT_ROLE, new_scope
+from ._rules.world import Policy, Role, Scope, User, World
 from .clock import Clock, moment
-from .contract import PLANS
-from .ids import Ids
-from .key_mask import KeyMask
 from .product import CONTROL
 from .refusal import Refused
-from .scopes import DEFAULT_ROLE, new_scope
-from .shapes import Field, ListOf, Record, Shape, Text, Truth, Whole
-from .validation import check
-from .world import Policy, Role, Scope, User, World
 
 
 class SeedError(ValueError):

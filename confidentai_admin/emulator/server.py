@@ -14,17 +14,17 @@ from aiohttp import web
 
 from .._surroundings import green_threads, new_event_loop
 from . import seed as seeds
-from .app import App
-from .calls import RecordedCall
+from ._contract.v1 import BY_NAME, PLANS
+from ._http.app import App
+from ._http.calls import RecordedCall
+from ._http.protocol import EnvelopeServer
+from ._rules.key_mask import KeyMask
+from ._rules.scopes import DEFAULT_ROLE
+from ._rules.world import World
 from .clock import Clock
-from .contract import BY_NAME, PLANS
 from .faults import Faults, near
-from .key_mask import KeyMask
 from .product import RESET
-from .protocol import EnvelopeServer
 from .refusal import NOT_HTTP, RULES
-from .scopes import DEFAULT_ROLE
-from .world import World
 
 # Requests are answered without waiting, so what is still there after this long is a client that stopped half-way.
 _GRACE_SECONDS: Final = 0.1

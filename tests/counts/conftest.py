@@ -10,7 +10,7 @@ from aiohttp import web
 
 from confidentai_admin import ConfidentAI
 from confidentai_admin.emulator import Emulator
-from confidentai_admin.emulator.protocol import EnvelopeServer
+from confidentai_admin.emulator._http.protocol import EnvelopeServer
 
 from ..operations.faces import opened
 

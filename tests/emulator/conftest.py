@@ -13,9 +13,9 @@ import pytest
 from yarl import URL
 
 from confidentai_admin.emulator import Emulator
-from confidentai_admin.emulator.contract import BY_NAME
-from confidentai_admin.emulator.validation import check
-from confidentai_admin.emulator.world import World
+from confidentai_admin.emulator._contract.v1 import BY_NAME
+from confidentai_admin.emulator._contract.validation import check
+from confidentai_admin.emulator._rules.world import World
 
 COMMAND = "import runpy; runpy.run_module('confidentai_admin.emulator', run_name='__main__', alter_sys=True)"
 """What ``python -m confidentai_admin.emulator`` runs, as a program."""

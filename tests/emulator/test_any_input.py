@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from confidentai_admin.emulator import Emulator
-from confidentai_admin.emulator.contract import BY_NAME, OPERATIONS
+from confidentai_admin.emulator._contract.v1 import BY_NAME, OPERATIONS
+from confidentai_admin.emulator._contract.validation import check
 from confidentai_admin.emulator.product import VERBS
-from confidentai_admin.emulator.validation import check
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

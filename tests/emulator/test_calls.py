@@ -17,10 +17,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from confidentai_admin.emulator import Emulator, RecordedCall, calls
-from confidentai_admin.emulator.contract import BY_NAME, OPERATIONS
+from confidentai_admin.emulator import Emulator, RecordedCall
+from confidentai_admin.emulator._contract.v1 import BY_NAME, OPERATIONS
+from confidentai_admin.emulator._http import calls
+from confidentai_admin.emulator._rules.key_mask import KeyMask
 from confidentai_admin.emulator.faults import Answer, Cut, Drip, Drop, Fault, Hang, Redirect, Truncate
-from confidentai_admin.emulator.key_mask import KeyMask
 
 from .raw_client import Connection, Face, ask, serving, until
 

@@ -4,8 +4,8 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from confidentai_admin.emulator.contract import BY_NAME, OPERATIONS
-from confidentai_admin.emulator.operations import WORK
+from confidentai_admin.emulator._contract.v1 import BY_NAME, OPERATIONS
+from confidentai_admin.emulator._rules.work import WORK
 
 
 def test_there_are_53_operations_each_named_once() -> None:

@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 
 from confidentai_admin.emulator import Emulator, Refused
-from confidentai_admin.emulator.world import User, World
+from confidentai_admin.emulator._rules.world import User, World
 
 from ..subprocess_program import run
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from confidentai_admin.emulator.contract import BY_NAME
+from confidentai_admin.emulator._contract.v1 import BY_NAME
 
 if TYPE_CHECKING:
     from .conftest import Api

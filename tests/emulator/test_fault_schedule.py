@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from confidentai_admin import emulator
 from confidentai_admin.emulator import faults
-from confidentai_admin.emulator.contract import BY_NAME, OPERATIONS
+from confidentai_admin.emulator._contract.v1 import BY_NAME, OPERATIONS
 from confidentai_admin.emulator.faults import (
     Answer,
     Cut,

@@ -18,7 +18,7 @@ import pytest
 from aiohttp import web
 
 from confidentai_admin.emulator import Emulator
-from confidentai_admin.emulator.app import MAX_BODY
+from confidentai_admin.emulator._http.app import MAX_BODY
 from confidentai_admin.emulator.faults import Answer, Cut, Drip, Drop, Fault, Hang, Redirect, Truncate
 
 from ..subprocess_program import run

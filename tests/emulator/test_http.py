@@ -16,13 +16,14 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from confidentai_admin.emulator import api_keys, operations
-from confidentai_admin.emulator.app import MAX_BODY
+from confidentai_admin.emulator._http.app import MAX_BODY
+from confidentai_admin.emulator._rules import api_keys
+from confidentai_admin.emulator._rules import work as operations
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from confidentai_admin.emulator.world import World
+    from confidentai_admin.emulator._rules.world import World
 
     from .conftest import Api
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from confidentai_admin.emulator._rules.ids import Ids
 from confidentai_admin.emulator.clock import Clock, timestamp
-from confidentai_admin.emulator.ids import Ids
 from confidentai_admin.emulator.refusal import RULES
 
 

@@ -10,10 +10,10 @@ import pytest
 
 from confidentai_admin.emulator import Emulator
 from confidentai_admin.emulator import seed as seeds
+from confidentai_admin.emulator._rules.key_mask import KeyMask
+from confidentai_admin.emulator._rules.tables import Members, Table
+from confidentai_admin.emulator._rules.world import World
 from confidentai_admin.emulator.clock import Clock
-from confidentai_admin.emulator.key_mask import KeyMask
-from confidentai_admin.emulator.tables import Members, Table
-from confidentai_admin.emulator.world import World
 
 from .raw_client import ask
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from confidentai_admin.emulator import Emulator, Refused
+from confidentai_admin.emulator._contract.v1 import BY_NAME
+from confidentai_admin.emulator._contract.validation import check
 from confidentai_admin.emulator.clock import timestamp
-from confidentai_admin.emulator.contract import BY_NAME
-from confidentai_admin.emulator.validation import check
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,9 +11,9 @@ import pytest
 
 from confidentai_admin.emulator import Emulator, SeedError
 from confidentai_admin.emulator import seed as seeds
+from confidentai_admin.emulator._rules.key_mask import KeyMask
+from confidentai_admin.emulator._rules.world import World
 from confidentai_admin.emulator.clock import Clock, timestamp
-from confidentai_admin.emulator.key_mask import KeyMask
-from confidentai_admin.emulator.world import World
 
 OWNER = {"email": "o@x.example", "role": "Owner"}
 

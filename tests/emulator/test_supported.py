@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from confidentai_admin.emulator import Emulator, Refused
-from confidentai_admin.emulator.app import MAX_BODY
+from confidentai_admin.emulator._http.app import MAX_BODY
 from confidentai_admin.emulator.refusal import RULES, Rule
 
 from ..subprocess_program import run

@@ -2,9 +2,9 @@
 
 import pytest
 
+from confidentai_admin.emulator._contract.shapes import Field, ListOf, Record, Shape, Text, Truth, Whole
+from confidentai_admin.emulator._contract.validation import check
 from confidentai_admin.emulator.refusal import Refused
-from confidentai_admin.emulator.shapes import Field, ListOf, Record, Shape, Text, Truth, Whole
-from confidentai_admin.emulator.validation import check
 
 EMAIL = Text(format="email")
 UUID = Text(format="uuid")

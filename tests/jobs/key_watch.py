@@ -13,7 +13,7 @@ from confidentai_admin import AsyncKeyRotation, KeyRotation
 from confidentai_admin._api.calls import Call
 from confidentai_admin._http.transport import Transport
 from confidentai_admin.emulator import Emulator
-from confidentai_admin.emulator.world import ApiKey, Scope
+from confidentai_admin.emulator._rules.world import ApiKey, Scope
 
 
 def scope_of(emulator: Emulator, project_id: str | None) -> Scope:

@@ -9,7 +9,7 @@ import attrs
 import pytest
 
 from confidentai_admin.emulator import Emulator, faults
-from confidentai_admin.emulator.calls import RecordedCall
+from confidentai_admin.emulator._http.calls import RecordedCall
 
 #: What can go wrong at a step: before the work, after it, or as a refusal.
 FAULTS: dict[str, faults.Fault] = {

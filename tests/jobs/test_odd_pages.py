@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import attrs
 import pytest
 
 from confidentai_admin import ConfidentAI, Happened
-from confidentai_admin.emulator import Emulator, governance, members
+from confidentai_admin.emulator import Emulator
+from confidentai_admin.emulator._rules import governance, members
 from confidentai_admin.emulator.refusal import Unchanged
 
 from ..operations.faces import done, everything
@@ -30,9 +32,8 @@ def oddly(listing: Callable[..., Any], lag: int) -> Callable[..., Any]:
 
     def listed(*place: object, page: int, page_size: int) -> Any:
         given = listing(*place, page=page, page_size=min(page_size, 4))
-        data: Any = given.data if isinstance(given, Unchanged) else given
-        data["total"] -= lag
-        return given
+        found: Any = given.result if isinstance(given, Unchanged) else given
+        return attrs.evolve(found, total=found.total - lag)
 
     return listed
 

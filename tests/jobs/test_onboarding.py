@@ -33,7 +33,7 @@ from confidentai_admin import (
 )
 from confidentai_admin._http import transport as transport_module
 from confidentai_admin.emulator import Emulator, faults
-from confidentai_admin.emulator import invitations as emulator_invitations
+from confidentai_admin.emulator._rules import invitations as emulator_invitations
 
 from ..operations.faces import done, opened
 from ..operations.lookups import at_each_scope, role_id, system_policy_id

@@ -37,7 +37,7 @@ from confidentai_admin import (
     record_calls,
 )
 from confidentai_admin.emulator import Emulator, RecordedCall, faults
-from confidentai_admin.emulator.calls import Entry
+from confidentai_admin.emulator._http.calls import Entry
 
 from ..operations.faces import opened
 from .chance import Chance, built, just, one_of, sampled, several

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 
 from confidentai_admin import AsyncConfidentAI, ConfidentAI
 from confidentai_admin.emulator import Emulator
-from confidentai_admin.emulator.contract import OPERATIONS
+from confidentai_admin.emulator._contract.v1 import OPERATIONS
 
 from .conftest import SEQUENCES
 from .sequences import NO_CHANCE, Sequence, Tally, all_sequences, play

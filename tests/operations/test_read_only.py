@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from confidentai_admin import ConfidentAI, ConfigurationError
-from confidentai_admin.emulator.contract import BY_NAME
+from confidentai_admin.emulator._contract.v1 import BY_NAME
 
 from .cases import CASES
 from .cases.case import Case

@@ -23,8 +23,8 @@ from confidentai_admin import (
     KeyRotation,
     PageIterator,
 )
-from confidentai_admin.emulator.contract import BY_NAME
-from confidentai_admin.emulator.shapes import ListOf, Record, Shape
+from confidentai_admin.emulator._contract.shapes import ListOf, Record, Shape
+from confidentai_admin.emulator._contract.v1 import BY_NAME
 
 from .cases import CASES
 from .cases.case import NO_BODY, Case, made_call

@@ -24,7 +24,7 @@ from confidentai_admin._api.calls import Call, Effect
 from confidentai_admin._api.v1 import V1
 from confidentai_admin._http.transport import Transport
 from confidentai_admin._secrets import Received
-from confidentai_admin.emulator.contract import BY_NAME
+from confidentai_admin.emulator._contract.v1 import BY_NAME
 
 from .cases import CASES
 from .cases.case import NO_BODY, Case

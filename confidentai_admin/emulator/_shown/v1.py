@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeAlias
 
+from .._rules.governance import Moved
+from .._rules.members import Membership
+from .._rules.projects import Created
+from .._rules.work import Call
+from .._rules.world import ApiKey, GovernancePolicy, Invitation, Permission, Policy, Project, Role, Scope, World
 from ..clock import timestamp
-from ..governance import Moved
-from ..members import Membership
-from ..operations import Call
-from ..projects import Created
-from ..world import ApiKey, GovernancePolicy, Invitation, Permission, Policy, Project, Role, Scope, World
 
 #: What is shown of the result of an operation.
 Shown: TypeAlias = Callable[[Call, Any], dict[str, Any]]

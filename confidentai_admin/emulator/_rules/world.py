@@ -5,10 +5,10 @@ from typing import Literal, TypeAlias
 
 import attrs
 
-from .clock import Clock
+from ..clock import Clock
+from ..refusal import UNKNOWN_ID, Refused
 from .ids import Ids
 from .key_mask import KeyMask
-from .refusal import UNKNOWN_ID, Refused
 from .tables import Members, Table
 
 ScopeKind: TypeAlias = Literal["organization", "project"]

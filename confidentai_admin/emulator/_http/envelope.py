@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from .clock import Clock
+from ..clock import Clock
 
 
 def success(data: Mapping[str, Any]) -> web.Response:

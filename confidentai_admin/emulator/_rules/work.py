@@ -5,17 +5,15 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
-from . import (
-    api_keys,
-    governance,
-    invitations,
-    members,
-    organization,
-    policies,
-    projects,
-    roles,
-)
-from .refusal import ODD_ID, Refused
+from ..refusal import ODD_ID, Refused
+from . import api_keys as api_keys
+from . import governance as governance
+from . import invitations as invitations
+from . import members as members
+from . import organization as organization
+from . import policies as policies
+from . import projects as projects
+from . import roles as roles
 from .world import Project, Scope, World
 
 

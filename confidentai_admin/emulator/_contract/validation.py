@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from .clock import check_seconds, moment
-from .refusal import UNKNOWN_FIELD, WRONG_SHAPE, Refused
+from ..clock import check_seconds, moment
+from ..refusal import UNKNOWN_FIELD, WRONG_SHAPE, Refused
 from .shapes import Field, ListOf, Record, Seconds, Shape, Text, Truth, Whole
 
 _EMAIL: Final = re.compile(

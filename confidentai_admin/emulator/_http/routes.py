@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 import attrs
 
-from .contract import OPERATIONS, Operation
+from .._contract.v1 import OPERATIONS, Operation
 
 
 @attrs.frozen

@@ -12,15 +12,16 @@ from urllib.parse import parse_qsl
 import anyio
 from aiohttp import HttpVersion11, web
 
-from . import api_keys, gateway, routes
-from ._shown import v1
-from .calls import CallLog, Entry, RecordedCall
-from .clock import Clock, timestamp
-from .envelope import failure, set_date, success
-from .faults import Faults
-from .operations import WORK, Call
-from .product import ADVANCE, OWN_VERBS, RESET, VERBS
-from .refusal import (
+from .._contract.shapes import Record
+from .._contract.validation import read_body, read_query
+from .._rules import api_keys as api_keys
+from .._rules.work import WORK, Call
+from .._rules.world import World
+from .._shown import v1
+from ..clock import Clock, timestamp
+from ..faults import Faults
+from ..product import ADVANCE, OWN_VERBS, RESET, VERBS
+from ..refusal import (
     MALFORMED,
     TOO_LARGE,
     UNKNOWN_FIELD,
@@ -32,9 +33,10 @@ from .refusal import (
     Rule,
     Unchanged,
 )
-from .shapes import Record
-from .validation import read_body, read_query
-from .world import World
+from . import gateway as gateway
+from . import routes as routes
+from .calls import CallLog, Entry, RecordedCall
+from .envelope import failure, set_date, success
 
 logger = logging.getLogger("confidentai_admin.emulator")
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import attrs
 
-from .faults import ScriptedFault
+from ..faults import ScriptedFault
 
 MAX_CALLS: Final = 10_000
 """How many calls are kept; of more the latest."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from .refusal import (
+from ..refusal import (
     BUILT_IN,
     NOTHING_TO_UPDATE,
     POLICY_IN_USE,

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
-from . import pages
+from ..refusal import NO_RIGHT_ID, PAGE_BEYOND_END, UNKNOWN_ID, Refused, Unchanged
+from . import pages as pages
 from .pages import Page
-from .refusal import NO_RIGHT_ID, PAGE_BEYOND_END, UNKNOWN_ID, Refused, Unchanged
 from .world import GovernanceControl, GovernancePolicy, Project, World
 
 

@@ -1,6 +1,6 @@
 """The organization itself."""
 
-from .refusal import NOTHING_TO_UPDATE, Unchanged
+from ..refusal import NOTHING_TO_UPDATE, Unchanged
 from .world import World
 
 

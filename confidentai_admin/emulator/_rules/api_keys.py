@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from .refusal import BAD_KEY, PROJECT_KEY, UNKNOWN_ID, VALID_ALREADY, Refused, Unchanged
+from ..refusal import BAD_KEY, PROJECT_KEY, UNKNOWN_ID, VALID_ALREADY, Refused, Unchanged
 from .world import ApiKey, Scope, World
 
 DEFAULT_KEY_NAME = "Default Key"

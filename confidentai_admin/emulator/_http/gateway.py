@@ -10,10 +10,10 @@ from typing import Final
 import anyio
 from aiohttp import web
 
+from ..clock import Clock
+from ..faults import Answer, Cut, Drip, Drop, Hang, Redirect, ScriptedFault, Truncate
 from .calls import Entry
-from .clock import Clock
 from .envelope import failure, set_date
-from .faults import Answer, Cut, Drip, Drop, Hang, Redirect, ScriptedFault, Truncate
 from .protocol import EnvelopeProtocol
 
 # Linger for no time: closing then sends a reset. The struct has other fields on Windows.

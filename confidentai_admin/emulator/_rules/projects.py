@@ -4,8 +4,9 @@ from datetime import datetime
 
 import attrs
 
-from . import api_keys, members
-from .refusal import NAME_TAKEN, NOTHING_TO_UPDATE, UNKNOWN_EMAIL, Refused, Unchanged
+from ..refusal import NAME_TAKEN, NOTHING_TO_UPDATE, UNKNOWN_EMAIL, Refused, Unchanged
+from . import api_keys as api_keys
+from . import members as members
 from .scopes import new_scope
 from .world import ApiKey, Project, World
 

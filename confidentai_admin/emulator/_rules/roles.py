@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from .refusal import (
+from ..refusal import (
     BUILT_IN,
     NAME_TAKEN,
     NOTHING_TO_UPDATE,

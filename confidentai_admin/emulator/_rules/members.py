@@ -2,9 +2,7 @@
 
 import attrs
 
-from . import pages, roles
-from .pages import Page
-from .refusal import (
+from ..refusal import (
     OWNER_KEEPS_ROLE,
     OWNER_STAYS,
     OWNS_A_PROJECT,
@@ -14,6 +12,9 @@ from .refusal import (
     Refused,
     Unchanged,
 )
+from . import pages as pages
+from . import roles as roles
+from .pages import Page
 from .scopes import FORMER_OWNER
 from .world import Scope, World
 

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from . import roles
-from .refusal import (
+from ..refusal import (
     NO_INVITED_OWNER,
     NOBODY_TO_INVITE,
     NOT_PENDING,
@@ -13,6 +12,7 @@ from .refusal import (
     Refused,
     Unchanged,
 )
+from . import roles as roles
 from .world import Invitation, Scope, World
 
 
