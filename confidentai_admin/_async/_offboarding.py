@@ -8,6 +8,7 @@ from typing import TypeVar
 import anyio
 import attrs
 
+from .._answers import is_gone
 from .._transport import Transport
 from ..errors import APIStatusError, ConfidentAIError, NotFoundError, UnexpectedStateError, attach_partial
 from ..models import (
@@ -265,8 +266,11 @@ class _Offboarding:
     async def _remove_one(self, holding: Holding) -> Outcome[Holding, None]:
         try:
             await self._person.remove(holding)
-        except NotFoundError:
-            return _done(holding, "it was gone already")
+        except NotFoundError as error:
+            if not is_gone(error):
+                raise  # whether it is gone is still to be seen
+            before = self._outcomes[holding].error
+            return _done(holding, "it was gone already" if before is None else _seen_gone_after(before))
         return _done(holding)
 
     async def _each(
@@ -351,7 +355,7 @@ class _Offboarding:
             return True
         if holding not in look.result.holdings:
             if known.is_failure:
-                reason = None if known.error is None else f"it was seen to be gone, after: {known.error}"
+                reason = None if known.error is None else _seen_gone_after(known.error)
                 self._outcomes[holding] = _done(holding, reason)
             return False
         if not known.is_failure:
@@ -383,8 +387,8 @@ class _Offboarding:
 
 
 def _is_refusal(error: Exception | None) -> bool:
-    """Whether the API has said no, and would say so again."""
-    return isinstance(error, APIStatusError) and error.status < 500
+    """Whether the API has said no, and would say so again. A 404 that is here is a gateway's."""
+    return isinstance(error, APIStatusError) and error.status < 500 and not isinstance(error, NotFoundError)
 
 
 def _came_up(holding: Holding) -> Outcome[Holding, None]:
@@ -393,6 +397,11 @@ def _came_up(holding: Holding) -> Outcome[Holding, None]:
 
 def _done(holding: Holding, reason: str | None = None) -> Outcome[Holding, None]:
     return Outcome(holding, _DONE[holding.kind], reason=reason)
+
+
+def _seen_gone_after(error: Exception) -> str:
+    """Why something is gone after a removal, or a look, that failed: it may have been that removal."""
+    return f"it was seen to be gone, after: {error}"
 
 
 def _gone(holding: Holding) -> Outcome[Holding, None]:

@@ -7,6 +7,7 @@ from typing import NoReturn, Protocol
 
 import attrs
 
+from .._answers import is_gone
 from .._wire import text_list
 from ..errors import (
     APIStatusError,
@@ -430,12 +431,11 @@ class _Job:
         try:
             await self._invitations.revoke(invitation_id)
             row.is_revoked = True
-        except NotFoundError:
-            pass  # that it is gone is all that was wanted
         except ConfidentAIError as caught:
             error = caught
-        if error is not None:
-            if not error.outcome_unknown:
+        # That it is gone is all that was wanted.
+        if error is not None and not (isinstance(error, NotFoundError) and is_gone(error)):
+            if not error.outcome_unknown and not isinstance(error, NotFoundError):
                 self._note_refusal(row, error)
                 return
             try:

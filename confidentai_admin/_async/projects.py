@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import contextlib
 import datetime
 import functools
 from collections.abc import Awaitable, Callable, Iterable
@@ -15,7 +14,7 @@ from .._instances import child
 from .._settings import plain, truth, whole_number
 from .._transport import Transport
 from .._wire import Call, Effect, misfit, path_segment, text_list
-from ..errors import NotFoundError, PartialFailureError, UnexpectedStateError
+from ..errors import PartialFailureError, UnexpectedStateError
 from ..models import (
     ApiKey,
     CreatedProject,
@@ -365,8 +364,7 @@ class AsyncProjects:
                 if clean_up is not None and found.is_told:
                     for left in found.left(is_kept=is_kept):
                         if not is_younger(left, clean_up, now):
-                            with contextlib.suppress(NotFoundError):
-                                await keys.delete(left.id)
+                            await keys._calls.retire(left, delete=True, witness=found.in_use)
                             deleted.append(left)
                 told = found.told(deleted, is_kept=is_kept)
                 latest = found.latest(is_kept=is_kept)
