@@ -220,6 +220,11 @@ def read_refusal(
     )
 
 
+def is_gone(error: NotFoundError) -> bool:
+    """Whether the API itself says that there is nothing (any more). A gateway's 404 tells nothing of that."""
+    return error.body is not None and Answer.of(error.status, {}, Received(error.body)).is_enveloped
+
+
 def _refusal_message(answer: Answer) -> str:
     is_redirect = 300 <= answer.status < 400
     # A gateway that redirects says that it has moved, which is no help.

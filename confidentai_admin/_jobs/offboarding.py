@@ -8,6 +8,7 @@ from typing import TypeVar
 import anyio
 import attrs
 
+from .._api.answers import is_gone
 from .._api.calls import ORGANIZATION, Scope
 from .._arguments import address_key
 from .._http.transport import Transport
@@ -269,10 +270,13 @@ class _Offboarding:
     async def _remove_one(self, holding: Holding) -> Outcome[Holding, None]:
         try:
             await self._person.remove(holding)
-        except NotFoundError:
-            # With the membership in the organization, all others go.
-            is_ours = holding.kind is HoldingKind.MEMBERSHIP and holding.project is not None and self._has_left
-            return _done(holding, None if is_ours else "it was gone already")
+        except NotFoundError as error:
+            if not is_gone(error):
+                raise  # whether it is gone is still to be seen
+            if holding.kind is HoldingKind.MEMBERSHIP and holding.project is not None and self._has_left:
+                return _done(holding)  # with the membership in the organization, all others go
+            before = self._outcomes[holding].error
+            return _done(holding, "it was gone already" if before is None else _seen_gone_after(before))
         return _done(holding)
 
     @property
@@ -365,7 +369,7 @@ class _Offboarding:
             return True
         if holding not in look.result.holdings:
             if known.is_failure:
-                reason = None if known.error is None else f"it was seen to be gone, after: {known.error}"
+                reason = None if known.error is None else _seen_gone_after(known.error)
                 self._outcomes[holding] = _done(holding, reason)
             return False
         if not known.is_failure:
@@ -397,8 +401,8 @@ class _Offboarding:
 
 
 def _is_refusal(error: Exception | None) -> bool:
-    """Whether the API has said no, and would say so again."""
-    return isinstance(error, APIStatusError) and error.status < 500
+    """Whether the API has said no, and would say so again. A 404 that is here is a gateway's."""
+    return isinstance(error, APIStatusError) and error.status < 500 and not isinstance(error, NotFoundError)
 
 
 def _came_up(holding: Holding) -> Outcome[Holding, None]:
@@ -407,6 +411,11 @@ def _came_up(holding: Holding) -> Outcome[Holding, None]:
 
 def _done(holding: Holding, reason: str | None = None) -> Outcome[Holding, None]:
     return Outcome(holding, _DONE[holding.kind], reason=reason)
+
+
+def _seen_gone_after(error: Exception) -> str:
+    """Why something is gone after a removal, or a look, that failed: it may have been that removal."""
+    return f"it was seen to be gone, after: {error}"
 
 
 def _gone(holding: Holding) -> Outcome[Holding, None]:

@@ -7,6 +7,7 @@ from typing import NoReturn
 
 import attrs
 
+from .._api.answers import is_gone
 from .._api.calls import Scope
 from .._arguments import address_key, text, text_list, what_is_wrong_with
 from .._http.transport import Transport
@@ -444,12 +445,11 @@ class _Job:
         try:
             await self._transport.send(delete_invitation(self._scope, invitation_id))
             row.is_revoked = True
-        except NotFoundError:
-            pass  # that it is gone is all that was wanted
         except ConfidentAIError as caught:
             error = caught
-        if error is not None:
-            if not error.outcome_unknown:
+        # That it is gone is all that was wanted.
+        if error is not None and not (isinstance(error, NotFoundError) and is_gone(error)):
+            if not error.outcome_unknown and not isinstance(error, NotFoundError):
                 self._note_refusal(row, error)
                 return
             try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -13,7 +12,6 @@ from .._arguments import text, whole_number
 from .._callbacks import check_callback
 from .._http.transport import Transport
 from .._reporting import record_calls
-from ..errors import NotFoundError
 from ..models import ApiKey, Happened, Outcome, Progress, Report, RotatedKey
 from .keys_in_use import KeysInUse, is_younger
 from .many import Job, refuse_doubles
@@ -63,8 +61,7 @@ async def rotate_keys(
             if clean_up is not None and found.is_told:
                 for left in found.left(is_kept=is_kept):
                     if not is_younger(left, clean_up, now):
-                        with contextlib.suppress(NotFoundError):
-                            await keys.delete(left.id)
+                        await keys.retire(left, delete=True, witness=found.in_use)
                         deleted.append(left)
             told = found.told(deleted, is_kept=is_kept)
             latest = found.latest(is_kept=is_kept)

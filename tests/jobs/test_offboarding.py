@@ -36,6 +36,7 @@ from confidentai_admin.emulator import Emulator, faults
 
 from ..operations.faces import done, everything, opened
 from ..subprocess_program import ctrl_c
+from .meanwhile import before
 from .steps import each_fault, each_persistence, steps_of
 
 OLIVIA, MIA, MAX, ADAM, JOE = (f"{name}@acme.example" for name in ("olivia", "mia", "max", "adam", "joe"))
@@ -503,6 +504,37 @@ async def test_what_is_listed_is_not_gone(client: ConfidentAI, emulator: Emulato
     assert f"invited {JOE}" in (await state(client))["Owned"]
     assert shown(await done(client.offboard(JOE))) == JOE_S[1:]
     assert await state(client) == WITHOUT_JOE
+
+
+@pytest.mark.parametrize(("operation", "email", "row"), [("removeMember", MIA, 2), ("deleteProjectInvitation", JOE, 1)])
+@pytest.mark.parametrize("is_done", [True, False], ids=["done", "not done"])
+async def test_a_404_of_a_gateway_is_looked_into(
+    client: ConfidentAI, emulator: Emulator, operation: str, email: str, row: int, is_done: bool
+) -> None:
+    """A 404 that is not the API's own tells nothing: what is gone was seen to be, and what is there is removed."""
+    emulator.faults.add(operation, faults.Answer(404, body="<h1>Not Found</h1>", after_work=is_done))
+    report = await done(client.offboard(email, transfer_projects_to=MAX))
+    assert shown(report) == (MIA_S if email == MIA else JOE_S)
+    assert len(emulator.sent(operation)) == (1 if is_done else 2)
+    assert "already" not in str(report[row].reason)
+    assert ("it was seen to be gone, after: " in str(report[row].reason)) is is_done
+    assert await state(client) == (WITHOUT_MIA if email == MIA else WITHOUT_JOE)
+
+
+async def test_what_an_earlier_attempt_may_have_removed_was_not_gone_already(
+    client: ConfidentAI, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A 404 of the API's own after a removal whose answer was lost: the row names that removal, which may be it."""
+
+    def revoke(other: ConfidentAI) -> None:
+        project = other.project(other.projects.list()[0].id)
+        project.invitations.revoke(project.invitations.list()[0].id)
+
+    emulator.faults.add("deleteProjectInvitation", faults.Drop())
+    before(monkeypatch, emulator, "deleteProjectInvitation", revoke, nth=2)
+    report = await done(client.with_options(max_retries=0).offboard(JOE))
+    assert shown(report) == JOE_S
+    assert "it was seen to be gone, after: deleteProjectInvitation: " in str(report[1].reason)
 
 
 @pytest.mark.parametrize(("status", "error"), [(401, AuthenticationError), (403, PermissionDeniedError)])

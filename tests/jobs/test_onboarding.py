@@ -1020,6 +1020,21 @@ async def test_what_is_gone_and_was_not_renewed_is_told(client: ConfidentAI, emu
 
 
 @at_each_scope
+@pytest.mark.parametrize("is_done", [True, False], ids=["done", "not done"])
+async def test_a_404_of_a_gateway_is_no_revocation(
+    client: ConfidentAI, emulator: Emulator, scope: str, is_done: bool
+) -> None:
+    """A 404 that is not the API's own is looked into: nobody is invited anew whose earlier invitation is there."""
+    place = await place_of(client, emulator, scope)
+    fault = faults.Answer(404, body="<h1>Not Found</h1>", after_work=is_done)
+    emulator.faults.add(named(scope, "deleteInvitation"), fault)
+    report = await done(place.invitations.ensure([PENDING], role="Guide", replace=True))
+    assert told(report) == {PENDING: "reinvited" if is_done else "failed"}
+    assert isinstance(report[0].error, NotFoundError) is not is_done
+    assert len(emulator.sent(named(scope, "createInvitations"))) == is_done
+
+
+@at_each_scope
 async def test_a_failed_resending_says_what_there_is_now(
     client: ConfidentAI, emulator: Emulator, scope: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,6 +24,7 @@ from confidentai_admin.emulator import Emulator, faults
 
 from ..operations.faces import done, opened
 from .key_watch import keys_in, valid_in
+from .meanwhile import before
 from .steps import each_fault, each_persistence, steps_of
 
 HOUR = datetime.timedelta(hours=1)
@@ -398,19 +399,39 @@ async def test_what_a_crash_left_is_deleted_beside_a_key_that_is_new(client: Con
     assert str(left) in str(outcome.reason)
 
 
-async def test_a_leftover_that_goes_meanwhile_is_no_failure(client: ConfidentAI, emulator: Emulator) -> None:
+async def test_a_leftover_that_goes_meanwhile_is_no_failure(
+    client: ConfidentAI, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """If somebody else deletes it first, that is what was wanted."""
     ids, _ = new_projects(emulator, 1)
     let_pass(emulator, 9 * DAY)
     (in_use,) = await valid_keys(client, ids[0])
     left = made(emulator, ids[0], "service-20260131-0a1b2c", ago=2 * DAY)
-    emulator.faults.add("deleteProjectApiKey", faults.Answer(404))
+    before(monkeypatch, emulator, "deleteProjectApiKey", lambda other: other.project(ids[0]).api_keys.delete(left))
     (outcome,) = await done(
         client.projects.rotate_keys(ids, key="service", store=print, current=lambda _: in_use.id, clean_up=DAY)
     )
     assert outcome.happened == "rotated"
     assert outcome.result is not None
     assert outcome.result.cleaned_up == [left]
+
+
+@pytest.mark.parametrize("is_done", [True, False], ids=["done", "not done"])
+async def test_a_leftover_that_a_gateway_does_not_find_is_looked_for(
+    client: ConfidentAI, emulator: Emulator, is_done: bool
+) -> None:
+    """A 404 tells of no deletion: a leftover that is listed still is called a failure, and not cleaned up."""
+    ids, _ = new_projects(emulator, 1)
+    let_pass(emulator, 9 * DAY)
+    (in_use,) = await valid_keys(client, ids[0])
+    left = made(emulator, ids[0], "service-20260131-0a1b2c", ago=2 * DAY)
+    emulator.faults.add("deleteProjectApiKey", faults.Answer(404, body="<h1>Not Found</h1>", after_work=is_done))
+    (outcome,) = await done(
+        client.projects.rotate_keys(ids, key="service", store=print, current=lambda _: in_use.id, clean_up=DAY)
+    )
+    assert outcome.happened == ("rotated" if is_done else "failed")
+    assert (f"API key {left} was deleted" in str(outcome.reason)) is is_done
+    assert (left in keys_in(emulator, ids[0])) is not is_done
 
 
 async def test_a_cleaning_that_fails_leaves_the_one_in_use(client: ConfidentAI, emulator: Emulator) -> None:
