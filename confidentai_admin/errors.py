@@ -59,6 +59,14 @@ class ConfidentAIError(Exception):
             exist by now; ``None`` if nothing was done. Its ``repr`` shows no secret.
     """
 
+    # Here and below: for mocks, which are made from the class.
+    message: str = ""
+    operation: str | None = None
+    method: str | None = None
+    path: str | None = None
+    outcome_unknown: bool = False
+    partial: Any = None
+
     def __init__(
         self,
         message: str,
@@ -74,7 +82,7 @@ class ConfidentAIError(Exception):
         self.method = method
         self.path = path
         self.outcome_unknown = outcome_unknown
-        self.partial: Any = None
+        self.partial = None
 
     def __str__(self) -> str:
         text = self.message
@@ -131,6 +139,8 @@ class APIConnectionError(ConfidentAIError):
         body: The raw bytes that came of the answer to a write, or ``None``. They may hold a secret.
     """
 
+    body: ResponseBody | None = None
+
     def __init__(self, message: str, *, body: ResponseBody | None = None, **details: Any) -> None:
         super().__init__(message, **details)
         self.body = body
@@ -149,6 +159,11 @@ class APIResponseValidationError(ConfidentAIError):
         body: The raw bytes of the answer, so that nothing in it is lost. They may hold a secret.
         request_id: The server's id of the request, or ``None``.
     """
+
+    status: int | None = None
+    field: str | None = None
+    body: ResponseBody | None = None
+    request_id: str | None = None
 
     def __init__(
         self,
@@ -178,6 +193,13 @@ class APIStatusError(ConfidentAIError):
         hint: What to do about it, where this SDK can tell, or ``None``.
         body: The raw bytes of the answer. They may hold a secret.
     """
+
+    status: int = 0
+    link: str | None = None
+    request_id: str | None = None
+    retry_after: float | None = None
+    hint: str | None = None
+    body: ResponseBody | None = None
 
     def __init__(
         self,

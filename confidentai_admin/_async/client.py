@@ -306,7 +306,10 @@ class AsyncConfidentAI:
     ) -> Self:
         """A view of this client with other limits, on the same connections. It costs nothing, and needs no closing.
 
-        What a class of your own added to the client, the view has as well: the same objects, under the same names.
+        What a class of your own added to the client, the view has as well: the same objects, under the same names. So
+        what a ``functools.cached_property`` has computed before is that of the client, also if it holds ``self`` or a
+        part of it, such as ``projects``: then calls through it have the client's limits, and are not read-only. Make it
+        a ``property``.
 
         Args:
             timeout: Seconds in total, or a ``Timeout``. Default: as it is.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -15,10 +16,12 @@ from confidentai_admin import (
     AsyncOrganizationClient,
     AsyncProjectClient,
     ConfidentAI,
+    ConfidentAIError,
     ConfigurationError,
     KeyRotation,
     OrganizationClient,
     ProjectClient,
+    errors,
 )
 from confidentai_admin.emulator import Emulator
 
@@ -100,6 +103,22 @@ def test_what_a_class_tells_is_no_client() -> None:
     roles: Any = OrganizationClient.iam.roles
     with pytest.raises(AttributeError):
         roles.list()
+
+
+ERRORS: list[type[ConfidentAIError]] = [
+    kind
+    for kind in map(functools.partial(getattr, errors), errors.__all__)
+    if isinstance(kind, type) and issubclass(kind, ConfidentAIError)
+]
+
+
+@pytest.mark.parametrize("kind", ERRORS)
+def test_a_mock_of_an_error_knows_what_an_error_has(kind: type[ConfidentAIError]) -> None:
+    """A mock of an error's class has all that an error has, and nothing else."""
+    for mock in (create_autospec(kind, instance=True), Mock(spec=kind)):
+        for name in vars(kind("what happened")):
+            assert hasattr(mock, name), name
+        assert not hasattr(mock, "statuz")
 
 
 # Classes of users' own ------------------------------------------------------------------------------------------------
