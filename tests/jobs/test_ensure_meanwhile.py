@@ -318,6 +318,21 @@ async def test_a_server_that_does_not_tell_the_time(date: str, client: Confident
     assert (await done(client.projects.ensure(NAME))).recovered
 
 
+@pytest.mark.parametrize(("seconds", "is_ours"), [(4, True), (60, False)])
+async def test_clocks_of_a_server_may_be_some_seconds_apart(
+    seconds: int, is_ours: bool, client: ConfidentAI, emulator: Emulator
+) -> None:
+    """What is older than our request by less than the server's machines differ may be ours, and what is older is not."""
+    project_id = await new_project(client)
+    projects = [{"id": project_id, "name": NAME, "created_at": "2026-01-31T09:00:00.000Z"}]
+    body = {"success": True, "data": {"projects": projects}}
+    emulator.faults.add("listProjects", NOTHING_LISTED)
+    emulator.faults.add("createProject", GATEWAY)
+    date = f"Sat, 31 Jan 2026 09:{seconds // 60:02}:{seconds % 60:02} GMT"
+    emulator.faults.add("listProjects", faults.Answer(200, body=body, headers={"Date": date}))
+    assert (await done(client.projects.ensure(NAME))).recovered is is_ours
+
+
 async def test_a_key_that_was_there_before_is_no_orphan(
     client: ConfidentAI, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -236,6 +236,45 @@ def test_asynchronous_client(folder: Folder, options: tuple[str, ...], words: di
     assert session.outcomes == LOOPS_OUTCOMES
 
 
+def test_asynchronous_client_whose_loop_outlives_the_test(folder: Folder) -> None:
+    """It is closed if its loop is open and stands; one whose loop runs in a thread is left to that, without an error."""
+    folder.write(
+        "test_outlived.py",
+        """
+        import asyncio, threading
+        import pytest
+        from confidentai_admin import APIConnectionError, ConfigurationError
+
+        standing, running = asyncio.new_event_loop(), asyncio.new_event_loop()
+        thread = threading.Thread(target=running.run_forever, daemon=True)
+        clients = []
+
+        def test_that_stands(async_confident_client):
+            clients.append(async_confident_client)
+            standing.run_until_complete(async_confident_client.projects.list())
+
+        def test_that_runs(async_confident_client):
+            clients.append(async_confident_client)
+            thread.start()
+            asyncio.run_coroutine_threadsafe(async_confident_client.projects.list(), running).result(10)
+
+        def test_what_became_of_them():
+            with pytest.raises(ConfigurationError, match="closed"):
+                standing.run_until_complete(clients[0].projects.list())
+            hasty = clients[1].with_options(max_retries=0)
+            with pytest.raises(APIConnectionError):  # its emulator is gone
+                asyncio.run_coroutine_threadsafe(hasty.projects.list(), running).result(10)
+            asyncio.run_coroutine_threadsafe(clients[1].close(), running).result(10)
+            running.call_soon_threadsafe(running.stop)
+            thread.join()
+            standing.close()
+            running.close()
+        """,
+    )
+    session = folder.run(*NO_ASYNCIO)
+    assert (session.counts, session.complaints) == ("3 passed", set()), session.output
+
+
 def test_asynchronous_client_in_loops_of_the_tests_own(folder: Folder) -> None:
     """asyncio.run, several times over; a loop that nobody closes; a loop that runs in a thread; no loop at all."""
     folder.write(
