@@ -322,7 +322,7 @@ async def test_a_server_that_does_not_tell_the_time(date: str, client: Confident
 async def test_clocks_of_a_server_may_be_some_seconds_apart(
     seconds: int, is_ours: bool, client: ConfidentAI, emulator: Emulator
 ) -> None:
-    """What is older than our request by less than the server's machines differ may be ours, and what is older is not."""
+    """What is older than our request by less than the server's machines differ may be ours; what is older is not."""
     project_id = await new_project(client)
     projects = [{"id": project_id, "name": NAME, "created_at": "2026-01-31T09:00:00.000Z"}]
     body = {"success": True, "data": {"projects": projects}}

@@ -237,7 +237,7 @@ def test_asynchronous_client(folder: Folder, options: tuple[str, ...], words: di
 
 
 def test_asynchronous_client_whose_loop_outlives_the_test(folder: Folder) -> None:
-    """It is closed if its loop is open and stands; one whose loop runs in a thread is left to that, without an error."""
+    """It is closed if its loop is open and stands; one whose loop runs in a thread is left to that, quietly."""
     folder.write(
         "test_outlived.py",
         """
