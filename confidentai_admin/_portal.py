@@ -42,7 +42,7 @@ R = TypeVar("R")
 _GRACE = 1.0  # seconds that a cancelled call has to be gone
 _LAST_WORDS = 0.05  # seconds in which some call has to end by itself when the client is closed, or all are cancelled
 _EXIT_GRACE = 0.5  # seconds that connections have to be closed when the program ends
-_CALLBACK_SLICE = 0.1  # seconds, since Windows sees no Ctrl-C before a wait is over
+_CALLBACK_SLICE = 0.1  # seconds: a Ctrl-C just before a wait, and any on Windows, is seen when that is over
 
 # What a first call would import: anyio's side of asyncio, and what looks host names up, here and in aiohttp.
 _IMPORTED_LATE = ("anyio._backends._asyncio", "anyio.lowlevel", "concurrent.futures.thread", "encodings.idna")

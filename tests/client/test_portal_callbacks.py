@@ -14,7 +14,7 @@ import pytest
 from confidentai_admin import APIConnectionError, ConfidentAI, DesiredProject, EnsuredProject, _portal
 from confidentai_admin.emulator import Emulator
 
-from ..subprocess_program import COLD, Program, run
+from ..subprocess_program import Program, run
 
 needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="SIGINT cannot be sent to another process there")
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
@@ -72,6 +72,7 @@ except KeyboardInterrupt as error:
 @needs_signals
 def test_ctrl_c_twice_while_a_callback_runs(emulator: Emulator) -> None:
     """The second Ctrl-C ends the program at once, with the traceback and the notes of the first one, and no more."""
+    # The slices are as they are: a Ctrl-C that comes just before a wait, Python sees after it. But there are many.
     source = f"""{START}
 import atexit
 def functions_of(frame):
@@ -83,11 +84,11 @@ def store(ensured):
     os.kill(os.getpid(), signal.SIGINT)
     threading.Event().wait()
 main = threading.get_ident()
-_portal._CALLBACK_SLICE = 60
+_portal._callback_slices = 6000
 atexit.register(lambda: say("ended"))
 ensure(store)
 """
-    program = Program(source, emulator.url, emulator.api_key, options=("-X", "dev"), start=COLD)
+    program = Program(source, emulator.url, emulator.api_key, options=("-X", "dev"))
     assert program.read_line() == "begun"
     program.process.send_signal(signal.SIGINT)
     done = program.finish()
