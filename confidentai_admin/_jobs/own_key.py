@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 
+from .._api.answers import is_gone
 from .._api.calls import Call, Scope
 from .._http.transport import Transport
 from .._operations import api_keys
@@ -131,8 +132,10 @@ class KeyCalls:
         self.transport.refuse(call)
         try:
             api_key = await self.get(api_key_id)
-        except NotFoundError:
-            return  # the call itself will say so
+        except NotFoundError as error:
+            if is_gone(error):
+                return  # the call itself will say so
+            raise  # a gateway's tells nothing of the key
         self.refuse_own(api_key, call.operation)
 
     # What is believed only when it is seen:
@@ -175,6 +178,8 @@ class KeyCalls:
         try:
             seen = await self.one_of(listed, api_key.id)
         except NotFoundError as error:
+            if not is_gone(error):
+                raise
             raise UnexpectedStateError(f"API key {api_key.id} is gone") from error
         if not seen.valid:
             raise UnexpectedStateError(f"API key {api_key.id} is deactivated")

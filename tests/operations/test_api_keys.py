@@ -16,7 +16,7 @@ from confidentai_admin import (
     NotFoundError,
     PermissionDeniedError,
 )
-from confidentai_admin.emulator import Emulator
+from confidentai_admin.emulator import Emulator, faults
 
 from .faces import assert_same, done, opened
 from .lookups import at_each_scope, new_project, place
@@ -191,6 +191,19 @@ async def test_only_what_could_be_ones_own_key_is_read_first(
     methods = [call.method for call in emulator.calls[before:]]
     assert methods[0] == "PUT"
     assert methods[1:-1] == (["GET"] if scope == "organization" else [])
+
+
+@each_way
+async def test_a_gateway_that_does_not_find_the_own_key_does_not_open_the_guard(
+    client: ConfidentAI, emulator: Emulator, take_away: Callable[..., object]
+) -> None:
+    """A 404 that is not the API's own tells nothing of a key: it is the error, and the key stays as it is."""
+    own = (await done(client.organization().api_keys.list()))[0].id
+    emulator.faults.add("getOrganizationApiKey", faults.Answer(404, body="<h1>Not Found</h1>"))
+    with pytest.raises(NotFoundError) as caught:
+        await done(take_away(client.organization().api_keys, own))
+    assert caught.value.method == "GET"
+    assert emulator.writes == []
 
 
 @at_each_scope
