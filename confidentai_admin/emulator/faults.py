@@ -26,8 +26,8 @@ from typing import Any, ClassVar, Final, TypeAlias
 
 import attrs
 
+from ._contract.routes import ANY_ID, parts, possible
 from ._contract.v1 import BY_NAME, OPERATIONS
-from ._http.routes import ANY_ID, parts, possible
 from .clock import check_seconds
 
 __all__ = ["Answer", "Cut", "Drip", "Drop", "Fault", "Faults", "Hang", "Redirect", "ScriptedFault", "Truncate"]

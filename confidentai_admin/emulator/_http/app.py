@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 import anyio
 from aiohttp import HttpVersion11, web
 
+from .._contract import routes
 from .._contract.shapes import Record
 from .._contract.validation import read_body, read_query
 from .._rules import api_keys as api_keys
@@ -34,7 +35,6 @@ from ..refusal import (
     Unchanged,
 )
 from . import gateway as gateway
-from . import routes as routes
 from .calls import CallLog, Entry, RecordedCall
 from .envelope import failure, set_date, success
 

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 import attrs
 
-from .._contract.v1 import OPERATIONS, Operation
+from .v1 import OPERATIONS, Operation
 
 
 @attrs.frozen
