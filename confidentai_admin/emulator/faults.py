@@ -42,6 +42,10 @@ _LONGEST_DELAY: Final = 1_000_000_000
 _FRAMING: Final = ("content-length", "transfer-encoding")
 
 
+# The examples in messages.
+_MANY: Final = BY_NAME["listProjects"].path
+_ONE: Final = BY_NAME["getProject"].path
+
 # How many a message names of those that may be meant.
 _NEAREST: Final = 3
 
@@ -443,13 +447,13 @@ def _read_where(where: str, *, unknown_route: bool) -> _Where:
         raise ValueError(f"where must begin with a path or with one of {', '.join(_METHODS)}, not with {method!r}.")
     if not path.startswith(("/", "*")):
         raise ValueError(
-            f"where must be an operation's name, a path such as /*/projects/*, or a method and a path; {where!r} is "
+            f"where must be an operation's name, a path such as {_MANY}/*, or a method and a path; {where!r} is "
             f"none of these.{near(where, BY_NAME)}"
         )
     if not path.isprintable() or not path.isascii() or "?" in path or "#" in path:
         raise ValueError("where must have a path as it is sent, percent-encoded and without a query.")
     if any("{" in part or "}" in part for part in parts(path) if part != ANY_ID):
-        raise ValueError("where must have braces only around a name, as in /*/projects/{projectId}.")
+        raise ValueError(f"where must have braces only around a name, as in {_ONE}.")
     if path.startswith("/_emulator/"):
         raise ValueError("where must be a path of the API: the emulator's own verbs have no faults.")
     if not unknown_route:

@@ -160,6 +160,14 @@ def test_every_route_can_be_meant_by_its_path(operation: emulator.Operation) -> 
         Faults().add(f"{operation.method} {where}", GONE)
 
 
+@pytest.mark.parametrize(("where", "example"), [("nowhere", "/v1/projects/*"), ("/v1/{", "/v1/projects/{projectId}")])
+def test_the_example_in_a_message_is_a_path_of_the_api(where: str, example: str) -> None:
+    """Whoever gives no path reads a whole one, as it may be given."""
+    with pytest.raises(ValueError, match=re.escape(example)):
+        Faults().add(where, Answer(503))
+    Faults().add(example, Answer(503))
+
+
 def test_a_name_in_braces_is_one_part_of_a_path() -> None:
     """A route can be spelled as the docs and the messages do: a name in braces is any id, and no more than one."""
     scripted = Faults()
