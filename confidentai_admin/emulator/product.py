@@ -11,8 +11,7 @@ import attrs
 
 from ._contract.shapes import Field, ListOf, Record, Seconds, Shape, Text, Whole
 from ._contract.v1 import CONTROL_TYPES, PLANS
-from ._rules import governance as governance
-from ._rules import members as members
+from ._rules import governance, members
 from ._rules.members import Membership
 from ._rules.scopes import DEFAULT_ROLE
 from ._rules.world import GovernancePolicy, Invitation, Scope, User, World

@@ -46,10 +46,7 @@ from typing import Any, Final
 from ._contract.shapes import Field, ListOf, Record, Shape, Text, Truth, Whole
 from ._contract.v1 import PLANS
 from ._contract.validation import check
-from ._rules import api_keys as api_keys
-from ._rules import governance as governance
-from ._rules import invitations as invitations
-from ._rules import projects as projects
+from ._rules import api_keys, governance, invitations, projects
 from ._rules.ids import Ids
 from ._rules.key_mask import KeyMask
 from ._rules.scopes import DEFAULT_ROLE, new_scope

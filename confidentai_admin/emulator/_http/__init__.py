@@ -1,1 +1,1 @@
-"""The server: requests, routes, envelopes, and the gateway in front, by which faults come."""
+"""The server: requests, envelopes, and the gateway in front, by which faults come."""

@@ -15,7 +15,7 @@ from aiohttp import HttpVersion11, web
 from .._contract import routes
 from .._contract.shapes import Record
 from .._contract.validation import read_body, read_query
-from .._rules import api_keys as api_keys
+from .._rules import api_keys
 from .._rules.work import WORK, Call
 from .._rules.world import World
 from .._shown import v1
@@ -34,7 +34,7 @@ from ..refusal import (
     Rule,
     Unchanged,
 )
-from . import gateway as gateway
+from . import gateway
 from .calls import CallLog, Entry, RecordedCall
 from .envelope import failure, set_date, success
 

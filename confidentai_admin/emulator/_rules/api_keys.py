@@ -44,19 +44,16 @@ def listing(scope: Scope) -> list[ApiKey]:
     return list(scope.api_keys.values())
 
 
-def create(world: World, scope: Scope, name: str) -> ApiKey:
-    """Make a key."""
-    return add(world, scope, name)
-
-
-def get(scope: Scope, key_id: int) -> ApiKey:
+def find(scope: Scope, key_id: int) -> ApiKey:
     """Find one key."""
-    return _find(scope, key_id)
+    if key_id not in scope.api_keys:
+        raise Refused(UNKNOWN_ID, f"There is no API key with this id in the {scope.kind}.")
+    return scope.api_keys[key_id]
 
 
 def update(scope: Scope, key_id: int, *, valid: bool) -> ApiKey | Unchanged[ApiKey]:
     """Deactivate or reactivate a key."""
-    api_key = _find(scope, key_id)
+    api_key = find(scope, key_id)
     if api_key.valid is valid:
         return Unchanged(api_key, VALID_ALREADY)
     api_key.valid = valid
@@ -65,11 +62,5 @@ def update(scope: Scope, key_id: int, *, valid: bool) -> ApiKey | Unchanged[ApiK
 
 def delete(scope: Scope, key_id: int) -> int:
     """Revoke a key for good."""
-    del scope.api_keys[_find(scope, key_id).id]
+    del scope.api_keys[find(scope, key_id).id]
     return key_id
-
-
-def _find(scope: Scope, key_id: int) -> ApiKey:
-    if key_id not in scope.api_keys:
-        raise Refused(UNKNOWN_ID, f"There is no API key with this id in the {scope.kind}.")
-    return scope.api_keys[key_id]

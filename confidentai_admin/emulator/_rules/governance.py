@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import attrs
 
 from ..refusal import NO_RIGHT_ID, PAGE_BEYOND_END, UNKNOWN_ID, Refused, Unchanged
-from . import pages as pages
+from . import pages
 from .pages import Page
 from .world import GovernanceControl, GovernancePolicy, Project, World
 

@@ -12,7 +12,7 @@ from ..refusal import (
     Refused,
     Unchanged,
 )
-from . import roles as roles
+from . import roles
 from .world import Invitation, Scope, World
 
 

@@ -12,8 +12,7 @@ from ..refusal import (
     Refused,
     Unchanged,
 )
-from . import pages as pages
-from . import roles as roles
+from . import pages, roles
 from .pages import Page
 from .scopes import FORMER_OWNER
 from .world import Scope, World

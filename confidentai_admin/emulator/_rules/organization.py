@@ -4,13 +4,8 @@ from ..refusal import NOTHING_TO_UPDATE, Unchanged
 from .world import World
 
 
-def get(world: World) -> World:
-    """Give the organization, which is the world."""
-    return world
-
-
 def update(world: World, name: str) -> World | Unchanged[World]:
-    """Rename the organization."""
+    """Rename the organization, which is the world."""
     if name == world.name:
         return Unchanged(world, NOTHING_TO_UPDATE)
     world.name = name

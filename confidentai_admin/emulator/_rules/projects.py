@@ -5,8 +5,7 @@ from datetime import datetime
 import attrs
 
 from ..refusal import NAME_TAKEN, NOTHING_TO_UPDATE, UNKNOWN_EMAIL, Refused, Unchanged
-from . import api_keys as api_keys
-from . import members as members
+from . import api_keys, members
 from .scopes import new_scope
 from .world import ApiKey, Project, World
 
@@ -37,11 +36,6 @@ def create(world: World, name: str, description: str | None, email: str | None) 
     if owner_id is not None:
         members.join(world, project.scope, owner_id, project.scope.system_role("Owner").id)
     return Created(project, api_keys.add(world, project.scope, api_keys.DEFAULT_KEY_NAME))
-
-
-def get(project: Project) -> Project:
-    """Give one project."""
-    return project
 
 
 def update(world: World, project: Project, **changes: str | None) -> Project | Unchanged[Project]:

@@ -6,14 +6,7 @@ from typing import Any, Final, TypeAlias
 import attrs
 
 from ..refusal import ODD_ID, Refused
-from . import api_keys as api_keys
-from . import governance as governance
-from . import invitations as invitations
-from . import members as members
-from . import organization as organization
-from . import policies as policies
-from . import projects as projects
-from . import roles as roles
+from . import api_keys, governance, invitations, members, organization, policies, projects, roles
 from .world import Project, Scope, World
 
 
@@ -56,8 +49,8 @@ Work: TypeAlias = Callable[[Call], Any]
 
 _API_KEYS: Final[dict[str, Work]] = {
     "list{}ApiKeys": lambda call: api_keys.listing(call.scope()),
-    "create{}ApiKey": lambda call: api_keys.create(call.world, call.scope(), call.body["name"]),
-    "get{}ApiKey": lambda call: api_keys.get(call.scope(), call.integer_id("apiKeyId")),
+    "create{}ApiKey": lambda call: api_keys.add(call.world, call.scope(), call.body["name"]),
+    "get{}ApiKey": lambda call: api_keys.find(call.scope(), call.integer_id("apiKeyId")),
     "update{}ApiKey": lambda call: api_keys.update(call.scope(), call.integer_id("apiKeyId"), valid=call.body["valid"]),
     "delete{}ApiKey": lambda call: api_keys.delete(call.scope(), call.integer_id("apiKeyId")),
 }
@@ -93,7 +86,7 @@ _BOTH_SCOPES: Final[dict[str, Work]] = {
 }
 
 _ONE_SCOPE: Final[dict[str, Work]] = {
-    "getOrganization": lambda call: organization.get(call.world),
+    "getOrganization": lambda call: call.world,
     "updateOrganization": lambda call: organization.update(call.world, call.body["name"]),
     "removeMember": lambda call: members.remove_from_organization(call.world, call.ids["userId"]),
     "listGovernancePolicies": lambda call: governance.listing(call.world),
@@ -110,7 +103,7 @@ _ONE_SCOPE: Final[dict[str, Work]] = {
     "createProject": lambda call: projects.create(
         call.world, call.body["name"], call.body.get("description"), call.body.get("email")
     ),
-    "getProject": lambda call: projects.get(call.project()),
+    "getProject": lambda call: call.project(),
     "updateProject": lambda call: projects.update(call.world, call.project(), **call.only("name", "description")),
     "deleteProject": lambda call: projects.delete(call.world, call.project()),
     "removeProjectMember": lambda call: members.remove_from_project(call.scope(), call.ids["userId"]),
