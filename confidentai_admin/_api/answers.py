@@ -67,6 +67,11 @@ class Answer:
         return self.envelope is not None and type(self.envelope.get("success")) is bool
 
     @property
+    def is_gone(self) -> bool:
+        """Whether the API itself, and not a gateway, says that there is nothing (any more)."""
+        return self.status == 404 and self.is_enveloped
+
+    @property
     def request_id(self) -> str | None:
         """The server's id of the request."""
         return self.headers.get("X-Request-Id")
@@ -222,7 +227,7 @@ def read_refusal(
 
 def is_gone(error: NotFoundError) -> bool:
     """Whether the API itself says that there is nothing (any more). A gateway's 404 tells nothing of that."""
-    return error.body is not None and Answer.of(error.status, {}, Received(error.body)).is_enveloped
+    return error.body is not None and Answer.of(error.status, {}, Received(error.body)).is_gone
 
 
 def _refusal_message(answer: Answer) -> str:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Iterable
-from typing import Generic, TypeVar
+from typing import Generic
 
 from .._api.calls import Scope
 from .._http.transport import Transport
 from .._jobs.onboarding import onboard
 from .._operations import invitations
+from .._operations.invitations import InvitationT
 from ..models import DeletionResult, Onboarding, OrganizationInvitation, ProjectInvitation
-
-InvitationT = TypeVar("InvitationT", OrganizationInvitation, ProjectInvitation)
 
 
 class AsyncInvitations(Generic[InvitationT]):

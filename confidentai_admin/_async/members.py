@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from typing import Generic
 
 from .._api.calls import Scope
 from .._arguments import text
@@ -11,10 +11,9 @@ from .._jobs.matching import find_address
 from .._jobs.members_walk import all_members
 from .._jobs.ownership import transfer_ownership
 from .._operations import members
+from .._operations.members import MemberT
 from ..models import OrganizationMember, Page, ProjectMember, RemovalResult
 from .page_iterator import AsyncPageIterator
-
-MemberT = TypeVar("MemberT", OrganizationMember, ProjectMember)
 
 
 class AsyncMembers(Generic[MemberT]):

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Iterable
-from typing import Generic, TypeVar
+from typing import Generic
 
 from .._api.calls import NOT_GIVEN, NotGiven, Scope
 from .._arguments import text
 from .._http.transport import Transport
 from .._jobs.matching import find_named
 from .._operations import iam
+from .._operations.iam import RoleT
 from ..models import DeletionResult, OrganizationRole, ProjectRole
-
-RoleT = TypeVar("RoleT", OrganizationRole, ProjectRole)
 
 
 class AsyncRoles(Generic[RoleT]):

@@ -41,11 +41,6 @@ T = TypeVar("T")
 BeforeRepeat: TypeAlias = Callable[[ConfidentAIError], Awaitable[T | None]]
 
 
-def _is_gone(outcome: Answer | Failure) -> bool:
-    """Whether the API itself, and not a gateway, says that there is nothing (any more)."""
-    return isinstance(outcome, Answer) and outcome.status == 404 and outcome.is_enveloped
-
-
 def _slowed_down(seconds: float) -> Failure:
     return Failure(
         Fate.NOT_SENT,
@@ -196,7 +191,7 @@ class Transport:
                 fate, asked = outcome.fate, outcome.details.get("retry_after")
             retry = retry or self._retry(request, deadline)
             again = retry.hear(fate, self.clock.monotonic(), asked=asked, is_too_many=is_too_many)
-            if retry.was_unknown and call.if_gone is not NOT_GIVEN and _is_gone(outcome):
+            if retry.was_unknown and call.if_gone is not NOT_GIVEN and isinstance(outcome, Answer) and outcome.is_gone:
                 return call.if_gone
             error = self._error(outcome, request, asked, outcome_unknown=retry.is_unknown)
             if again is None or self.pool.is_closed:

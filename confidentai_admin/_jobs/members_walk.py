@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 from .._api.calls import Scope
 from .._http.transport import Transport
-from .._operations.members import list_members
-from ..models import OrganizationMember, ProjectMember
+from .._operations.members import MemberT, list_members
 from .page_walk import everything
-
-MemberT = TypeVar("MemberT", OrganizationMember, ProjectMember)
 
 _PAGE_SIZE = 100
 

@@ -9,7 +9,7 @@ import attrs
 
 from .._api.answers import is_gone
 from .._api.calls import Scope
-from .._arguments import address_key, text, text_list, what_is_wrong_with
+from .._arguments import address_key, text, text_list, truth, what_is_wrong_with
 from .._http.transport import Transport
 from .._operations.iam import list_roles, role_type
 from .._operations.invitations import (
@@ -64,8 +64,7 @@ async def onboard(
     if role is not None:
         role = text("role", role)
     for name, option in (("update_members", update_members), ("resend", resend), ("replace", replace)):
-        if not isinstance(option, bool):
-            raise TypeError(f"{name} must be True or False, not {type(option).__name__}")
+        truth(name, option)
     if not rows:
         return Onboarding([])
     asked = _Asked() if role is None else _Asked.among(await transport.send(list_roles(scope, role_type(scope))), role)

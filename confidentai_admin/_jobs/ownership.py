@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
 
 from .._api.calls import Scope
 from .._http.transport import Transport
 from .._operations.iam import list_roles, role_type
-from .._operations.members import update_member_role
+from .._operations.members import MemberT, update_member_role
 from ..errors import ConfidentAIError, UnexpectedStateError
 from ..models import OrganizationMember, OrganizationRole, ProjectMember, ProjectRole
 from .matching import only
@@ -16,8 +15,6 @@ from .members_walk import all_members
 
 #: The name of the system role. No other role can have it.
 OWNER = "Owner"
-
-MemberT = TypeVar("MemberT", OrganizationMember, ProjectMember)
 
 
 def is_owner(member: OrganizationMember | ProjectMember) -> bool:

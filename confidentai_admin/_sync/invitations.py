@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Generic
 
 from .._async import invitations as _core
-from .._async.invitations import InvitationT
+from .._operations.invitations import InvitationT
 from .._portal import Portal
 from ..models import DeletionResult, Onboarding, OrganizationInvitation, ProjectInvitation
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Generic
 
 from .._async import members as _core
-from .._async.members import MemberT
+from .._operations.members import MemberT
 from .._portal import Portal
 from ..models import OrganizationMember, Page, ProjectMember, RemovalResult
 from .page_iterator import PageIterator

@@ -15,7 +15,6 @@ from confidentai_admin._api import answers, structuring
 from confidentai_admin._api.calls import NOT_GIVEN, Call, Effect
 from confidentai_admin._http import exchange as _exchange
 from confidentai_admin._http import retry as _retry
-from confidentai_admin._http import transport as _transport
 from confidentai_admin._http.transport import Transport
 from confidentai_admin.emulator import Emulator
 
@@ -83,7 +82,7 @@ def deletes_what_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def forgets_that_it_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_transport, "_is_gone", lambda outcome: False)
+    monkeypatch.setattr(answers.Answer, "is_gone", property(lambda answer: False))
 
 
 def takes_a_value_for_what_it_looks_like(monkeypatch: pytest.MonkeyPatch) -> None:
