@@ -46,7 +46,13 @@ class KeysInUse:
             return cls(name, valid[0], valid[1:], is_told=False)
         found = next((key for key in known if key.id == in_use), None)
         if found is None or found not in valid:
-            why = "is not listed" if found is None else "has another name" if found.valid else "is deactivated"
+            why = "is deactivated"
+            if found is None:
+                why = "is not listed"
+            elif found.valid:
+                if not valid:
+                    refuse_alike(name, [found])
+                why = f"has another name, {found.name!r}"
             there = ", ".join(str(key.id) for key in valid) or "none"
             raise UnexpectedStateError(
                 f"API key {in_use}, which is said to be in use as {name!r}, {why}: nothing was changed. The valid keys"

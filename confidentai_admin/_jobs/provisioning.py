@@ -494,8 +494,13 @@ class Provisioning:
             if not is_made and getattr(error, "outcome_unknown", not isinstance(error, Exception)):
                 work.is_in_doubt = True
             left = [str(key.id) for key in others if key.id not in work.retired_key_ids]
+            if is_made:
+                work.duplicate_key_ids += rotation.duplicate_key_ids
             if is_made and left:
-                error.add_note(f"Other keys {name!r} may be valid still: {', '.join(left)}.")
+                error.add_note(
+                    f"Other keys {name!r} may be valid still: {', '.join(left)}. The new one is {rotation.new_key.id}:"
+                    " if it is in use, retire each of the others with api_keys.retire(its id, unused_for=...)."
+                )
             raise
 
     async def _find_duplicates(self, work: _Work, keys: KeyCalls, name: str, listed: list[ApiKey]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
 
@@ -14,6 +15,11 @@ from .creation import create_and_look
 from .key_names import base_of, is_rotated, new_name
 from .own_key import KeyCalls, is_later
 from .server_time import Asked
+
+
+def told_of_duplicates(ids: Iterable[int]) -> list[str]:
+    """What there is to say of the keys that another program has put in an old one's place as well."""
+    return [f"another program put API key {api_key_id} in its place as well" for api_key_id in ids]
 
 
 class Rotation:
@@ -82,14 +88,7 @@ class Rotation:
                 " activate it first"
             )
         base = self._base(old)
-        self._unfinished = [
-            key.id
-            for key in known
-            if key.valid
-            and is_later(key, old)
-            and is_rotated(key.name)
-            and base_of(key.name) in (base, base_of(old.name))
-        ]
+        self._unfinished = [key.id for key in known if is_later(key, old) and self._is_in_place_of(old, key)]
         # The last call, so that nothing can go wrong between the only answer with the secret and the caller.
         self._before = {key.id for key in known}
         try:
@@ -153,6 +152,10 @@ class Rotation:
     def _base(self, old: ApiKey) -> str:
         return base_of(old.name if self._name is None else self._name) or "key"
 
+    def _is_in_place_of(self, old: ApiKey, key: ApiKey) -> bool:
+        """Whether a rotation seems to have made ``key`` in the place of ``old``, by the new name or the old one."""
+        return key.valid and is_rotated(key.name) and base_of(key.name) in (self._base(old), base_of(old.name))
+
     # Making it:
 
     async def _mint(self, base: str, known: set[int]) -> ApiKey:
@@ -205,12 +208,8 @@ class Rotation:
             old, new = self.old_key.id, self.new_key.id
             self._note(error, f"The new API key, {new}, was kept, and the old one, {old}, was left as it is.")
             raise
-        base, known = base_of(self.new_key.name), {*self._before, self.new_key.id}
-        self._duplicates = [
-            key.id
-            for key in listed
-            if key.valid and key.id not in known and is_rotated(key.name) and base_of(key.name) == base
-        ]
+        known = {*self._before, self.new_key.id}
+        self._duplicates = [key.id for key in listed if key.id not in known and self._is_in_place_of(self.old_key, key)]
         if self._calls.is_own(self.old_key):
             self._key_before = transport.settings.api_key
             transport.move_to_key(self.new_key.value)
@@ -229,9 +228,10 @@ class Rotation:
             f"{keys} If the new one is in use, {finish} api_keys.retire({self.old_key.id}, unused_for=...). If nobody"
             f" has it, {undo}."
         )
-        # It may come by here twice, from retire() in the block.
-        if note not in getattr(error, "__notes__", ()):
-            error.add_note(note)
+        for line in (note, *told_of_duplicates(self._duplicates)):
+            # It may come by here twice, from retire() in the block.
+            if line not in getattr(error, "__notes__", ()):
+                error.add_note(line)
         self._warn(error)
 
     def _warn(self, error: BaseException) -> None:

@@ -16,7 +16,7 @@ from ..models import ApiKey, Happened, Outcome, Progress, Report, RotatedKey
 from .keys_in_use import KeysInUse, is_younger
 from .many import Job, refuse_doubles
 from .own_key import KeyCalls, check_retire, check_span
-from .rotation import Rotation
+from .rotation import Rotation, told_of_duplicates
 from .server_time import time_of
 
 
@@ -69,18 +69,23 @@ async def rotate_keys(
                 made = latest.created_at.isoformat(timespec="seconds")
                 why = f"API key {latest.id} was made at {made}, less than {older_than} ago"
                 return Outcome(project_id, Happened.NOTHING, None, None, "; ".join([why, *told]))
-            async with Rotation(keys, found.in_use.id, key, retire, known) as rotation:
-                rotated = RotatedKey(
-                    project_id,
-                    rotation.old_key,
-                    rotation.new_key,
-                    [other.id for other in found.others if other not in deleted],
-                    cleaned_up=[gone.id for gone in deleted],
-                )
-                job.made[project_id] = rotated
-                await job.call_back("store", store, rotated)
-            rotated = attrs.evolve(rotated, duplicate_key_ids=rotation.duplicate_key_ids)
-            told += [f"another program put API key {other} in its place as well" for other in rotated.duplicate_key_ids]
+            rotation = Rotation(keys, found.in_use.id, key, retire, known)
+            try:
+                async with rotation:
+                    rotated = job.made[project_id] = RotatedKey(
+                        project_id,
+                        rotation.old_key,
+                        rotation.new_key,
+                        [other.id for other in found.others if other not in deleted],
+                        cleaned_up=[gone.id for gone in deleted],
+                    )
+                    await job.call_back("store", store, rotated)
+            finally:
+                # The look comes before the old key is retired, which may fail.
+                if project_id in job.made:
+                    duplicates = rotation.duplicate_key_ids
+                    rotated = job.made[project_id] = attrs.evolve(job.made[project_id], duplicate_key_ids=duplicates)
+            told += told_of_duplicates(rotated.duplicate_key_ids)
         except Exception as error:
             for line in found.told(deleted, is_kept=is_kept):
                 error.add_note(line)

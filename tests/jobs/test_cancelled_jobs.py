@@ -29,7 +29,7 @@ from confidentai_admin import (
 from confidentai_admin.emulator import Emulator, faults
 
 from ..subprocess_program import ctrl_c
-from .key_watch import keys_in, notes_of
+from .key_watch import keys_in, notes_of, valid_in
 
 NAME = "tenant 42"
 LOST = faults.Drop(after_work=True)
@@ -138,6 +138,23 @@ async def test_a_reissue_that_is_cancelled_says_so(step: str, client: AsyncConfi
     assert "new API key" in notes_of(error)
     assert error.partial.project == ensured.project
     assert not error.partial.is_finished
+
+
+@pytest.mark.parametrize("nth", [1, 2])
+async def test_a_reissue_that_is_swallowed_is_logged(
+    nth: int, client: AsyncConfidentAI, emulator: Emulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A timeout while it retires the first or the second old key leaves one WARNING with each key that may be valid."""
+    project = (await client.projects.ensure(NAME, key="service")).project
+    (first,) = [key for key in keys_in(emulator, project.id).values() if key.name == "Default Key"]
+    await client.project(project.id).api_keys.create("service")
+    hang = emulator.faults.add("updateProjectApiKey", faults.Hang(), nth=nth)
+    job = client.projects.ensure(NAME, key="service", reissue=True, store=lambda ensured: None)
+    await swallowed_when(lambda: hang.used, job)
+    message = the_warning(caplog, emulator, project.id)
+    told = valid_in(emulator, project.id).keys() - {first.id}
+    assert len(told) == 4 - nth
+    assert all(str(key) in message for key in told)
 
 
 @pytest.mark.parametrize("scope", ["organization", "project"])

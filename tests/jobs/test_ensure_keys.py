@@ -209,12 +209,33 @@ async def test_a_job_tells_what_its_caller_can_do(client: ConfidentAI, emulator:
     with pytest.raises(BadRequestError) as caught:
         await done(client.projects.ensure(NAME, key="service", reissue=True, store=lambda ensured: None))
     assert f"Other keys 'service' may be valid still: {second.id}." in notes_of(caught.value)
+    assert f"The new one is {caught.value.partial.new_keys[-1].id}" in notes_of(caught.value)
     emulator.faults.clear()
     emulator.faults.add("updateProjectApiKey", faults.Answer(400))
     with pytest.raises(BadRequestError) as caught:
         await done(client.projects.ensure(NAME, key="service", reissue=True, store=lambda ensured: None))
     assert "discard()" not in notes_of(caught.value)
     assert f"call api_keys.delete({caught.value.partial.new_keys[-1].id})" in notes_of(caught.value)
+
+
+async def test_a_reissue_tells_another_programs_key_where_the_old_one_cannot_be_retired(
+    client: ConfidentAI, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What another program has put in the same old key's place is on the partial, and in a note."""
+    project = (await done(client.projects.ensure(NAME, key="service"))).project
+    (old,) = [key.id for key in keys_in(emulator, project.id).values() if key.name == "service"]
+    theirs: list[int] = []
+
+    def rotate(other: ConfidentAI) -> None:
+        with other.project(project.id).api_keys.rotate(old) as rotation:
+            theirs.append(rotation.new_key.id)
+        emulator.faults.add("updateProjectApiKey", faults.Answer(400))
+
+    before(monkeypatch, emulator, "listProjectApiKeys", rotate, nth=2)
+    with pytest.raises(BadRequestError) as caught:
+        await done(client.projects.ensure(NAME, key="service", reissue=True, store=lambda ensured: None))
+    assert caught.value.partial.duplicate_key_ids == theirs != []
+    assert f"another program put API key {theirs[0]} in its place" in notes_of(caught.value)
 
 
 async def test_a_new_key_whose_answer_is_lost(client: ConfidentAI, emulator: Emulator) -> None:

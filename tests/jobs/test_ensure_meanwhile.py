@@ -486,6 +486,37 @@ async def test_a_key_whose_name_looks_the_same_is_an_error(other: str, client: C
     assert len(emulator.writes) == writes
 
 
+async def test_a_rotated_key_whose_name_looks_the_same_is_an_error(client: ConfidentAI, emulator: Emulator) -> None:
+    """What a rotation puts behind the name makes no other name of it."""
+    project_id = (await done(client.projects.ensure(NAME, key="Service"))).project.id
+    rows = await done(client.projects.rotate_keys([project_id], key="Service", store=print, retire="delete"))
+    rows.raise_for_failures()
+    writes = len(emulator.writes)
+    with pytest.raises(UnexpectedStateError, match="no API key 'service', but 'Service', which differs only by case"):
+        await done(client.projects.ensure(NAME, key="service"))
+    assert len(emulator.writes) == writes
+
+
+async def test_a_deactivated_key_whose_name_looks_the_same_is_in_nobodys_way(client: ConfidentAI) -> None:
+    """Nobody can use it, so that the other is no second key."""
+    ensured = await done(client.projects.ensure(NAME, key="Service"))
+    assert ensured.api_key is not None
+    await done(client.project(ensured.project.id).api_keys.update(ensured.api_key.id, valid=False))
+    (new,) = (await done(client.projects.ensure(NAME, key="service"))).new_keys
+    assert new.name == "service"
+
+
+async def test_a_key_in_use_whose_name_looks_the_same_is_told(client: ConfidentAI, emulator: Emulator) -> None:
+    """Where `current` names a key whose name is nearly that of `key`, the row says which name it has."""
+    ensured = await done(client.projects.ensure(NAME, key=COMPOSED))
+    assert ensured.api_key is not None
+    in_use, writes = ensured.api_key.id, len(emulator.writes)
+    ids, other = [ensured.project.id], LOOKALIKES["decomposed"]
+    (outcome,) = await done(client.projects.rotate_keys(ids, key=other, store=print, current=lambda _: in_use))
+    assert f"{COMPOSED!r}, which differs only by case, white space" in str(outcome.reason)
+    assert len(emulator.writes) == writes
+
+
 async def test_the_first_keys_name_may_not_be_nearly_another(client: ConfidentAI, emulator: Emulator) -> None:
     """In a new project as well, whose first key has a name of the server's."""
     with pytest.raises(UnexpectedStateError, match="'default key', but 'Default Key'") as caught:

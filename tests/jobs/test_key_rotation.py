@@ -981,6 +981,49 @@ async def test_another_program_that_rotates_the_same_key_is_told(
     assert old not in valid
 
 
+async def test_another_program_that_rotates_the_same_key_by_its_own_name_is_told(
+    client: ConfidentAI, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rotation that gives its new key another name finds one that kept the old key's name."""
+    project_id = (await done(client.projects.create("tenant"))).project.id
+    old = (await done(client.project(project_id).api_keys.create("service"))).id
+    theirs: list[int] = []
+
+    def rotate(other: ConfidentAI) -> None:
+        with other.project(project_id).api_keys.rotate(old) as rotation:
+            theirs.append(rotation.new_key.id)
+
+    before(monkeypatch, emulator, "listProjectApiKeys", rotate, nth=2)
+    async with entered(client.project(project_id).api_keys.rotate(old, name="billing")) as rotation:
+        pass
+    assert rotation.duplicate_key_ids == theirs != []
+
+
+async def test_what_is_in_no_old_keys_place_is_no_duplicate(
+    client: ConfidentAI, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is deactivated is not told, nor what was there before, is no rotation's, or replaced another key."""
+    project_id = (await done(client.projects.create("tenant"))).project.id
+    old = (await done(client.project(project_id).api_keys.create("service"))).id
+    async with entered(client.project(project_id).api_keys.rotate(old, retire="keep")) as rotation:
+        left = rotation.new_key.id
+
+    def make_others(other: ConfidentAI) -> None:
+        keys = other.project(project_id).api_keys
+        keys.create("service")
+        with keys.rotate(keys.create("billing").id):
+            pass
+        with keys.rotate(old, retire="keep") as rotation:
+            pass
+        keys.update(rotation.new_key.id, valid=False)
+
+    before(monkeypatch, emulator, "listProjectApiKeys", make_others, nth=2)
+    async with entered(client.project(project_id).api_keys.rotate(old)) as rotation:
+        pass
+    assert rotation.unfinished == [left]
+    assert rotation.duplicate_key_ids == []
+
+
 async def test_another_job_that_rotates_the_same_keys_is_told(
     client: ConfidentAI, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -992,6 +1035,25 @@ async def test_another_job_that_rotates_the_same_keys_is_told(
 
     before(monkeypatch, emulator, "listProjectApiKeys", rotate, nth=2)
     (outcome,) = await done(client.projects.rotate_keys([project_id], key="Default Key", store=print))
+    assert outcome.result is not None
+    (other_id,) = set(valid_in(emulator, project_id)) - {outcome.result.new_key.id}
+    assert outcome.result.duplicate_key_ids == [other_id]
+    assert f"another program put API key {other_id} in its place" in str(outcome.reason)
+
+
+async def test_another_jobs_key_is_told_where_the_old_one_cannot_be_retired(
+    client: ConfidentAI, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row that failed after the look has what the look found: three keys may be valid, and it names each."""
+    project_id = (await done(client.projects.create("tenant"))).project.id
+
+    def rotate(other: ConfidentAI) -> None:
+        other.projects.rotate_keys([project_id], key="Default Key", store=print).raise_for_failures()
+        emulator.faults.add("updateProjectApiKey", faults.Answer(400))
+
+    before(monkeypatch, emulator, "listProjectApiKeys", rotate, nth=2)
+    (outcome,) = await done(client.projects.rotate_keys([project_id], key="Default Key", store=print))
+    assert outcome.happened == "failed"
     assert outcome.result is not None
     (other_id,) = set(valid_in(emulator, project_id)) - {outcome.result.new_key.id}
     assert outcome.result.duplicate_key_ids == [other_id]
