@@ -15,6 +15,9 @@ _WINDOW = 8  # pages that are asked for at the same time
 _PASSES = 3  # walks over the whole list before it is called restless, if the last one brought nothing new
 _MOST_PASSES = 20  # … whatever it brought
 
+#: The API's default. A server that gives smaller pages than were asked for gives at least so many on a page.
+_LEAST_FULL = 25
+
 
 class _Item(Protocol):
     @property
@@ -80,7 +83,8 @@ class PageWalk(Generic[ItemT]):
 
     def _learn_size(self, first: Page[ItemT]) -> None:
         """Note how many items a full page has, by the first that came."""
-        is_end = not first.items or (len(first) < first.page_size and len(first) == first.total)
+        # A count that agrees proves little: it may lag, and by chance it is what fits on a page.
+        is_end = not first.items or (len(first) < min(first.page_size, _LEAST_FULL) and len(first) == first.total)
         self._full = first.page_size if is_end else len(first)
 
     def _end_pass(self) -> None:

@@ -17,7 +17,7 @@ class PageIterator(Generic[ItemT]):
 
     The list ends with a page that is shorter than those before it, or empty, whatever the server counts: so if the last
     page is full, one more is asked for. The server may give smaller pages than were asked for: what came tells. Only a
-    first page that is short, and all that the server counts, is the end at once.
+    first page of fewer than 25 items, the API's default page size, is the end at once, if that is all that is counted.
 
     Then the count tells whether pages have moved under the walk. If it changed while the pages were read, or more is
     counted than came, the list is read again, and what was missed is yielded: up to 3 times in all, and as long as

@@ -345,7 +345,7 @@ CHANGES: dict[str, tuple[dict[str, bool], Happened, dict[str, int], dict[str, in
 
 
 @at_each_scope
-@pytest.mark.parametrize("count", [2, 30])
+@pytest.mark.parametrize("count", [2, 20])
 @pytest.mark.parametrize(("options", "happened", "each", "after"), CHANGES.values(), ids=CHANGES.keys())
 async def test_changing_people_costs_their_own_requests(
     client: ConfidentAI,
