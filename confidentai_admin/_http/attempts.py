@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import Any
 
 import attrs
@@ -54,6 +55,27 @@ class Attempt:
     def seconds_left(self) -> float:
         """How much time there is."""
         return self.deadline - self.clock.monotonic()
+
+
+@attrs.define
+class Contact:
+    """What a connector is to know of an attempt, and tells of it.
+
+    Attributes:
+        is_long: Whether the request is so long that some of it may be unsent when the answer comes.
+        is_made: Whether it has had a connection.
+        is_reached: Whether nothing stands between the request and a connection any more.
+        refusal: What a hook of the user's raised in place of the request, of which nothing was sent.
+    """
+
+    is_long: bool
+    is_made: bool
+    is_reached: bool
+    refusal: Exception | None = None
+
+
+#: That of the attempt which runs in this context, for the connector to note.
+current_contact: ContextVar[Contact] = ContextVar("current_contact")
 
 
 @attrs.frozen

@@ -23,9 +23,9 @@ from .._reporting import log
 from .._secrets import Received
 from .._settings import Timeout, is_loopback
 from ..errors import APIConnectionError, APITimeoutError, ConfigurationError, ResponseBody
-from .attempts import Attempt, Failure, not_sent
+from .attempts import Attempt, Contact, Failure, current_contact, not_sent
 from .key_mask import headers_without_key, without_key
-from .pool import HEADERS, ConnectionPool, Connector, Contact, LostConnectionError, current_contact, pass_loop
+from .pool import HEADERS, ConnectionPool, Connector, LostConnectionError, pass_loop
 from .retry import Fate
 
 if TYPE_CHECKING:
@@ -241,10 +241,13 @@ async def exchange(pool: ConnectionPool, session: ClientSession, attempt: Attemp
         ) as response:
             status, headers = response.status, headers_without_key(response.headers, api_key)
             is_whole = await _read_in_time(content, response, attempt, pool)
-    except asyncio.CancelledError:
-        log(logging.DEBUG, _ATTEMPT, *place, "cancelled", clock.monotonic() - began)
-        raise
-    except Exception as error:
+    except (Exception, asyncio.CancelledError) as error:
+        if contact.refusal is not None:
+            attempt.progress.attempts -= 1  # nothing was sent
+            raise contact.refusal from contact.refusal.__cause__
+        if isinstance(error, asyncio.CancelledError):
+            log(logging.DEBUG, _ATTEMPT, *place, "cancelled", clock.monotonic() - began)
+            raise
         was_sent = contact.is_reached and contact.is_made and (payload is None or not payload.is_unsent)
         is_known = isinstance(error, (aiohttp.ClientError, LostConnectionError, OSError))
         if not is_known and (is_read or not was_sent):

@@ -12,7 +12,6 @@ import ssl
 import threading
 import weakref
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
@@ -30,6 +29,7 @@ from .._settings import is_http_url, is_loopback, why_no_value
 from .._surroundings import Clock, running_loop
 from .._version import __version__
 from ..errors import ConfigurationError, client_is_closed
+from .attempts import current_contact
 from .name_lookups import Resolver
 from .trace_hooks import guard_hooks
 from .turns import Turns
@@ -39,25 +39,6 @@ if TYPE_CHECKING:
     from aiohttp.client_proto import ResponseHandler
 
     from .session_types import SessionFactory
-
-
-@attrs.define
-class Contact:
-    """What a connector is to know of an attempt, and tells of it.
-
-    Attributes:
-        is_long: Whether the request is so long that some of it may be unsent when the answer comes.
-        is_made: Whether it has had a connection.
-        is_reached: Whether nothing stands between the request and a connection any more.
-    """
-
-    is_long: bool
-    is_made: bool
-    is_reached: bool
-
-
-#: That of the attempt which runs in this context, for the connector to note.
-current_contact: ContextVar[Contact] = ContextVar("current_contact")
 
 
 #: What goes with each request, beside the key.

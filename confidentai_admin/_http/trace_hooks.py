@@ -12,6 +12,8 @@ from typing import Any
 from aiohttp import ClientSession, TraceConfig
 
 from .._reporting import log
+from ..errors import ConfigurationError
+from .attempts import current_contact
 
 _HOOKS = [name for name in dir(TraceConfig) if name.startswith("on_")]
 
@@ -31,10 +33,40 @@ class _GuardedTraceConfig(TraceConfig):
         config.freeze()  # as a session does with what it uses
         for name in _HOOKS:
             hooks = getattr(config, name)
-            getattr(self, name).extend(hooks if name == _MAY_REFUSE else [_guarded(name, hook) for hook in hooks])
+            getattr(self, name).extend(
+                [_noted(hook) if name == _MAY_REFUSE else _guarded(name, hook) for hook in hooks]
+            )
 
     def trace_config_ctx(self, trace_request_ctx: Any = None) -> SimpleNamespace:
         return self._config.trace_config_ctx(trace_request_ctx=trace_request_ctx)
+
+
+def _is_cancellation(error: BaseException) -> bool:
+    """Whether it is the cancellation of the call itself, and not of something that a hook waited for."""
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and (task is None or task.cancelling() > 0)
+
+
+def _noted(hook: _Hook) -> _Hook:
+    async def call(*arguments: Any) -> None:
+        try:
+            await hook(*arguments)
+        except (Exception, asyncio.CancelledError) as error:
+            if not _is_cancellation(error):
+                # It may be a timeout or an error of aiohttp's, and is not one of this request.
+                current_contact.get().refusal = _as_refusal(error)
+            raise
+
+    return call
+
+
+def _as_refusal(error: Exception | asyncio.CancelledError) -> Exception:
+    if not isinstance(error, asyncio.CancelledError):
+        return error
+    # Nobody asked for it, and a task group or a timeout of the caller's would take it for its own.
+    refusal = ConfigurationError(f"the trace hook {_MAY_REFUSE} waited for something that was cancelled: not sent")
+    refusal.__cause__ = error
+    return refusal
 
 
 def _guarded(name: str, hook: _Hook) -> _Hook:
@@ -42,9 +74,8 @@ def _guarded(name: str, hook: _Hook) -> _Hook:
         try:
             await hook(*arguments)
         except (Exception, asyncio.CancelledError) as error:
-            task = asyncio.current_task()
-            if isinstance(error, asyncio.CancelledError) and (task is None or task.cancelling()):
-                raise  # else it is that of something which the hook waited for
+            if _is_cancellation(error):
+                raise
             # Not its text, which may be of that answer.
             place = traceback.extract_tb(error.__traceback__)[-1]
             what = f"{type(error).__name__} in {place.filename}, line {place.lineno}"

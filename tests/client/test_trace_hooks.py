@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from confidentai_admin import APIConnectionError, ConfidentAI, DesiredProject
+from confidentai_admin import APIConnectionError, ConfidentAI, ConfigurationError, DesiredProject, record_calls
 from confidentai_admin.emulator import Emulator, faults
 
 from ..operations.faces import done, opened
@@ -113,6 +113,51 @@ async def test_a_hook_that_says_no(face: type[ConfidentAI]) -> None:
     with scripted_server() as server:
         async with opened(face(KEY, base_url=server.url, trace_configs=[failing("on_request_start")])) as client:
             with pytest.raises(KeyError, match="from the hook"):
+                await done(client.projects.create("n"))
+    assert server.requests == []
+
+
+#: Errors that a request may have as well.
+NOES: dict[str, Callable[[], Exception]] = {
+    "a timeout": lambda: TimeoutError("from the hook"),
+    "no connection": lambda: aiohttp.ClientConnectionError("from the hook"),
+    "a lost connection": lambda: aiohttp.ServerDisconnectedError("from the hook"),
+    "an error of the system": lambda: ConnectionResetError("from the hook"),
+}
+
+
+@pytest.mark.parametrize("no", NOES.values(), ids=NOES)
+async def test_a_hook_that_says_no_as_a_request_does(no: Callable[[], Exception], face: type[ConfidentAI]) -> None:
+    """What it raises comes out as it is, even if a request can fail so: nothing is repeated, and nothing may be there."""
+    raised = no()
+
+    async def refuse(*_: object) -> None:
+        raise raised
+
+    config = aiohttp.TraceConfig()
+    config.on_request_start.append(refuse)
+    with scripted_server() as server:
+        async with opened(face(KEY, base_url=server.url, trace_configs=[config])) as client:
+            with record_calls() as calls, pytest.raises(type(raised), match="from the hook") as caught:
+                await done(client.projects.create("n"))
+    assert server.requests == []
+    assert [call.attempts for call in calls] == [0]
+    assert getattr(caught.value, "__notes__", []) == []
+
+
+async def test_a_hook_that_says_no_by_a_cancellation(face: type[ConfidentAI]) -> None:
+    """One that nobody asked for comes to the caller as an error, which no task group takes for its own."""
+
+    async def wait(*_: object) -> None:
+        task = asyncio.ensure_future(asyncio.sleep(60))
+        task.cancel()
+        await task
+
+    config = aiohttp.TraceConfig()
+    config.on_request_start.append(wait)
+    with scripted_server() as server:
+        async with opened(face(KEY, base_url=server.url, trace_configs=[config])) as client:
+            with pytest.raises(ConfigurationError, match="on_request_start waited for something that was cancelled"):
                 await done(client.projects.create("n"))
     assert server.requests == []
 
