@@ -53,8 +53,8 @@ async def create_and_look(
                 return found
             if is_second or not is_unknown:
                 raise
-        except Exception:
-            raise  # a hook's own, and nothing was sent
-        except BaseException as error:  # it was cancelled
-            in_doubt(error)
+        except BaseException as error:  # it was cancelled, or else a hook of the user's failed, and nothing was sent
+            is_sent = not isinstance(error, Exception) and any(call.attempts for call in calls)
+            if is_sent or (is_second and stays_unknown):
+                in_doubt(error)
             raise

@@ -29,13 +29,18 @@ def is_called(key: ApiKey, name: str) -> bool:
     return name in (key.name, base_of(key.name))
 
 
+def is_called_alike(key: ApiKey, name: str) -> bool:
+    """Whether a key has a name that people take for this one, or replaced one that had it."""
+    return name_key(name) in (name_key(key.name or ""), name_key(base_of(key.name)))
+
+
 def refuse_alike(name: str, keys: Iterable[ApiKey]) -> None:
-    """Raise an ``UnexpectedStateError`` if a valid key has a name that people take for this one."""
+    """Raise an ``UnexpectedStateError`` if a valid key has a name that people take for this one, and is another."""
     for key in keys:
-        there = key.name if key.name is not None and name_key(key.name) == name_key(name) else base_of(key.name)
-        if key.valid and name_key(there) == name_key(name):
+        if key.valid and is_called_alike(key, name) and not is_called(key, name):
+            there = key.name if name_key(key.name or "") == name_key(name) else base_of(key.name)
             raise UnexpectedStateError(
-                f"there is no API key {name!r}, {unlike(name, there)}: give its name, and no other key is made"
+                f"there is no API key {name!r}, {unlike(name, there or '')}: give its name, and no other key is made"
             )
 
 

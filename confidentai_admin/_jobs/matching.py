@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeVar
@@ -27,14 +28,27 @@ NamedT = TypeVar("NamedT", bound=_Named)
 AddressedT = TypeVar("AddressedT", bound=_Addressed)
 
 
+# Characters that nobody sees and that are neither controls nor formats: the rest of what Unicode calls
+# Default_Ignorable_Code_Point, and the empty pattern of Braille.
+_UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u2800\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8\U000e0000-\U000e0fff]"
+)
+
+
+def _as_seen(name: str) -> str:
+    kept = "".join(each for each in name if each.isspace() or unicodedata.category(each) not in ("Cc", "Cf"))
+    return " ".join(_UNSEEN.sub("", unicodedata.normalize("NFKC", kept)).split())
+
+
 def name_key(name: str) -> str:
     """What names have in common that people take for the same: they differ only by what ``unlike`` says.
 
-    That is case, white space, characters that are not seen (such as the mark at the beginning of some files), and
-    whether a letter and its accent are one character or two.
+    That is case, white space, characters that are not seen (such as the mark at the beginning of some files), and how
+    a character is written: a letter and its accent as one or two, a ligature, a form of full width.
     """
-    seen = "".join(character for character in name if unicodedata.category(character) != "Cf")
-    return unicodedata.normalize("NFC", " ".join(seen.split()).lower())
+    # A capital letter may have two small ones, and a Turkish one has a dot more or less.
+    folded = _as_seen(name).casefold().replace("i\u0307", "i").replace("\u0131", "i")
+    return _as_seen(folded)
 
 
 def unlike(name: str, there: str) -> str:

@@ -8,6 +8,7 @@ from .._api.calls import Scope
 from .._http.transport import Transport
 from .._operations.iam import list_roles, role_type
 from .._operations.members import MemberT, update_member_role
+from .._reporting import CallDetails, record_calls
 from ..errors import ConfidentAIError, UnexpectedStateError
 from ..models import OrganizationMember, OrganizationRole, ProjectMember, ProjectRole
 from .matching import only
@@ -55,8 +56,12 @@ async def transfer_ownership(
     if all(each.id != user_id for each in everybody):
         raise UnexpectedStateError(f"{user_id} is no member of the {scope}, and so cannot be its Owner")
 
+    looked_after: ConfidentAIError | None = None
+
     async def look(error: ConfidentAIError) -> MemberT | None:
         """Who is the Owner by now, if that is the user: then nothing is sent again."""
+        nonlocal looked_after
+        looked_after = error
         try:
             now = _owner(await all_members(transport, scope, member), owner_role.id, scope)
         except ConfidentAIError as failure:
@@ -73,12 +78,14 @@ async def transfer_ownership(
         raise error
 
     call = update_member_role(scope, member, user_id, role_id=owner_role.id)
+    calls: list[CallDetails] = []
     try:
         try:
-            changed = await transport.send(call, before_repeat=look)
+            with record_calls() as calls:
+                changed = await transport.send(call, before_repeat=look)
         except ConfidentAIError as error:
             # What was said of the last look stands, and nothing was sent since.
-            if not error.outcome_unknown or hasattr(error, "__notes__"):
+            if not error.outcome_unknown or error is looked_after:
                 raise
             unknown = error
         else:
@@ -96,7 +103,8 @@ async def transfer_ownership(
     except Exception:
         raise
     except BaseException as error:  # it was cancelled
-        error.add_note(f"{user_id} may be the Owner of the {scope} now: make the same call again.")
+        if any(each.attempts for each in calls):
+            error.add_note(f"{user_id} may be the Owner of the {scope} now: make the same call again.")
         raise
 
 

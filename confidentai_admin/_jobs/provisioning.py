@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import TypeAlias
 
 import attrs
@@ -14,7 +15,7 @@ from .._callbacks import check_callback
 from .._http.transport import Transport
 from .._operations.governance import assign_projects, list_governance_policies
 from .._operations.projects import create_project, get_project, list_projects, update_project
-from .._reporting import record_calls
+from .._reporting import CallDetails, record_calls
 from ..errors import ConfidentAIError, PartialFailureError, UnexpectedStateError, attach_partial
 from ..models import (
     ApiKey,
@@ -31,7 +32,7 @@ from ..models import (
 )
 from .cancellation import warn_of_keys
 from .creation import create_and_look
-from .key_names import age, is_called, refuse_alike
+from .key_names import age, is_called, is_called_alike, refuse_alike
 from .many import Job, failed, refuse_doubles
 from .matching import find_address, find_named, name_key, resolve, unlike
 from .members_walk import all_members
@@ -45,6 +46,9 @@ HandOver: TypeAlias = Callable[[EnsuredProject], Awaitable[None]]
 
 #: What happened to projects that were found.
 _FOUND = (Happened.NOTHING, Happened.UPDATED)
+
+#: The name that the API gives to the key which a new project has.
+_FIRST_KEY = "Default Key"
 
 #: The name of the key in place of one whose secret was in an answer that was lost.
 _SECOND_KEY = "Recovered Key"
@@ -136,6 +140,25 @@ class _Work:
         if not self.is_governed and self.policy is not None and on != self.policy.id:
             return f"it was taken off the governance policy {self.policy.name!r}"
         return None
+
+
+def _refuse_alike(name: str, projects: Iterable[Project]) -> None:
+    """Raise an ``UnexpectedStateError`` if one of the projects has a name that people take for this one."""
+    for project in projects:
+        if name_key(project.name) == name_key(name):
+            raise UnexpectedStateError(f"there is no project {name!r}, {unlike(name, project.name)}: give its name")
+
+
+@contextlib.contextmanager
+def _noted_on(error: ConfidentAIError) -> Iterator[None]:
+    """Where an outcome is unknown, the error that says so is raised, and what else is wrong is a note on it."""
+    try:
+        yield
+    except UnexpectedStateError as wrong:
+        if not error.outcome_unknown:
+            raise
+        error.add_note(f"Nothing else was made: {wrong}")
+        raise error from wrong
 
 
 class Provisioning:
@@ -234,10 +257,12 @@ class Provisioning:
     def _plan(self, wanted: DesiredProject) -> _Work:
         alike = self._known.get(name_key(wanted.name), [])
         found = find_named(alike, wanted.name, "project")
-        if found is None and alike:
-            raise UnexpectedStateError(
-                f"there is no project {wanted.name!r}, {unlike(wanted.name, alike[0].name)}: give its name"
-            )
+        if found is None:
+            _refuse_alike(wanted.name, alike)
+            if wanted.key not in (None, _FIRST_KEY) and name_key(wanted.key) == name_key(_FIRST_KEY):
+                raise UnexpectedStateError(
+                    f"a new project has no API key {wanted.key!r}, {unlike(wanted.key, _FIRST_KEY)}: give its name"
+                )
         owner = None
         if wanted.owner is not None:
             owner = find_address(self._people.get(address_key(wanted.owner), []), wanted.owner, "member")
@@ -303,13 +328,17 @@ class Provisioning:
         """The project of this name, and whether it was there before it was ``asked`` for."""
         try:
             with record_calls() as calls:
-                found = find_named(await self._transport.send(list_projects()), name, "project")
+                listed = await self._transport.send(list_projects())
+                found = find_named(listed, name, "project")
         except ConfidentAIError as failure:
             error.add_note(f"Whether there is a project {name!r} now could not be read: {failure}")
             raise error from failure
         except BaseException as cancelled:
             cancelled.add_note(f"There may be a project {name!r} now, with a key that nobody has.")
             raise
+        if found is None:
+            with _noted_on(error):
+                _refuse_alike(name, listed)
         return found, found is not None and asked.was_after(found.created_at, calls[-1])
 
     async def _hand_over(self, work: _Work, hand_over: HandOver | None) -> None:
@@ -420,9 +449,18 @@ class Provisioning:
         async def look(error: ConfidentAIError, asked: Asked) -> int | None:
             work.is_in_doubt = True
             known = {key.id for key in listed} | set(work.orphaned_key_ids)
-            lost, others = await self._appeared(work, keys, name, known, asked, error)
-            work.orphaned_key_ids += lost
-            return others[0] if others and work.wanted.key is not None else None
+            now, told = await self._keys_after(error, work, keys, name)
+            appeared = [key for key in now if key.id not in known]
+            called = [key for key in appeared if is_called(key, name)]
+            # What is older than the request was somebody else's, and so is what has replaced another key.
+            others = [key.id for key in called if key.name != name or asked.was_after(key.created_at, told)]
+            work.orphaned_key_ids += [key.id for key in called if key.id not in others]
+            if work.wanted.key is None:
+                return None
+            if not others:
+                with _noted_on(error):
+                    refuse_alike(name, appeared)
+            return others[0] if others else None
 
         def note(error: BaseException) -> None:
             work.is_in_doubt = True
@@ -444,10 +482,10 @@ class Provisioning:
     def _note_key(cancelled: BaseException, work: _Work, name: str) -> None:
         cancelled.add_note(f"There may be a key {name!r} now, in the project {work.wanted.name!r}, that nobody has.")
 
-    async def _appeared(
-        self, work: _Work, keys: KeyCalls, name: str, known: set[int], asked: Asked, error: ConfidentAIError
-    ) -> tuple[list[int], list[int]]:
-        """The keys of this name that appeared: those of which one may be this call's, and those that are older."""
+    async def _keys_after(
+        self, error: ConfidentAIError, work: _Work, keys: KeyCalls, name: str
+    ) -> tuple[list[ApiKey], CallDetails]:
+        """The keys that there are after a creation whose answer was lost by ``error``, and the call that told them."""
         try:
             with record_calls() as calls:
                 listed = await keys.all()
@@ -457,9 +495,7 @@ class Provisioning:
         except BaseException as cancelled:
             self._note_key(cancelled, work, name)
             raise
-        appeared = [key for key in listed if key.name == name and key.id not in known]
-        others = [key.id for key in appeared if asked.was_after(key.created_at, calls[-1])]
-        return [key.id for key in appeared if key.id not in others], others
+        return listed, calls[-1]
 
     async def _reissue(
         self,
@@ -511,7 +547,9 @@ class Provisioning:
         except BaseException as error:
             error.add_note(f"Whether another program made a key {name!r} at the same time could not be read.")
             raise
-        work.duplicate_key_ids += [key.id for key in now if key.valid and is_called(key, name) and key.id not in known]
+        work.duplicate_key_ids += [
+            key.id for key in now if key.valid and is_called_alike(key, name) and key.id not in known
+        ]
 
 
 async def ensure(

@@ -128,7 +128,7 @@ NOES: dict[str, Callable[[], Exception]] = {
 
 @pytest.mark.parametrize("no", NOES.values(), ids=NOES)
 async def test_a_hook_that_says_no_as_a_request_does(no: Callable[[], Exception], face: type[ConfidentAI]) -> None:
-    """What it raises comes out as it is, even if a request can fail so: nothing is repeated, and nothing may be there."""
+    """What it raises comes out as it is, even if a request can fail so: nothing is repeated or in doubt."""
     raised = no()
 
     async def refuse(*_: object) -> None:

@@ -26,6 +26,9 @@ from confidentai_admin import (
     Project,
     RotatedKey,
 )
+from confidentai_admin._api.calls import Call
+from confidentai_admin._http.transport import Transport
+from confidentai_admin._operations.organization import get_organization
 from confidentai_admin.emulator import Emulator, faults
 
 from ..subprocess_program import ctrl_c
@@ -206,6 +209,57 @@ async def test_a_hook_that_refuses_leaves_nothing_in_doubt(job: str, emulator: E
         with pytest.raises(LookupError) as caught:
             await refused
     assert "There may be" not in notes_of(caught.value)
+
+
+@pytest.mark.parametrize("job", ["ensure", "a key", "rotate"])
+async def test_a_hook_that_refuses_the_second_creation(job: str, emulator: Emulator) -> None:
+    """What the first one may have made stays in doubt, unless the look has removed it."""
+    config = aiohttp.TraceConfig()
+    seconds = "createProject" if job == "ensure" else "createProjectApiKey"
+
+    async def refuse(session: Any, context: Any, params: aiohttp.TraceRequestStartParams) -> None:
+        if params.method == "POST" and len(emulator.sent(seconds)) == 1:
+            raise LookupError("not from here")
+
+    config.on_request_start.append(refuse)
+    async with AsyncConfidentAI(emulator.api_key, base_url=emulator.url, trace_configs=[config]) as client:
+        if job == "ensure":
+            refused: Awaitable[object] = client.projects.ensure(NAME)
+        else:
+            made = await client.projects.create(NAME)
+            assert made.api_key is not None
+            rotation = client.project(made.project.id).api_keys.rotate(made.api_key.id)
+            refused = rotation.__aenter__() if job == "rotate" else client.projects.ensure(NAME, key="service")
+        emulator.faults.add(seconds, faults.Drop(after_work=False))
+        with pytest.raises(LookupError) as caught:
+            await refused
+    assert ("There may be" in notes_of(caught.value)) is (job != "rotate")
+
+
+async def test_a_creation_that_waits_for_its_turn_leaves_nothing_in_doubt(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cancelled before it has a connection, it sent nothing, and no note says that there may be a project."""
+    hang = emulator.faults.add("getOrganization", faults.Hang())
+    send = Transport.send
+    is_waiting = asyncio.Event()
+    others: list[asyncio.Task[object]] = []
+
+    async def wait_for_others(transport: Transport, call: Call[Any], **options: Any) -> Any:
+        if call.operation == "createProject":
+            others.append(asyncio.create_task(send(transport, get_organization())))
+            while not hang.used:  # noqa: ASYNC110
+                await anyio.sleep(0.001)
+            is_waiting.set()
+        return await send(transport, call, **options)
+
+    monkeypatch.setattr(Transport, "send", wait_for_others)
+    async with AsyncConfidentAI(emulator.api_key, base_url=emulator.url, max_connections=1) as client:
+        error = await cancelled_when(is_waiting.is_set, client.projects.ensure(NAME))
+        others[0].cancel()
+        await asyncio.wait(others)
+    assert notes_of(error) == ""
+    assert emulator.writes == []
 
 
 # A job over many ------------------------------------------------------------------------------------------------------

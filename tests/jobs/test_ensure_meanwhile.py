@@ -10,6 +10,7 @@ import attrs
 import pytest
 
 from confidentai_admin import (
+    APIConnectionError,
     AsyncConfidentAI,
     BadRequestError,
     ConfidentAI,
@@ -27,7 +28,7 @@ from confidentai_admin.emulator import Emulator, faults
 
 from ..operations.faces import done, opened
 from ..operations.lookups import at_each_scope, permission_ids, place
-from .key_watch import notes_of
+from .key_watch import keys_in, notes_of, valid_in
 from .meanwhile import before
 from .turns import Turns
 
@@ -456,6 +457,9 @@ LOOKALIKES = {
     "decomposed, in another case": unicodedata.normalize("NFD", "CAFÉ"),
     "a byte-order mark": f"\ufeff{COMPOSED}",
     "a blank of no width": "Ca\u200bf\u00e9",
+    "a joiner that joins nothing": "Caf\u034f\u00e9",
+    "a control": "Ca\x00f\u00e9",
+    "full width": "\uff23af\u00e9",
 }
 
 each_lookalike = pytest.mark.parametrize("other", LOOKALIKES.values(), ids=LOOKALIKES.keys())
@@ -518,18 +522,101 @@ async def test_a_key_in_use_whose_name_looks_the_same_is_told(client: ConfidentA
 
 
 async def test_the_first_keys_name_may_not_be_nearly_another(client: ConfidentAI, emulator: Emulator) -> None:
-    """In a new project as well, whose first key has a name of the server's."""
-    with pytest.raises(UnexpectedStateError, match="'default key', but 'Default Key'") as caught:
+    """A new project is not made for a key whose name is nearly that of the first key, which is the server's."""
+    with pytest.raises(UnexpectedStateError, match="'default key', but 'Default Key', which differs only by case"):
         await done(client.projects.ensure(NAME, key="default key"))
-    assert [key.name for key in caught.value.partial.new_keys] == ["Default Key"]
-    assert emulator.sent("createProjectApiKey") == []
+    assert emulator.writes == []
 
 
 async def test_other_letters_are_another_name(client: ConfidentAI) -> None:
-    """A letter without its accent, and one that only looks similar, make another name."""
-    wishes = [DesiredProject(name) for name in (COMPOSED, "Cafe", "Weiß", "Weiss", "x²", "x2")]
+    """A letter without its accent, and one of another alphabet, make another name."""
+    wishes = [DesiredProject(name) for name in (COMPOSED, "Cafe", "C\u0430fe", "Ca fe", "Cafe2")]
     report = await done(client.projects.ensure_many(wishes))
     assert report.counts == {Happened.CREATED: len(wishes)}
+
+
+async def test_a_project_that_looks_the_same_after_a_lost_creation(
+    client: ConfidentAI, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No second project is made where the look after a lost answer finds one of nearly its name."""
+
+    def make(other: ConfidentAI) -> None:
+        other.projects.create(NAME.upper())
+        emulator.faults.add("createProject", faults.Drop(after_work=False))
+
+    before(monkeypatch, emulator, "createProject", make)
+    with pytest.raises(APIConnectionError) as caught:
+        await done(client.projects.ensure(NAME))
+    assert caught.value.outcome_unknown
+    assert f"{NAME.upper()!r}, which differs only by case" in notes_of(caught.value)
+    assert [project.name for project in await done(client.projects.list())] == [NAME.upper()]
+
+
+async def test_a_project_that_looks_the_same_and_is_in_the_way(
+    client: ConfidentAI, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the server takes two names for the same, its conflict is told by the other name."""
+
+    def make(other: ConfidentAI) -> None:
+        other.projects.create(NAME.upper())
+        emulator.faults.add("createProject", faults.Answer(409))
+
+    before(monkeypatch, emulator, "createProject", make)
+    with pytest.raises(UnexpectedStateError, match="which differs only by case"):
+        await done(client.projects.ensure(NAME))
+
+
+async def test_a_key_that_looks_the_same_after_a_lost_creation(
+    client: ConfidentAI, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No second key is made where the look after a lost answer finds one of nearly its name; the lost one is told."""
+    project_id = await new_project(client)
+    theirs: list[int] = []
+
+    def make(other: ConfidentAI) -> None:
+        theirs.append(other.project(project_id).api_keys.create("Web").id)
+        emulator.faults.add("createProjectApiKey", faults.Drop(after_work=True))
+
+    before(monkeypatch, emulator, "createProjectApiKey", make)
+    with pytest.raises(APIConnectionError) as caught:
+        await done(client.projects.ensure(NAME, key="web"))
+    assert "'Web', which differs only by case" in notes_of(caught.value)
+    (ours,) = (key.id for key in keys_in(emulator, project_id).values() if key.name == "web")
+    assert caught.value.partial.orphaned_key_ids == [ours]
+
+
+async def test_a_rotated_key_after_a_lost_creation(
+    client: ConfidentAI, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key of this name that another program has made and replaced meanwhile is the one: no second is made."""
+    project_id = await new_project(client)
+
+    def make_and_rotate(other: ConfidentAI) -> None:
+        keys = other.project(project_id).api_keys
+        with keys.rotate(keys.create("web").id, retire="delete"):
+            pass
+        emulator.faults.add("createProjectApiKey", faults.Drop(after_work=False))
+
+    before(monkeypatch, emulator, "createProjectApiKey", make_and_rotate)
+    ensured = await done(client.projects.ensure(NAME, key="web"))
+    assert ensured.new_keys == []
+    assert len(valid_in(emulator, project_id)) == 2
+
+
+async def test_a_key_that_looks_the_same_and_is_made_at_the_same_time_is_told(
+    client: ConfidentAI, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What another program made by nearly the same name is a duplicate as well."""
+    project_id = await new_project(client)
+    theirs: list[int] = []
+    before(
+        monkeypatch,
+        emulator,
+        "createProjectApiKey",
+        lambda other: theirs.append(other.project(project_id).api_keys.create("SERVICE").id),
+    )
+    ensured = await done(client.projects.ensure(NAME, key="service"))
+    assert ensured.duplicate_key_ids == theirs != []
 
 
 @pytest.mark.parametrize("name", ["guide ", "GUIDE", "Gui\u0301de"])
