@@ -42,6 +42,8 @@ def check_callback(
         function = function.func if isinstance(function, functools.partial) else function.__wrapped__
     # An object that can be called is what its class says, and what chooses by its argument what it chooses from.
     kinds = [function, type(function).__call__]
+    if getattr(function, "__globals__", None) is vars(contextlib):
+        kinds.append(inspect.unwrap(function))  # what @contextmanager made of a generator gives one that nobody enters
     if isinstance(chosen_from := getattr(function, "registry", None), Mapping):
         kinds += chosen_from.values()
     if any(inspect.isgeneratorfunction(kind) or inspect.isasyncgenfunction(kind) for kind in kinds):

@@ -145,6 +145,7 @@ class AsyncConfidentAI:
         return f"{type(self).__name__}(base_url={self.base_url!r})" if vars(self) else f"{type(self).__name__}(?)"
 
     async def __aenter__(self) -> Self:
+        _surroundings.running_loop()
         return self
 
     async def __aexit__(

@@ -71,6 +71,8 @@ NO_USE: dict[str, Callable[[], object]] = {
     "generator function": lambda: keep_in_steps,
     "partial of one": lambda: functools.partial(keep_in_steps),
     "asynchronous generator function": lambda: keep_in_async_steps,
+    "context manager": lambda: contextlib.contextmanager(keep_in_steps),
+    "asynchronous context manager": lambda: contextlib.asynccontextmanager(keep_in_async_steps),
     "class": lambda: Vault,
     "no arguments": lambda: lambda: None,
     "two arguments": lambda: lambda project, key: None,
@@ -114,6 +116,7 @@ async def test_callbacks_that_are_in_order(client: ConfidentAI, face: type[Confi
         kept.append,
         functools.partial(lambda place, given: kept.append(given), "here"),
         lambda given, place="": kept.append(given),
+        contextlib.contextmanager(lambda: iter([None]))()(kept.append),
         Mock(side_effect=kept.append),
         Mock(side_effect=kept.append).store,
         print,
@@ -122,7 +125,7 @@ async def test_callbacks_that_are_in_order(client: ConfidentAI, face: type[Confi
     for number, callback in enumerate(callbacks):
         wish = DesiredProject(f"tenant {number}")
         await done(client.projects.ensure_many([wish], store=callback, on_progress=callback))
-    assert len(kept) >= 8
+    assert len(kept) >= 10
 
 
 async def test_a_callback_that_turns_out_to_do_nothing(client: ConfidentAI, face: type[ConfidentAI]) -> None:
@@ -130,7 +133,7 @@ async def test_a_callback_that_turns_out_to_do_nothing(client: ConfidentAI, face
     wishes = [DesiredProject(f"tenant {number}") for number in range(60)]
     makers: list[Callable[[Any], object]] = [
         lambda given: keep_in_steps(given),
-        contextlib.contextmanager(keep_in_steps),
+        lambda given: contextlib.contextmanager(keep_in_steps)(given),
         lambda given: concurrent.futures.Future[None](),
     ]
     if issubclass(face, ConfidentAI):
