@@ -25,7 +25,8 @@ are published and which are assumed; the statuses of the assumed ones can be cha
 """
 
 from . import faults
-from ._contract.v1 import OPERATIONS, Operation
+from ._contract.operation import Operation
+from ._contract.v1 import OPERATIONS
 from ._http.calls import RecordedCall
 from .clock import Clock
 from .refusal import Refused

@@ -10,7 +10,7 @@ from typing import TextIO
 
 from confidentai_admin._command import WRONG_USE, CommandError, output, run, say
 
-from ._contract.v1 import PLANS
+from ._contract.choices import PLANS
 from .server import Emulator
 
 PROGRAM = "python -m confidentai_admin.emulator"

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import attrs
 
+from ._contract.choices import CONTROL_TYPES, PLANS
 from ._contract.shapes import Field, ListOf, Record, Seconds, Shape, Text, Whole
-from ._contract.v1 import CONTROL_TYPES, PLANS
 from ._rules import governance, members
 from ._rules.members import Membership
 from ._rules.scopes import DEFAULT_ROLE

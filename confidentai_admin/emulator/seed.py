@@ -43,8 +43,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Final
 
+from ._contract.choices import PLANS
 from ._contract.shapes import Field, ListOf, Record, Shape, Text, Truth, Whole
-from ._contract.v1 import PLANS
 from ._contract.validation import check
 from ._rules import api_keys, governance, invitations, projects
 from ._rules.ids import Ids

@@ -14,7 +14,8 @@ from aiohttp import web
 
 from .._surroundings import green_threads, new_event_loop
 from . import seed as seeds
-from ._contract.v1 import BY_NAME, PLANS
+from ._contract.choices import PLANS
+from ._contract.v1 import BY_NAME
 from ._http.app import App
 from ._http.calls import RecordedCall
 from ._http.protocol import EnvelopeServer

@@ -7,7 +7,8 @@ from urllib.parse import unquote
 
 import attrs
 
-from .v1 import OPERATIONS, Operation
+from .operation import Operation
+from .v1 import OPERATIONS
 
 
 @attrs.frozen

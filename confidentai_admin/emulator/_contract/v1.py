@@ -1,50 +1,17 @@
-"""The management API as this emulator knows it: the 53 operations and their shapes.
+"""The first version of the management API as this emulator knows it: the 53 operations and their shapes.
 
 The table is plain data and stands alone: nothing in it comes from the client, so that a mistake there cannot
 agree with itself here. `OPERATIONS` is in the order of the API's nouns, `BY_NAME` finds one by its operationId.
 """
 
-import re
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
-import attrs
-
+from .choices import CONTROL_TYPES, INVITATION_STATUSES, PLANS
+from .operation import Operation
 from .shapes import Field, ListOf, Record, Shape, Text, Truth, Whole
-
-Method: TypeAlias = Literal["GET", "POST", "PUT", "DELETE"]
-
-PLANS: Final = ("TRIAL", "FREE", "STARTER", "TEAM", "PREMIUM", "ENTERPRISE")
-INVITATION_STATUSES: Final = ("PENDING", "ACCEPTED", "DECLINED")
-CONTROL_TYPES: Final = ("RUNTIME", "PRE_DEPLOYMENT_EVALS", "PRE_DEPLOYMENT_RED_TEAMING", "OPERATIONAL")
 
 DEFAULT_PAGE_SIZE: Final = 25
 MAX_PAGE_SIZE: Final = 100
-
-
-@attrs.frozen
-class Operation:
-    """One operation of the API.
-
-    `body` is None where no request body is read. `data` is the shape of the `data` in a successful answer's
-    envelope; the answer's status is always 200. `changes_state` tells the writes from the reads.
-    """
-
-    name: str
-    method: Method
-    path: str
-    data: Record
-    body: Record | None = None
-    query: tuple[Field, ...] = ()
-
-    @property
-    def path_parameters(self) -> tuple[str, ...]:
-        """The names between braces in the path, in order."""
-        return tuple(re.findall(r"{(\w+)}", self.path))
-
-    @property
-    def changes_state(self) -> bool:
-        """Whether this operation is a write."""
-        return self.method != "GET"
 
 
 def _required(name: str, shape: Shape) -> Field:
@@ -105,41 +72,51 @@ _API_KEY = Record(
 )
 
 
-def _member(role_field: str) -> Record:
+def _member(role: str) -> Record:
+    """Give the shape of a member, whose role has a name of its own at each scope."""
     return Record(
         (
             _required("id", _TEXT),
             _required("email", _TEXT),
             _or_null("name", _TEXT),
             _or_null("image", _TEXT),
-            _or_null(role_field, _NAMED),
+            _or_null(role, _NAMED),
         )
     )
 
 
-def _invitation(role_id_field: str) -> Record:
+def _invitation(role_id: str) -> Record:
+    """Give the shape of an invitation, likewise."""
     return Record(
         (
             _required("id", _WHOLE),
             _required("email", _TEXT),
             _required("status", Text(choices=INVITATION_STATUSES)),
             _required("created_at", _TIME),
-            _or_null(role_id_field, _TEXT),
+            _or_null(role_id, _TEXT),
         )
     )
 
 
-def _role(scope_id_field: str) -> Record:
+def _role(scope_id: str) -> Record:
+    """Give the shape of a role, likewise."""
     return Record(
         (
             _required("id", _TEXT),
             _required("name", _TEXT),
             _or_null("description", _TEXT),
-            _or_null(scope_id_field, _TEXT),
+            _or_null(scope_id, _TEXT),
             _optional("policies", ListOf(_NAMED)),
         )
     )
 
+
+_ORGANIZATION_MEMBER = _member("organizationRole")
+_PROJECT_MEMBER = _member("projectRole")
+_ORGANIZATION_INVITATION = _invitation("organizationRoleId")
+_PROJECT_INVITATION = _invitation("projectRoleId")
+_ORGANIZATION_ROLE = _role("organizationId")
+_PROJECT_ROLE = _role("projectId")
 
 _POLICY = Record(
     (
@@ -170,6 +147,36 @@ _DELETED_TEXT = Record((_required("id", _TEXT), _required("deleted", _TRUTH)))
 _DELETED_WHOLE = Record((_required("id", _WHOLE), _required("deleted", _TRUTH)))
 _REMOVED = Record((_required("id", _TEXT), _required("removed", _TRUTH)))
 
+
+def _one(name: str, shape: Record) -> Record:
+    """Give the shape of an answer that has one thing in it, by its name."""
+    return Record((_required(name, shape),))
+
+
+def _all(name: str, shape: Record) -> Record:
+    """Give the shape of an answer that lists things, all at once."""
+    return Record((_required(name, ListOf(shape)),))
+
+
+def _page(name: str, shape: Record) -> Record:
+    """Give the shape of an answer that lists one page of things."""
+    return Record((_required(name, ListOf(shape)), _required("total", _WHOLE)))
+
+
+def _moved(moved: str, others: str) -> Record:
+    """Give the shape of an answer about projects that were put under a governance policy or taken from it."""
+    return Record(
+        (
+            _required("governancePolicy", _NAMED),
+            _required(moved, _TEXTS),
+            _required(others, _TEXTS),
+            _required("count", _WHOLE),
+        )
+    )
+
+
+_CREATED_PROJECT = Record((_required("project", _PROJECT), _optional("apiKey", _API_KEY)))
+
 # What requests are made of.
 
 _PAGING = (
@@ -189,185 +196,184 @@ _MEMBER_ROLE_BODY = Record((_required("roleId", _TEXT),))
 
 _PROJECT_IDS_BODY = Record((_required("projectIds", _SOME_TEXTS),))
 
+_NAME_BODY = Record((_required("name", _NAME),))
 
-def _invitations_body(role_id_field: str) -> Record:
-    return Record((_required("emails", ListOf(_EMAIL, min_items=1)), _optional(role_id_field, _UUID)))
+_VALID_BODY = Record((_required("valid", _TRUTH),))
 
+_NEW_PROJECT_BODY = Record((_required("name", _NAME), _optional("description", _TEXT), _optional("email", _EMAIL)))
 
-def _organization() -> tuple[Operation, ...]:
-    data = Record((_required("organization", _ORGANIZATION),))
-    return (
-        Operation("getOrganization", "GET", "/v1/organization", data),
-        Operation("updateOrganization", "PUT", "/v1/organization", data, body=Record((_required("name", _NAME),))),
-    )
+_PROJECT_BODY = Record((_optional("name", _NAME), _optional("description", _TEXT)))
 
 
-def _projects() -> tuple[Operation, ...]:
-    data = Record((_required("project", _PROJECT),))
-    return (
-        Operation("listProjects", "GET", "/v1/projects", Record((_required("projects", ListOf(_PROJECT)),))),
-        Operation(
-            "createProject",
-            "POST",
-            "/v1/projects",
-            Record((_required("project", _PROJECT), _optional("apiKey", _API_KEY))),
-            body=Record((_required("name", _NAME), _optional("description", _TEXT), _optional("email", _EMAIL))),
-        ),
-        Operation("getProject", "GET", "/v1/projects/{projectId}", data),
-        Operation(
-            "updateProject",
-            "PUT",
-            "/v1/projects/{projectId}",
-            data,
-            body=Record((_optional("name", _NAME), _optional("description", _TEXT))),
-        ),
-        Operation("deleteProject", "DELETE", "/v1/projects/{projectId}", _DELETED_TEXT),
-    )
+def _invitations_body(role_id: str) -> Record:
+    return Record((_required("emails", ListOf(_EMAIL, min_items=1)), _optional(role_id, _UUID)))
 
 
-def _api_keys(scope: str, root: str) -> tuple[Operation, ...]:
-    data = Record((_required("apiKey", _API_KEY),))
-    one = f"{root}/api-keys/{{apiKeyId}}"
-    return (
-        Operation(f"list{scope}ApiKeys", "GET", f"{root}/api-keys", Record((_required("apiKeys", ListOf(_API_KEY)),))),
-        Operation(f"create{scope}ApiKey", "POST", f"{root}/api-keys", data, body=Record((_required("name", _NAME),))),
-        Operation(f"get{scope}ApiKey", "GET", one, data),
-        Operation(f"update{scope}ApiKey", "PUT", one, data, body=Record((_required("valid", _TRUTH),))),
-        Operation(f"delete{scope}ApiKey", "DELETE", one, _DELETED_WHOLE),
-    )
+_ORGANIZATION_INVITATIONS_BODY = _invitations_body("organizationRoleId")
+_PROJECT_INVITATIONS_BODY = _invitations_body("projectRoleId")
 
-
-def _members(scope: str, root: str, role_field: str) -> tuple[Operation, ...]:
-    member = _member(role_field)
-    one = f"{root}/members/{{userId}}"
-    return (
-        Operation(
-            f"list{scope}Members",
-            "GET",
-            f"{root}/members",
-            Record((_required("members", ListOf(member)), _required("total", _WHOLE))),
-            query=_PAGING,
-        ),
-        Operation(
-            f"update{scope}MemberRole", "PUT", one, Record((_required("member", member),)), body=_MEMBER_ROLE_BODY
-        ),
-        Operation(f"remove{scope}Member", "DELETE", one, _REMOVED),
-    )
-
-
-def _invitations(scope: str, root: str, role_id_field: str) -> tuple[Operation, ...]:
-    invitation = _invitation(role_id_field)
-    listing = Record((_required("invitations", ListOf(invitation)),))
-    one = f"{root}/invitations/{{invitationId}}"
-    return (
-        Operation(f"list{scope}Invitations", "GET", f"{root}/invitations", listing),
-        Operation(
-            f"create{scope}Invitations",
-            "POST",
-            f"{root}/invitations",
-            listing,
-            body=_invitations_body(role_id_field),
-        ),
-        Operation(f"resend{scope}Invitation", "PUT", one, Record((_required("invitation", invitation),))),
-        Operation(f"delete{scope}Invitation", "DELETE", one, _DELETED_WHOLE),
-    )
-
-
-def _roles(scope: str, root: str, scope_id_field: str) -> tuple[Operation, ...]:
-    role = _role(scope_id_field)
-    data = Record((_required("role", role),))
-    one = f"{root}/roles/{{roleId}}"
-    return (
-        Operation(f"list{scope}Roles", "GET", f"{root}/roles", Record((_required("roles", ListOf(role)),))),
-        Operation(f"create{scope}Role", "POST", f"{root}/roles", data, body=_ROLE_BODY),
-        Operation(f"update{scope}Role", "PUT", one, data, body=_ROLE_BODY),
-        Operation(f"delete{scope}Role", "DELETE", one, _DELETED_TEXT),
-    )
-
-
-def _policies(scope: str, root: str) -> tuple[Operation, ...]:
-    data = Record((_required("policy", _POLICY),))
-    one = f"{root}/policies/{{policyId}}"
-    return (
-        Operation(f"list{scope}Policies", "GET", f"{root}/policies", Record((_required("policies", ListOf(_POLICY)),))),
-        Operation(f"create{scope}Policy", "POST", f"{root}/policies", data, body=_POLICY_BODY),
-        Operation(f"update{scope}Policy", "PUT", one, data, body=_POLICY_BODY),
-        Operation(f"delete{scope}Policy", "DELETE", one, _DELETED_TEXT),
-    )
-
-
-def _permissions(scope: str, root: str) -> tuple[Operation, ...]:
-    data = Record((_required("permissions", ListOf(_PERMISSION)),))
-    return (Operation(f"list{scope}Permissions", "GET", f"{root}/permissions", data),)
-
-
-def _governance_policies() -> tuple[Operation, ...]:
-    root = "/v1/organization/governance-policies"
-    return (
-        Operation(
-            "listGovernancePolicies",
-            "GET",
-            root,
-            Record((_required("governancePolicies", ListOf(_GOVERNANCE_POLICY)),)),
-        ),
-        Operation(
-            "listGovernancePolicyProjects",
-            "GET",
-            f"{root}/{{policyId}}/projects",
-            Record((_required("projects", ListOf(_NAMED)), _required("total", _WHOLE))),
-            query=_PAGING,
-        ),
-        Operation(
-            "assignProjectsToGovernancePolicy",
-            "POST",
-            f"{root}/{{policyId}}/assign",
-            Record(
-                (
-                    _required("governancePolicy", _NAMED),
-                    _required("assignedProjectIds", _TEXTS),
-                    _required("notFoundProjectIds", _TEXTS),
-                    _required("count", _WHOLE),
-                )
-            ),
-            body=_PROJECT_IDS_BODY,
-        ),
-        Operation(
-            "unassignProjectsFromGovernancePolicy",
-            "POST",
-            f"{root}/{{policyId}}/unassign",
-            Record(
-                (
-                    _required("governancePolicy", _NAMED),
-                    _required("unassignedProjectIds", _TEXTS),
-                    _required("skippedProjectIds", _TEXTS),
-                    _required("count", _WHOLE),
-                )
-            ),
-            body=_PROJECT_IDS_BODY,
-        ),
-    )
-
-
-_ORGANIZATION_ROOT = "/v1/organization"
-_PROJECT_ROOT = "/v1/projects/{projectId}"
-
-# The contract spells "Organization" out in the names of the key operations only.
 OPERATIONS: Final[tuple[Operation, ...]] = (
-    *_organization(),
-    *_api_keys("Organization", _ORGANIZATION_ROOT),
-    *_members("", _ORGANIZATION_ROOT, "organizationRole"),
-    *_invitations("", _ORGANIZATION_ROOT, "organizationRoleId"),
-    *_roles("", _ORGANIZATION_ROOT, "organizationId"),
-    *_policies("", _ORGANIZATION_ROOT),
-    *_permissions("", _ORGANIZATION_ROOT),
-    *_governance_policies(),
-    *_projects(),
-    *_api_keys("Project", _PROJECT_ROOT),
-    *_members("Project", _PROJECT_ROOT, "projectRole"),
-    *_invitations("Project", _PROJECT_ROOT, "projectRoleId"),
-    *_roles("Project", _PROJECT_ROOT, "projectId"),
-    *_policies("Project", _PROJECT_ROOT),
-    *_permissions("Project", _PROJECT_ROOT),
+    Operation("getOrganization", "GET", "/v1/organization", _one("organization", _ORGANIZATION)),
+    Operation("updateOrganization", "PUT", "/v1/organization", _one("organization", _ORGANIZATION), body=_NAME_BODY),
+    Operation("listOrganizationApiKeys", "GET", "/v1/organization/api-keys", _all("apiKeys", _API_KEY)),
+    Operation(
+        "createOrganizationApiKey", "POST", "/v1/organization/api-keys", _one("apiKey", _API_KEY), body=_NAME_BODY
+    ),
+    Operation("getOrganizationApiKey", "GET", "/v1/organization/api-keys/{apiKeyId}", _one("apiKey", _API_KEY)),
+    Operation(
+        "updateOrganizationApiKey",
+        "PUT",
+        "/v1/organization/api-keys/{apiKeyId}",
+        _one("apiKey", _API_KEY),
+        body=_VALID_BODY,
+    ),
+    Operation("deleteOrganizationApiKey", "DELETE", "/v1/organization/api-keys/{apiKeyId}", _DELETED_WHOLE),
+    Operation("listMembers", "GET", "/v1/organization/members", _page("members", _ORGANIZATION_MEMBER), query=_PAGING),
+    Operation(
+        "updateMemberRole",
+        "PUT",
+        "/v1/organization/members/{userId}",
+        _one("member", _ORGANIZATION_MEMBER),
+        body=_MEMBER_ROLE_BODY,
+    ),
+    Operation("removeMember", "DELETE", "/v1/organization/members/{userId}", _REMOVED),
+    Operation("listInvitations", "GET", "/v1/organization/invitations", _all("invitations", _ORGANIZATION_INVITATION)),
+    Operation(
+        "createInvitations",
+        "POST",
+        "/v1/organization/invitations",
+        _all("invitations", _ORGANIZATION_INVITATION),
+        body=_ORGANIZATION_INVITATIONS_BODY,
+    ),
+    Operation(
+        "resendInvitation",
+        "PUT",
+        "/v1/organization/invitations/{invitationId}",
+        _one("invitation", _ORGANIZATION_INVITATION),
+    ),
+    Operation("deleteInvitation", "DELETE", "/v1/organization/invitations/{invitationId}", _DELETED_WHOLE),
+    Operation("listRoles", "GET", "/v1/organization/roles", _all("roles", _ORGANIZATION_ROLE)),
+    Operation("createRole", "POST", "/v1/organization/roles", _one("role", _ORGANIZATION_ROLE), body=_ROLE_BODY),
+    Operation(
+        "updateRole", "PUT", "/v1/organization/roles/{roleId}", _one("role", _ORGANIZATION_ROLE), body=_ROLE_BODY
+    ),
+    Operation("deleteRole", "DELETE", "/v1/organization/roles/{roleId}", _DELETED_TEXT),
+    Operation("listPolicies", "GET", "/v1/organization/policies", _all("policies", _POLICY)),
+    Operation("createPolicy", "POST", "/v1/organization/policies", _one("policy", _POLICY), body=_POLICY_BODY),
+    Operation(
+        "updatePolicy", "PUT", "/v1/organization/policies/{policyId}", _one("policy", _POLICY), body=_POLICY_BODY
+    ),
+    Operation("deletePolicy", "DELETE", "/v1/organization/policies/{policyId}", _DELETED_TEXT),
+    Operation("listPermissions", "GET", "/v1/organization/permissions", _all("permissions", _PERMISSION)),
+    Operation(
+        "listGovernancePolicies",
+        "GET",
+        "/v1/organization/governance-policies",
+        _all("governancePolicies", _GOVERNANCE_POLICY),
+    ),
+    Operation(
+        "listGovernancePolicyProjects",
+        "GET",
+        "/v1/organization/governance-policies/{policyId}/projects",
+        _page("projects", _NAMED),
+        query=_PAGING,
+    ),
+    Operation(
+        "assignProjectsToGovernancePolicy",
+        "POST",
+        "/v1/organization/governance-policies/{policyId}/assign",
+        _moved("assignedProjectIds", "notFoundProjectIds"),
+        body=_PROJECT_IDS_BODY,
+    ),
+    Operation(
+        "unassignProjectsFromGovernancePolicy",
+        "POST",
+        "/v1/organization/governance-policies/{policyId}/unassign",
+        _moved("unassignedProjectIds", "skippedProjectIds"),
+        body=_PROJECT_IDS_BODY,
+    ),
+    Operation("listProjects", "GET", "/v1/projects", _all("projects", _PROJECT)),
+    Operation("createProject", "POST", "/v1/projects", _CREATED_PROJECT, body=_NEW_PROJECT_BODY),
+    Operation("getProject", "GET", "/v1/projects/{projectId}", _one("project", _PROJECT)),
+    Operation("updateProject", "PUT", "/v1/projects/{projectId}", _one("project", _PROJECT), body=_PROJECT_BODY),
+    Operation("deleteProject", "DELETE", "/v1/projects/{projectId}", _DELETED_TEXT),
+    Operation("listProjectApiKeys", "GET", "/v1/projects/{projectId}/api-keys", _all("apiKeys", _API_KEY)),
+    Operation(
+        "createProjectApiKey", "POST", "/v1/projects/{projectId}/api-keys", _one("apiKey", _API_KEY), body=_NAME_BODY
+    ),
+    Operation("getProjectApiKey", "GET", "/v1/projects/{projectId}/api-keys/{apiKeyId}", _one("apiKey", _API_KEY)),
+    Operation(
+        "updateProjectApiKey",
+        "PUT",
+        "/v1/projects/{projectId}/api-keys/{apiKeyId}",
+        _one("apiKey", _API_KEY),
+        body=_VALID_BODY,
+    ),
+    Operation("deleteProjectApiKey", "DELETE", "/v1/projects/{projectId}/api-keys/{apiKeyId}", _DELETED_WHOLE),
+    Operation(
+        "listProjectMembers",
+        "GET",
+        "/v1/projects/{projectId}/members",
+        _page("members", _PROJECT_MEMBER),
+        query=_PAGING,
+    ),
+    Operation(
+        "updateProjectMemberRole",
+        "PUT",
+        "/v1/projects/{projectId}/members/{userId}",
+        _one("member", _PROJECT_MEMBER),
+        body=_MEMBER_ROLE_BODY,
+    ),
+    Operation("removeProjectMember", "DELETE", "/v1/projects/{projectId}/members/{userId}", _REMOVED),
+    Operation(
+        "listProjectInvitations",
+        "GET",
+        "/v1/projects/{projectId}/invitations",
+        _all("invitations", _PROJECT_INVITATION),
+    ),
+    Operation(
+        "createProjectInvitations",
+        "POST",
+        "/v1/projects/{projectId}/invitations",
+        _all("invitations", _PROJECT_INVITATION),
+        body=_PROJECT_INVITATIONS_BODY,
+    ),
+    Operation(
+        "resendProjectInvitation",
+        "PUT",
+        "/v1/projects/{projectId}/invitations/{invitationId}",
+        _one("invitation", _PROJECT_INVITATION),
+    ),
+    Operation(
+        "deleteProjectInvitation", "DELETE", "/v1/projects/{projectId}/invitations/{invitationId}", _DELETED_WHOLE
+    ),
+    Operation("listProjectRoles", "GET", "/v1/projects/{projectId}/roles", _all("roles", _PROJECT_ROLE)),
+    Operation(
+        "createProjectRole", "POST", "/v1/projects/{projectId}/roles", _one("role", _PROJECT_ROLE), body=_ROLE_BODY
+    ),
+    Operation(
+        "updateProjectRole",
+        "PUT",
+        "/v1/projects/{projectId}/roles/{roleId}",
+        _one("role", _PROJECT_ROLE),
+        body=_ROLE_BODY,
+    ),
+    Operation("deleteProjectRole", "DELETE", "/v1/projects/{projectId}/roles/{roleId}", _DELETED_TEXT),
+    Operation("listProjectPolicies", "GET", "/v1/projects/{projectId}/policies", _all("policies", _POLICY)),
+    Operation(
+        "createProjectPolicy", "POST", "/v1/projects/{projectId}/policies", _one("policy", _POLICY), body=_POLICY_BODY
+    ),
+    Operation(
+        "updateProjectPolicy",
+        "PUT",
+        "/v1/projects/{projectId}/policies/{policyId}",
+        _one("policy", _POLICY),
+        body=_POLICY_BODY,
+    ),
+    Operation("deleteProjectPolicy", "DELETE", "/v1/projects/{projectId}/policies/{policyId}", _DELETED_TEXT),
+    Operation(
+        "listProjectPermissions", "GET", "/v1/projects/{projectId}/permissions", _all("permissions", _PERMISSION)
+    ),
 )
 
 BY_NAME: Final[dict[str, Operation]] = {operation.name: operation for operation in OPERATIONS}

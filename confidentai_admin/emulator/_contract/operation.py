@@ -1,0 +1,36 @@
+"""What a version's table says of each operation."""
+
+import re
+from typing import Literal, TypeAlias
+
+import attrs
+
+from .shapes import Field, Record
+
+Method: TypeAlias = Literal["GET", "POST", "PUT", "DELETE"]
+
+
+@attrs.frozen
+class Operation:
+    """One operation of the API.
+
+    `body` is None where no request body is read. `data` is the shape of the `data` in a successful answer's
+    envelope; the answer's status is always 200. `changes_state` tells the writes from the reads.
+    """
+
+    name: str
+    method: Method
+    path: str
+    data: Record
+    body: Record | None = None
+    query: tuple[Field, ...] = ()
+
+    @property
+    def path_parameters(self) -> tuple[str, ...]:
+        """The names between braces in the path, in order."""
+        return tuple(re.findall(r"{(\w+)}", self.path))
+
+    @property
+    def changes_state(self) -> bool:
+        """Whether this operation is a write."""
+        return self.method != "GET"
