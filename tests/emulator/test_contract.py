@@ -4,8 +4,10 @@ import re
 from collections import Counter
 from pathlib import Path
 
+from confidentai_admin.emulator._contract.arguments import arguments
 from confidentai_admin.emulator._contract.v1 import BY_NAME, OPERATIONS
 from confidentai_admin.emulator._rules.work import WORK
+from confidentai_admin.emulator._shown import v1
 
 
 def test_there_are_53_operations_each_named_once() -> None:
@@ -18,6 +20,22 @@ def test_there_are_53_operations_each_named_once() -> None:
 def test_each_operation_is_carried_out_by_something() -> None:
     """What the emulator can do and what the table lists are the same operations."""
     assert set(WORK) == set(BY_NAME)
+
+
+def test_what_is_shown_is_said_for_each_operation() -> None:
+    """What the emulator can show and what the table lists are the same operations."""
+    assert set(v1.OPERATIONS) == set(BY_NAME)
+
+
+def test_the_rules_have_a_name_of_their_own_for_all_that_is_sent() -> None:
+    """No name of JSON reaches the rules, and no two things that an operation takes become one."""
+    for operation in OPERATIONS:
+        ids = dict.fromkeys(operation.path_parameters, "1")
+        query = {field.name: 1 for field in operation.query}
+        body = {} if operation.body is None else {field.name: None for field in operation.body.fields}
+        named = arguments(ids, query, body)
+        assert all(re.fullmatch("[a-z]+(_[a-z]+)*", name) for name in named), operation.name
+        assert len(named) == len({*ids, *query, *body} - {"projectId"}), operation.name
 
 
 def test_the_methods_are_spread_as_in_the_published_reference() -> None:

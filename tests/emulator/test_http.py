@@ -323,7 +323,7 @@ async def test_authentication_and_work_are_one(api: Api) -> None:
             seen.append("out")
             self._lock.release()
 
-    def looked(world: World, value: str | None) -> None:
+    def looked(world: World, value: str) -> None:
         seen.append("key")
         authenticate(world, value)
 

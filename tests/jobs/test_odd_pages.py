@@ -30,8 +30,8 @@ SEED = {
 def oddly(listing: Callable[..., Any], lag: int) -> Callable[..., Any]:
     """A listing with 4 items on a page at most, and a count that has not heard of the latest."""
 
-    def listed(*place: object, page: int, page_size: int) -> Any:
-        given = listing(*place, page=page, page_size=min(page_size, 4))
+    def listed(*place: object, page: int, page_size: int, **named: str) -> Any:
+        given = listing(*place, page=page, page_size=min(page_size, 4), **named)
         found: Any = given.result if isinstance(given, Unchanged) else given
         return attrs.evolve(found, total=found.total - lag)
 

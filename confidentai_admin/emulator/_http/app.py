@@ -13,6 +13,7 @@ import anyio
 from aiohttp import HttpVersion11, web
 
 from .._contract import routes
+from .._contract.arguments import arguments
 from .._contract.shapes import Record
 from .._contract.validation import read_body, read_query
 from .._rules import api_keys
@@ -23,6 +24,7 @@ from ..clock import Clock, timestamp
 from ..faults import Faults
 from ..product import ADVANCE, OWN_VERBS, RESET, VERBS
 from ..refusal import (
+    BAD_KEY,
     MALFORMED,
     TOO_LARGE,
     UNKNOWN_FIELD,
@@ -180,7 +182,7 @@ class App:
             if route.operation.body is not None:
                 # No body is taken in from somebody unknown.
                 with self._lock:
-                    api_keys.authenticate(self._world, request.headers.get(KEY_HEADER))
+                    _authenticate(self._world, request)
                 raw = await _read(request)
                 with self._lock:
                     entry.note(body=_recorded(raw, self._world))
@@ -196,14 +198,15 @@ class App:
         try:
             with self._lock:
                 # The key may have been deleted, or the world been reset, while the body came in.
-                api_keys.authenticate(self._world, request.headers.get(KEY_HEADER))
+                _authenticate(self._world, request)
                 if self._world is not world:
                     # The world that this call came to is gone, and so is its record.
                     gateway.end(request)
                     return web.Response()
                 query = read_query(parse_qsl(request.rel_url.raw_query_string, keep_blank_values=True), operation.query)
                 body = {} if operation.body is None else read_body(_parse_json(request, raw), operation.body)
-                call = Call(self._world, route.ids, query, body)
+                scope = self._world.scope_of(route.ids.get("projectId"))
+                call = Call(self._world, scope, arguments(route.ids, query, body))
                 done = WORK[operation.name](call)
                 if isinstance(done, Unchanged):
                     if done.rule is not None and done.rule.name in self._statuses:
@@ -264,6 +267,13 @@ class App:
             yield
         finally:
             self._held.discard(task)
+
+
+def _authenticate(world: World, request: web.BaseRequest) -> None:
+    value = request.headers.get(KEY_HEADER)
+    if value is None:
+        raise Refused(BAD_KEY, f"The header {KEY_HEADER} is missing.")
+    api_keys.authenticate(world, value)
 
 
 def _refuse_method(allowed: tuple[str, ...]) -> NoReturn:

@@ -9,10 +9,8 @@ DEFAULT_KEY_NAME = "Default Key"
 _KEY_WORD = {"organization": "org", "project": "proj"}
 
 
-def authenticate(world: World, value: str | None) -> None:
+def authenticate(world: World, value: str) -> None:
     """Let an organization's valid key pass and note that it was used; refuse everything else."""
-    if value is None:
-        raise Refused(BAD_KEY, "The header CONFIDENT_API_KEY is missing.")
     scope, api_key = world.keys_by_value.get(value, (None, None))
     if scope is None or api_key is None or api_key.id not in scope.api_keys or not world.has(scope):
         raise Refused(BAD_KEY, "This API key is not known.")
@@ -44,23 +42,23 @@ def listing(scope: Scope) -> list[ApiKey]:
     return list(scope.api_keys.values())
 
 
-def find(scope: Scope, key_id: int) -> ApiKey:
+def find(scope: Scope, api_key_id: int) -> ApiKey:
     """Find one key."""
-    if key_id not in scope.api_keys:
+    if api_key_id not in scope.api_keys:
         raise Refused(UNKNOWN_ID, f"There is no API key with this id in the {scope.kind}.")
-    return scope.api_keys[key_id]
+    return scope.api_keys[api_key_id]
 
 
-def update(scope: Scope, key_id: int, *, valid: bool) -> ApiKey | Unchanged[ApiKey]:
+def update(scope: Scope, api_key_id: int, *, valid: bool) -> ApiKey | Unchanged[ApiKey]:
     """Deactivate or reactivate a key."""
-    api_key = find(scope, key_id)
+    api_key = find(scope, api_key_id)
     if api_key.valid is valid:
         return Unchanged(api_key, VALID_ALREADY)
     api_key.valid = valid
     return api_key
 
 
-def delete(scope: Scope, key_id: int) -> int:
+def delete(scope: Scope, api_key_id: int) -> int:
     """Revoke a key for good."""
-    del scope.api_keys[find(scope, key_id).id]
-    return key_id
+    del scope.api_keys[find(scope, api_key_id).id]
+    return api_key_id

@@ -22,7 +22,7 @@ def listing(scope: Scope) -> list[Invitation]:
 
 
 def create(
-    world: World, scope: Scope, emails: Sequence[str], role_id: str | None
+    world: World, scope: Scope, emails: Sequence[str], role_id: str | None = None
 ) -> list[Invitation] | Unchanged[list[Invitation]]:
     """Invite people, except those who are members here or invited already; list the invitations made."""
     _refuse_plan(world)

@@ -25,7 +25,9 @@ def listing(scope: Scope) -> list[Policy]:
     return [policy for policy in scope.policies.values() if not policy.built_in]
 
 
-def create(world: World, scope: Scope, name: str, permission_ids: Sequence[str], description: str | None) -> Policy:
+def create(
+    world: World, scope: Scope, name: str, permission_ids: Sequence[str], description: str | None = None
+) -> Policy:
     """Make a policy."""
     known = _known_permissions(scope, permission_ids)
     _refuse_taken_name(scope, name, None)

@@ -23,7 +23,7 @@ def listing(world: World) -> list[Project]:
     return list(world.projects.values())
 
 
-def create(world: World, name: str, description: str | None, email: str | None) -> Created:
+def create(world: World, name: str, description: str | None = None, email: str | None = None) -> Created:
     """Make a project with its first key, and its Owner if somebody is named."""
     owner_id: str | None = None
     if email is not None:

@@ -22,7 +22,7 @@ def listing(scope: Scope) -> list[Role]:
     return list(scope.roles.values())
 
 
-def create(world: World, scope: Scope, name: str, policy_ids: Sequence[str], description: str | None) -> Role:
+def create(world: World, scope: Scope, name: str, policy_ids: Sequence[str], description: str | None = None) -> Role:
     """Make a role."""
     known = _known_policies(scope, policy_ids)
     _refuse_taken_name(scope, name, None)

@@ -163,6 +163,10 @@ class World:
             raise Refused(UNKNOWN_ID, "There is no project with this id.")
         return self.projects[project_id]
 
+    def scope_of(self, project_id: str | None) -> Scope:
+        """Find the scope of a project, or the organization's for None; or refuse."""
+        return self.scope if project_id is None else self.project(project_id).scope
+
     def scopes(self) -> list[Scope]:
         """Give the organization's scope and each project's."""
         return [self.scope, *(project.scope for project in self.projects.values())]

@@ -133,6 +133,10 @@ def _created(call: Call, made: Created) -> dict[str, Any]:
     return {"project": project(call.world, made.project), "apiKey": api_key(made.first_key, in_full=True)}
 
 
+def _invitations(call: Call, made: Iterable[Invitation]) -> dict[str, Any]:
+    return {"invitations": [invitation(call.scope, each) for each in made]}
+
+
 def _deleted(call: Call, deleted_id: Any) -> dict[str, Any]:
     return {"id": deleted_id, "deleted": True}
 
@@ -141,41 +145,43 @@ def _removed(call: Call, user_id: str) -> dict[str, Any]:
     return {"id": user_id, "removed": True}
 
 
-_API_KEYS: Final[dict[str, Shown]] = {
-    "list{}ApiKeys": lambda call, keys: {"apiKeys": [api_key(each) for each in keys]},
-    "create{}ApiKey": lambda call, key: {"apiKey": api_key(key, in_full=True)},
-    "get{}ApiKey": lambda call, key: {"apiKey": api_key(key)},
-    "update{}ApiKey": lambda call, key: {"apiKey": api_key(key)},
-    "delete{}ApiKey": _deleted,
-}
-
-_BOTH_SCOPES: Final[dict[str, Shown]] = {
-    "list{}Members": lambda call, page: {
+_AT_BOTH_SCOPES: Final[dict[tuple[str, str], Shown]] = {
+    ("listOrganizationApiKeys", "listProjectApiKeys"): lambda call, keys: {"apiKeys": [api_key(each) for each in keys]},
+    ("createOrganizationApiKey", "createProjectApiKey"): lambda call, key: {"apiKey": api_key(key, in_full=True)},
+    ("getOrganizationApiKey", "getProjectApiKey"): lambda call, key: {"apiKey": api_key(key)},
+    ("updateOrganizationApiKey", "updateProjectApiKey"): lambda call, key: {"apiKey": api_key(key)},
+    ("deleteOrganizationApiKey", "deleteProjectApiKey"): _deleted,
+    ("listMembers", "listProjectMembers"): lambda call, page: {
         "members": [member(call.world, each) for each in page.items],
         "total": page.total,
     },
-    "update{}MemberRole": lambda call, membership: {"member": member(call.world, membership)},
-    "list{}Invitations": lambda call, made: {"invitations": [invitation(call.scope(), each) for each in made]},
-    "create{}Invitations": lambda call, made: {"invitations": [invitation(call.scope(), each) for each in made]},
-    "resend{}Invitation": lambda call, sent: {"invitation": invitation(call.scope(), sent)},
-    "delete{}Invitation": _deleted,
-    "list{}Roles": lambda call, roles: {"roles": [role(call.scope(), each) for each in roles]},
-    "create{}Role": lambda call, made: {"role": role(call.scope(), made)},
-    "update{}Role": lambda call, made: {"role": role(call.scope(), made)},
-    "delete{}Role": _deleted,
-    "list{}Policies": lambda call, policies: {"policies": [policy(call.scope(), each) for each in policies]},
-    "create{}Policy": lambda call, made: {"policy": policy(call.scope(), made)},
-    "update{}Policy": lambda call, made: {"policy": policy(call.scope(), made)},
-    "delete{}Policy": _deleted,
-    "list{}Permissions": lambda call, permissions: {"permissions": [permission(each) for each in permissions]},
+    ("updateMemberRole", "updateProjectMemberRole"): lambda call, membership: {
+        "member": member(call.world, membership)
+    },
+    ("removeMember", "removeProjectMember"): _removed,
+    ("listInvitations", "listProjectInvitations"): _invitations,
+    ("createInvitations", "createProjectInvitations"): _invitations,
+    ("resendInvitation", "resendProjectInvitation"): lambda call, sent: {"invitation": invitation(call.scope, sent)},
+    ("deleteInvitation", "deleteProjectInvitation"): _deleted,
+    ("listRoles", "listProjectRoles"): lambda call, roles: {"roles": [role(call.scope, each) for each in roles]},
+    ("createRole", "createProjectRole"): lambda call, made: {"role": role(call.scope, made)},
+    ("updateRole", "updateProjectRole"): lambda call, changed: {"role": role(call.scope, changed)},
+    ("deleteRole", "deleteProjectRole"): _deleted,
+    ("listPolicies", "listProjectPolicies"): lambda call, policies: {
+        "policies": [policy(call.scope, each) for each in policies]
+    },
+    ("createPolicy", "createProjectPolicy"): lambda call, made: {"policy": policy(call.scope, made)},
+    ("updatePolicy", "updateProjectPolicy"): lambda call, changed: {"policy": policy(call.scope, changed)},
+    ("deletePolicy", "deleteProjectPolicy"): _deleted,
+    ("listPermissions", "listProjectPermissions"): lambda call, permissions: {
+        "permissions": [permission(each) for each in permissions]
+    },
 }
 
-#: By the operation's name. The names of the key operations say "Organization", and the others leave it out.
+#: By the operation's name.
 OPERATIONS: Final[dict[str, Shown]] = {
     "getOrganization": lambda call, world: {"organization": organization(world)},
     "updateOrganization": lambda call, world: {"organization": organization(world)},
-    "removeMember": _removed,
-    "removeProjectMember": _removed,
     "listProjects": lambda call, projects: {"projects": [governed_project(call.world, each) for each in projects]},
     "createProject": _created,
     "getProject": lambda call, found: {"project": governed_project(call.world, found)},
@@ -190,8 +196,7 @@ OPERATIONS: Final[dict[str, Shown]] = {
     "unassignProjectsFromGovernancePolicy": lambda call, moved: _moved(
         moved, "unassignedProjectIds", "skippedProjectIds"
     ),
-    **{name.format(scope): shown for name, shown in _API_KEYS.items() for scope in ("Organization", "Project")},
-    **{name.format(scope): shown for name, shown in _BOTH_SCOPES.items() for scope in ("", "Project")},
+    **{name: shown for names, shown in _AT_BOTH_SCOPES.items() for name in names},
 }
 
 #: By the verb: what happened in the product.
