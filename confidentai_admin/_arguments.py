@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
@@ -36,6 +37,16 @@ def whole_number(name: str, value: object, *, minimum: int | None = None) -> int
     value = plain(value)
     if minimum is not None and value < minimum:
         raise ValueError(f"{name} must be at least {minimum}, not {value}")
+    return value
+
+
+def positive_number(name: str, value: object, what: str) -> float:
+    """``value`` if it is a number of ``what`` that is positive and finite, else an error that names it."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{name} must be a number of {what}, not {type(value).__name__}")
+    value = plain(value)
+    if not 0 < value <= sys.float_info.max:
+        raise ValueError(f"{name} must be a positive, finite number of {what}")
     return value
 
 

@@ -22,9 +22,11 @@ logger = logging.getLogger("confidentai_admin")
 
 def log(level: int, message: str, *arguments: object) -> None:
     """Write a line. A handler or filter of the program that fails may not cost the answer, and a key that is in it."""
-    with contextlib.suppress(Exception):
+    try:
         if logger.isEnabledFor(level):
             logger.log(level, message, *arguments, stacklevel=2)
+    except Exception:  # noqa: BLE001, S110  (`suppress` takes longer, and most lines are of no interest)
+        pass
 
 
 # Telling the caller that an operation will go away, in the caller's own thread and at the caller's own line -----------

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
-import math
 import os
 import re
-import sys
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import attrs
 
-from ._arguments import plain
+from ._arguments import plain, positive_number
 from ._secrets import NotText, SecretText
 from .errors import ConfigurationError
 
@@ -47,10 +45,7 @@ _KEY_REGION = re.compile(r"confident_([a-z]{2})_", re.IGNORECASE)
 
 
 def _positive_seconds(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"timeout {attribute.name} must be a number of seconds, not {type(value).__name__}")
-    if not 0 < value < math.inf or value > sys.float_info.max:
-        raise ValueError(f"timeout {attribute.name} must be a positive, finite number of seconds")
+    positive_number(f"timeout {attribute.name}", value, "seconds")
 
 
 def _plain_seconds(value: float) -> float:

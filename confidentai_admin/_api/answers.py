@@ -35,7 +35,7 @@ from .structuring import Misfit, is_not, structure
 T = TypeVar("T")
 
 
-@attrs.frozen
+@attrs.define(eq=False)  # frozen, it would take three times as long to make
 class Answer:
     """An HTTP response, read to its end.
 

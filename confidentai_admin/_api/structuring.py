@@ -82,15 +82,13 @@ def _enums_in(kind: Any) -> list[Any]:
 
 
 def _open_enum(kind: Any) -> Callable[[Any, Any], Any]:
-    (known,) = _enums_in(kind)
+    (enumeration,) = _enums_in(kind)
+    known = {member.value: member for member in enumeration}
 
     def structure(value: Any, _: Any) -> Any:
         if type(value) is not str:
             raise _WrongTypeError("a string", value)
-        try:
-            return known(value)
-        except ValueError:
-            return value  # it came to the API after this version
+        return known.get(value, value)  # which may have come to the API after this version
 
     return structure
 

@@ -171,7 +171,7 @@ class AsyncApiKeys:
         if name is not None:
             name = text("name", name)
         check_retire(retire)
-        return AsyncKeyRotation(Rotation(self._calls, api_key_id, name, retire))
+        return AsyncKeyRotation(Rotation(self._calls.for_job(), api_key_id, name, retire))
 
     async def retire(
         self,

@@ -12,8 +12,9 @@ import attrs
 from .. import _surroundings
 from .._api.calls import NOT_GIVEN, ORGANIZATION, Call, Effect, Route, Scope
 from .._api.v1 import V1
-from .._arguments import address, address_key, request_path, truth, whole_number
+from .._arguments import address, address_key, positive_number, request_path, truth, whole_number
 from .._fork import no_fork
+from .._http.pacing import Pacing
 from .._http.session_types import SessionFactory, TraceConfig
 from .._http.transport import Transport
 from .._instances import child, twin
@@ -63,6 +64,11 @@ class AsyncConfidentAI:
         max_connections: How many requests are under way at most, 1 or more, each on a connection of its own. Further
             calls wait for their turn, in the order in which they came.
         max_response_bytes: How long an answer may be, in bytes, 1 or more. A longer one is an ``APIConnectionError``.
+        requests_per_second: How many requests are begun in a second at most, by the client with all its views: they
+            are evenly spaced from the first one on. Default: no limit, until the server answers one with 429. Where
+            several processes use one key, each needs its part of what the server allows.
+        stall_timeout: For how many seconds a job (such as ``projects.ensure_many``) goes on while the server answers
+            nothing but 429, before it ends with a ``RateLimitError``.
         proxy: The URL of an HTTP proxy, with user and password if it wants them. To a plain http server, it must be on
             this machine as well.
         ssl_context: Whom to trust, where the system's certificates do not say: ``ssl.create_default_context(cafile=…)``
@@ -94,6 +100,8 @@ class AsyncConfidentAI:
         max_retries: int = 2,
         max_connections: int = 20,
         max_response_bytes: int = 64 * 1024 * 1024,
+        requests_per_second: float | None = None,
+        stall_timeout: float = 600,
         proxy: str | None = None,
         ssl_context: ssl.SSLContext | None = None,
         trust_env: bool = False,
@@ -131,6 +139,12 @@ class AsyncConfidentAI:
             whole_number("max_response_bytes", max_response_bytes, minimum=1),
             _surroundings.current().clock if clock is None else _surroundings.checked(clock),
             truth("read_only", read_only),
+            positive_number("stall_timeout", stall_timeout, "seconds"),
+            Pacing(
+                None
+                if requests_per_second is None
+                else positive_number("requests_per_second", requests_per_second, "requests")
+            ),
         )
         self._bind(transport, is_view=False)
 
@@ -304,6 +318,7 @@ class AsyncConfidentAI:
         timeout: float | Timeout | None = None,
         max_retries: int | None = None,
         read_only: bool | None = None,
+        stall_timeout: float | None = None,
     ) -> Self:
         """A view of this client with other limits, on the same connections. It costs nothing, and needs no closing.
 
@@ -317,6 +332,8 @@ class AsyncConfidentAI:
             max_retries: How often a call is repeated at most, 0 or more. Default: as it is.
             read_only: ``True`` for a view that refuses every call that could change something. What is read-only stays
                 so in all of its views. Default: as it is.
+            stall_timeout: For how many seconds a job goes on while the server answers nothing but 429. Default: as it
+                is.
 
         Raises:
             ConfigurationError: ``read_only=False`` for what is read-only.
@@ -326,6 +343,9 @@ class AsyncConfidentAI:
         transport = self._transport
         if timeout is not None:
             transport = attrs.evolve(transport, timeout=Timeout.of(timeout))
+        if stall_timeout is not None:
+            stall_timeout = positive_number("stall_timeout", stall_timeout, "seconds")
+            transport = attrs.evolve(transport, stall_timeout=stall_timeout)
         if max_retries is not None:
             transport = attrs.evolve(transport, max_retries=whole_number("max_retries", max_retries, minimum=0))
         if read_only is not None:

@@ -1,4 +1,4 @@
-"""One attempt of a call: what is sent, and how it ended if there was no answer. No I/O."""
+"""A call on its way, and how an attempt of it ended if there was no answer. No I/O."""
 
 from __future__ import annotations
 
@@ -11,45 +11,37 @@ import attrs
 
 from .._api.answers import Answer
 from .._api.calls import Request
-from .._secrets import SecretText
 from .._settings import Timeout
 from .._surroundings import Clock
 from ..errors import APITimeoutError, ConfidentAIError
 from .retry import Fate
 
 
-@attrs.define
+@attrs.define(eq=False)
 class CallProgress:
-    """How far a call has come."""
-
-    attempts: int = 0
-    began: float = math.nan  # when the last attempt did, by the client's clock
-    answer: Answer | None = None
-
-
-@attrs.define
-class Attempt:
-    """What is sent, and how long it may take.
+    """A call on its way: what is sent, how long it may take, and how far it has come.
 
     Attributes:
         request: The request.
         url: Where to.
-        api_key: The key, which may be another one by the time of the answer.
         timeout: The limits, in seconds.
         deadline: When ``clock`` shows this, the time is over.
         max_response_bytes: How long an answer may be.
         clock: What tells the time.
-        progress: Is told when the attempt begins.
+        attempts: How many attempts have begun.
+        began: When the last one did, by ``clock``.
+        answer: The last answer.
     """
 
     request: Request
     url: str
-    api_key: SecretText
     timeout: Timeout
     deadline: float
     max_response_bytes: int
     clock: Clock
-    progress: CallProgress
+    attempts: int = 0
+    began: float = math.nan
+    answer: Answer | None = None
 
     @property
     def seconds_left(self) -> float:

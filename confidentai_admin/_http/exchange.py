@@ -20,10 +20,10 @@ from .. import _surroundings
 from .._api.answers import Answer
 from .._api.calls import Effect
 from .._reporting import log
-from .._secrets import Received
+from .._secrets import Received, SecretText
 from .._settings import Timeout, is_loopback
 from ..errors import APIConnectionError, APITimeoutError, ConfigurationError, ResponseBody
-from .attempts import Attempt, Contact, Failure, current_contact, not_sent
+from .attempts import CallProgress, Contact, Failure, current_contact, not_sent
 from .key_mask import headers_without_key, without_key
 from .pool import HEADERS, ConnectionPool, Connector, LostConnectionError, pass_loop
 from .retry import Fate
@@ -166,52 +166,59 @@ async def _read_into(body: Received, response: ClientResponse, longest: int) -> 
     return True
 
 
-async def _read_in_time(body: Received, response: ClientResponse, attempt: Attempt, pool: ConnectionPool) -> bool:
+async def _read_in_time(body: Received, response: ClientResponse, call: CallProgress, pool: ConnectionPool) -> bool:
     """Read the body of a response; ``False`` if it is too long."""
     if response.content.is_eof():  # it came with the headers, and nothing is waited for
         body += response.content.read_nowait()
-        return len(body) <= attempt.max_response_bytes
+        return len(body) <= call.max_response_bytes
     # aiohttp's own limit ends with its hold on the connection, which is not always the end of the answer.
-    limit = asyncio.get_running_loop().call_later(attempt.seconds_left, response.content.set_exception, TimeoutError())
+    limit = asyncio.get_running_loop().call_later(call.seconds_left, response.content.set_exception, TimeoutError())
     pool.being_read.add(response.content)
     try:
-        return await _read_into(body, response, attempt.max_response_bytes)
+        return await _read_into(body, response, call.max_response_bytes)
     finally:
         limit.cancel()
         pool.being_read.discard(response.content)
 
 
-async def exchange(pool: ConnectionPool, session: ClientSession, attempt: Attempt) -> Answer | Failure:
+def _log_end(call: CallProgress, became: object) -> None:
+    request, took = call.request, call.clock.monotonic() - call.began
+    log(logging.DEBUG, _ATTEMPT, request.operation, request.method, request.path, became, took)
+
+
+async def exchange(
+    pool: ConnectionPool, session: ClientSession, call: CallProgress, api_key: SecretText
+) -> Answer | Failure:
     """Send a request and read the answer.
+
+    ``api_key`` is given with each attempt, since it may be another one by the time of the next.
 
     Raises:
         ConfigurationError: The session is closed.
     """
-    request, api_key, clock, timeout = attempt.request, attempt.api_key, attempt.clock, attempt.timeout
+    request, timeout = call.request, call.timeout
     is_ours = isinstance(session.connector, Connector)
     if not is_ours:
         # The close of a kept connection may have been received and not been looked at. The first pass of the loop reads
         # it, and the last is for us: only now will aiohttp not choose that connection.
-        await pass_loop(4 if attempt.url.startswith("https:") else 2)
+        await pass_loop(4 if call.url.startswith("https:") else 2)
     if session.closed:
         raise ConfigurationError("This client, or the session it was given, is closed: make a new one.")
     payload = None if request.body is None else _Body(request.body)
-    url = URL(attempt.url, encoded=True)
+    url = URL(call.url, encoded=True)
     content = Received()
-    is_long = payload is not None or len(attempt.url) > _LONG
+    is_long = payload is not None or len(call.url) > _LONG
     is_read = request.effect is Effect.READ
     contact = Contact(is_long, is_made=not is_ours, is_reached=is_read)  # a connector of ours tells
-    added = {} if pool.options.session_adds_headers else HEADERS
     current_contact.set(contact)
-    began = clock.monotonic()
-    left = attempt.deadline - began
+    began = call.clock.monotonic()
+    left = call.deadline - began
     if left <= 0:
         return not_sent("it was not this call's turn", timeout)
-    attempt.progress.attempts += 1
-    attempt.progress.began = began
-    only_this_machine = _surroundings.current().only_this_machine
+    call.attempts += 1
+    call.began = began
+    added = {} if pool.options.session_adds_headers else HEADERS
     login = pool.options.proxy_login
-    place = (request.operation, request.method, request.path)
     try:
         async with session.request(
             request.method,
@@ -235,18 +242,18 @@ async def exchange(pool: ConnectionPool, session: ClientSession, attempt: Attemp
                 *((_without_netrc,) if _asks_netrc(session) else ()),
                 _never_repeat,
                 *session._middlewares,
-                *((_stay_here,) if only_this_machine else ()),
+                *((_stay_here,) if _surroundings.current().only_this_machine else ()),
                 *(() if is_read else (_reach,) if payload is None else (payload.watch,)),
             ),
         ) as response:
             status, headers = response.status, headers_without_key(response.headers, api_key)
-            is_whole = await _read_in_time(content, response, attempt, pool)
+            is_whole = await _read_in_time(content, response, call, pool)
     except (Exception, asyncio.CancelledError) as error:
         if contact.refusal is not None:
-            attempt.progress.attempts -= 1  # nothing was sent
+            call.attempts -= 1  # nothing was sent
             raise contact.refusal from contact.refusal.__cause__
         if isinstance(error, asyncio.CancelledError):
-            log(logging.DEBUG, _ATTEMPT, *place, "cancelled", clock.monotonic() - began)
+            _log_end(call, "cancelled")
             raise
         was_sent = contact.is_reached and contact.is_made and (payload is None or not payload.is_unsent)
         is_known = isinstance(error, (aiohttp.ClientError, LostConnectionError, OSError))
@@ -265,9 +272,8 @@ async def exchange(pool: ConnectionPool, session: ClientSession, attempt: Attemp
         if is_whole:
             outcome = Answer.of(status, headers, without_key(content, api_key))
         else:
-            message = f"the answer is longer than {attempt.max_response_bytes} bytes (max_response_bytes)"
+            message = f"the answer is longer than {call.max_response_bytes} bytes (max_response_bytes)"
             kept = None if is_read else ResponseBody(without_key(content, api_key))
             outcome = Failure(Fate.UNREADABLE, APIConnectionError, message, {"body": kept})
-    became = outcome.status if isinstance(outcome, Answer) else outcome.message
-    log(logging.DEBUG, _ATTEMPT, *place, became, clock.monotonic() - began)
+    _log_end(call, outcome.status if isinstance(outcome, Answer) else outcome.message)
     return outcome

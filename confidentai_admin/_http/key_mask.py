@@ -50,6 +50,9 @@ def without_key(content: Received, key: SecretText) -> Received:
     """What came of an answer; the client's own key is masked in it, should the server have repeated it."""
     if len(key) < _SHORTEST_KEY:
         return content
+    # In most answers no character is escaped, and the key could only stand as it is.
+    if content.find(b"\\") < 0 and content.find(b"\0") < 0 and content.find(key.encode()) < 0:
+        return content
     masked = _mask(content, key)
     # JSON has more ways than one to write a character, and a message would show it as what it is. What is not in UTF-8
     # has zeros.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Awaitable, Callable
 
-#: The longest time, in seconds, for which all calls of a client wait because of one answer.
-LONGEST_HOLD = 60.0
+import attrs
+
+from .retry import LONGEST_RETRY_AFTER, Jitter, backoff
 
 _UNPACED_AFTER = 30.0  # seconds without a 429
 _BELOW = 0.9  # of the rate that got through
@@ -34,18 +36,25 @@ class Pacing:
         self._held_from = -math.inf  # when the last 429 came that told something new
         self._held_until = -math.inf
         self._got_through = math.inf  # requests per second
-        self._sure_for = 1.0  # seconds that the rate is grown back in
+        self._sure_for = 1.0  # seconds in which the rate grows back
+        self._in_a_row = 0  # 429s that told something new, without another answer in between
         # Since the last hold, or over the last windows.
         self._answers = 0
         self._counts_from = -math.inf
         self._answers_before = 0
         self._counted_before_from = -math.inf
 
+    @property
+    def was_needed(self) -> bool:
+        """Whether there is a limit, or was a 429 at all. Most clients never meet one."""
+        return self._limit != math.inf or self._held_from != -math.inf
+
     def is_on(self, now: float) -> bool:
         """Whether requests wait for their turn."""
-        return self._limit != math.inf or self._is_slowed(now)
+        return self._limit != math.inf or self.is_slowed(now)
 
-    def _is_slowed(self, now: float) -> bool:
+    def is_slowed(self, now: float) -> bool:
+        """Whether that is because of a 429."""
         return now <= self._held_until + _UNPACED_AFTER
 
     def held(self, now: float) -> float:
@@ -70,28 +79,32 @@ class Pacing:
 
     def answered(self, now: float) -> None:
         """Note an answer that was no 429."""
-        if now - self._counts_from > _WINDOW and not self._is_slowed(now):
+        self._in_a_row = 0
+        if now - self._counts_from > _WINDOW and not self.is_slowed(now):
             self._answers_before, self._counted_before_from = self._answers, self._counts_from
             self._answers, self._counts_from = 0, now
         self._answers += 1
 
-    def refused(self, now: float, *, sent_at: float, pause: float) -> bool:
-        """Note a 429 to a request of ``sent_at`` that asked for a pause, in seconds.
+    def refused(self, now: float, *, sent_at: float, asked: float | None, jitter: Jitter) -> bool:
+        """Note a 429 to a request of ``sent_at``; ``asked`` is for how many seconds it asked to wait, if it did.
 
         Returns whether it told something new. Those that were under way together tell it once.
         """
         is_news = now >= self._held_until and sent_at >= self._held_from
         if is_news:
+            self._in_a_row += 1
             self._measure(now)
             self._held_from = now
-        self._held_until = max(self._held_until, now + min(pause, LONGEST_HOLD))
+        pause = min(max(asked or 0.0, backoff(self._in_a_row - 1, jitter)), LONGEST_RETRY_AFTER)
+        # A moment more, so that not all programs that share the server's limit come back together.
+        self._held_until = max(self._held_until, now + pause + (backoff(0, jitter) if is_news else 0.0))
         if is_news:
             self._answers, self._counts_from, self._counted_before_from = 0, self._held_until, -math.inf
         return is_news
 
     def _measure(self, now: float) -> None:
         """Judge by what got through until now how much may."""
-        if self._is_slowed(now):
+        if self.is_slowed(now):
             rate, seconds = self.rate(now), now - self._held_until
             least = max(self._answers, 1) / max(now - self._held_from, _SHORTEST)
         else:
@@ -105,3 +118,27 @@ class Pacing:
         # the time, the wait included, says too little where it lets none through at once. The truth lies between.
         self._got_through = max(_SLOWEST, math.sqrt(least * rate))
         self._sure_for = min(_SUREST, max(1.0, seconds))
+
+
+@attrs.define(eq=False)
+class Stall:
+    """For how long the requests of one job have met nothing but 429s.
+
+    Attributes:
+        timeout: How many seconds of that end the job.
+        on_wait: Is told for how many seconds the job waits, each time that a 429 tells something new.
+    """
+
+    timeout: float
+    on_wait: Callable[[float], Awaitable[None]] | None = None
+    _since: float | None = None
+
+    def answered(self) -> None:
+        """Note an answer that was no 429."""
+        self._since = None
+
+    def refused(self, now: float) -> float:
+        """Note a 429; the seconds that are left."""
+        if self._since is None:
+            self._since = now
+        return self.timeout - (now - self._since)

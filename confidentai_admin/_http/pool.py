@@ -127,7 +127,7 @@ class Connector(aiohttp.TCPConnector):
                     self._used.add(protocol)
                     _read_in_pieces(protocol)
                 else:
-                    is_tls = req.connection_key.is_ssl
+                    is_tls = req.is_ssl()
                     # TLS that has read of the end takes up to three passes to say so. A read that meets it is repeated.
                     if is_tls and req.method != "GET":
                         await _pass(connection, 3)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import enum
-import math
 import re
 from collections.abc import Callable
 from typing import TypeAlias
@@ -14,7 +13,7 @@ import attrs
 from .._api.answers import Answer, read_date
 from .._api.calls import Effect
 
-#: The longest ``Retry-After``, in seconds, that a call waits for by itself.
+#: The longest ``Retry-After``, in seconds, that a single call waits for by itself.
 LONGEST_RETRY_AFTER = 60.0
 
 _FIRST_BACKOFF = 0.5  # seconds
@@ -103,34 +102,6 @@ class RetryBudget:
         return True
 
 
-class Slowdown:
-    """Until when all calls of a client wait, since the server said to one of them that there are too many."""
-
-    def __init__(self) -> None:
-        self._until = -math.inf
-        self._in_a_row = 0
-
-    def hear_of_another(self) -> None:
-        """Note an answer that was no 429."""
-        self._in_a_row = 0
-
-    def hear_of_too_many(self, now: float, asked: float, jitter: Jitter) -> None:
-        """Note a 429 that ``asked`` for a pause, in seconds."""
-        if now >= self._until:
-            self._in_a_row += 1  # those that were under way together count once
-        pause = max(asked, backoff(self._in_a_row - 1, jitter))
-        self._until = max(self._until, now + min(pause, LONGEST_RETRY_AFTER))
-
-    @property
-    def was_asked_for(self) -> bool:
-        """Whether there was a 429 at all."""
-        return self._until != -math.inf
-
-    def left(self, now: float) -> float:
-        """The seconds to wait from ``now`` on, 0 or more."""
-        return max(0.0, self._until - now)
-
-
 @attrs.frozen
 class Again:
     """There is to be another attempt, so many seconds later."""
@@ -147,7 +118,6 @@ class Retry:
         most: How many attempts may follow the first one.
         last_start: An attempt that begins later than this has no time for an answer, by the clock whose time is given.
         budget: What the client's calls may spend on repeats.
-        slowdown: What the client's calls heard of too many of them.
         jitter: What makes pauses differ.
         retries: How many attempts have followed the first one.
         is_unknown: Whether the server may have acted, by all attempts so far.
@@ -158,7 +128,6 @@ class Retry:
     most: int
     last_start: float
     budget: RetryBudget
-    slowdown: Slowdown
     jitter: Jitter
     retries: int = 0
     is_unknown: bool = False
@@ -167,19 +136,18 @@ class Retry:
     def hear(self, fate: Fate, now: float, *, asked: float | None = None, is_too_many: bool = False) -> Again | None:
         """What follows an attempt with this fate: another one, or nothing.
 
-        ``asked`` is for how many seconds the server asked to wait, and ``is_too_many`` whether it answered with a 429.
+        ``asked`` is for how many seconds the server asked to wait, and ``is_too_many`` whether it answered with a 429,
+        which costs nothing of the budget: that is for outages, and all calls are slowed down already.
         """
         self.was_unknown = self.is_unknown
         self.is_unknown = self.is_unknown or (fate.is_unknown and self.effect is not Effect.READ)
         pause = max(backoff(self.retries, self.jitter), asked or 0.0)
-        if is_too_many:
-            self.slowdown.hear_of_too_many(now, pause, self.jitter)
         if (
             self.retries >= self.most
             or not may_repeat(fate, self.effect)
             or pause > LONGEST_RETRY_AFTER
             or now + pause >= self.last_start
-            or not self.budget.spend()
+            or not (is_too_many or self.budget.spend())
         ):
             return None
         self.retries += 1

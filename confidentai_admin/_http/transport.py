@@ -6,9 +6,11 @@ It loads nothing of aiohttp: a client brings along what its attempts are sent by
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+import anyio
 import attrs
 
 from .. import _surroundings
@@ -27,13 +29,15 @@ from ..errors import (
     client_is_closed,
 )
 from . import retry as _retry
-from .attempts import Attempt, CallProgress, Failure, not_sent
-from .retry import Fate, Retry
+from .attempts import CallProgress, Failure, not_sent
+from .pacing import Pacing, Stall
+from .retry import LONGEST_RETRY_AFTER, Fate, Retry
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
 
     from .pool import ConnectionPool
+    from .turns import Turns
 
 T = TypeVar("T")
 
@@ -60,8 +64,8 @@ def _read_only(operation: str, method: str | None = None, path: str | None = Non
     )
 
 
-def _call_details(request: Request, progress: CallProgress, began: float, ended: float) -> CallDetails:
-    answer = progress.answer
+def _call_details(progress: CallProgress, began: float, ended: float) -> CallDetails:
+    request, answer = progress.request, progress.answer
     return CallDetails(
         request.operation,
         request.method,
@@ -85,14 +89,16 @@ class Transport:
     settings: Settings
     version: Version
     pool: ConnectionPool
-    exchange: Callable[[ConnectionPool, ClientSession, Attempt], Awaitable[Answer | Failure]]
+    exchange: Callable[[ConnectionPool, ClientSession, CallProgress, SecretText], Awaitable[Answer | Failure]]
     timeout: Timeout
     max_retries: int
     max_response_bytes: int
     clock: Clock
     read_only: bool
+    stall_timeout: float
+    _pacing: Pacing
+    _stall: Stall | None = None
     _budget: _retry.RetryBudget = attrs.field(factory=_retry.RetryBudget)
-    _slowdown: _retry.Slowdown = attrs.field(factory=_retry.Slowdown)
     _warned: set[str] = attrs.field(factory=set)
 
     async def close(self) -> None:
@@ -106,6 +112,13 @@ class Transport:
     def move_to_key(self, value: str) -> None:
         """Use another key from now on, in all copies but those of ``with_key``."""
         self.settings.credential.api_key = SecretText(value)
+
+    def for_job(self, on_wait: Callable[[float], Awaitable[None]] | None = None) -> Transport:
+        """A copy for the requests of one job: they wait while the server says that there are too many.
+
+        Single calls go before them, and their time begins at their turn. ``on_wait`` is told of each wait, in seconds.
+        """
+        return attrs.evolve(self, stall=Stall(self.stall_timeout, on_wait)) if self._stall is None else self
 
     def refuse_job(self, job: str) -> None:
         """Raise a ``ConfigurationError`` if this client may not change anything, or cannot here."""
@@ -124,13 +137,15 @@ class Transport:
         """
         request = self.version.request(call)
         self._refuse(request)
-        progress = CallProgress()
+        url = f"{self.settings.base_url}{request.path}{request.query}"
         began = self.clock.monotonic()
+        deadline = began + self.timeout.total if self._stall is None else math.inf
+        progress = CallProgress(request, url, self.timeout, deadline, self.max_response_bytes, self.clock)
         try:
-            return await self._repeat(call, request, progress, began + self.timeout.total, before_repeat)
+            return await self._repeat(call, progress, before_repeat)
         finally:
             if open_recordings := recordings():
-                details = _call_details(request, progress, began, self.clock.monotonic())
+                details = _call_details(progress, began, self.clock.monotonic())
                 for recording in open_recordings:
                     recording.calls.append(details)
 
@@ -147,22 +162,15 @@ class Transport:
                 **request.place,
             )
 
-    async def _repeat(
-        self,
-        call: Call[T],
-        request: Request,
-        progress: CallProgress,
-        deadline: float,
-        before_repeat: BeforeRepeat[T] | None,
-    ) -> T:
-        url = f"{self.settings.base_url}{request.path}{request.query}"
+    async def _repeat(self, call: Call[T], progress: CallProgress, before_repeat: BeforeRepeat[T] | None) -> T:
+        request = progress.request
         self._budget.earn()
         retry: Retry | None = None
         error: ConfidentAIError | None = None
         while True:
             api_key = self.settings.api_key
             try:
-                outcome = await self._attempt(request, url, progress, deadline)
+                outcome = await self._attempt(progress)
             except Exception as refused:
                 if error is not None:
                     raise error  # noqa: B904  (closed meanwhile, or a hook failed: the last attempt's says more)
@@ -176,7 +184,7 @@ class Transport:
                 self._hear_of_deprecation(outcome, request)
                 is_too_many = outcome.status == 429
                 if not is_too_many:
-                    self._slowdown.hear_of_another()
+                    self._note_answer()
                 if outcome.status == 401 and self.settings.api_key != api_key:
                     log(logging.INFO, "%s: the API key was replaced meanwhile; sent again", request.operation)
                     continue
@@ -189,7 +197,17 @@ class Transport:
                 asked = self._retry_after(outcome)
             else:
                 fate, asked = outcome.fate, outcome.details.get("retry_after")
-            retry = retry or self._retry(request, deadline)
+            retry = retry or self._retry(progress)
+            if is_too_many:
+                is_news = self._note_refusal(progress, asked)
+                if self._stall is not None:
+                    error = self._error(outcome, request, asked, outcome_unknown=retry.is_unknown)
+                    await self._wait_in_job(self._stall, error, asked, is_news=is_news)
+                    progress.deadline = math.inf
+                    if before_repeat is not None and (there := await before_repeat(error)) is not None:
+                        return there
+                    continue
+            retry.last_start = progress.deadline - self._patience
             again = retry.hear(fate, self.clock.monotonic(), asked=asked, is_too_many=is_too_many)
             if retry.was_unknown and call.if_gone is not NOT_GIVEN and isinstance(outcome, Answer) and outcome.is_gone:
                 return call.if_gone
@@ -203,10 +221,40 @@ class Transport:
             if before_repeat is not None and (there := await before_repeat(error)) is not None:
                 return there
 
-    def _retry(self, request: Request, deadline: float) -> Retry:
+    def _retry(self, progress: CallProgress) -> Retry:
         """What decides about a call whose first attempt has failed."""
-        jitter, last_start = _surroundings.current().jitter, deadline - self._patience
-        return Retry(request.effect, self.max_retries, last_start, self._budget, self._slowdown, jitter)
+        jitter, last_start = _surroundings.current().jitter, progress.deadline - self._patience
+        return Retry(progress.request.effect, self.max_retries, last_start, self._budget, jitter)
+
+    def _note_answer(self) -> None:
+        """Hear that a request got through."""
+        self._pacing.answered(self.clock.monotonic())
+        if self._stall is not None:
+            self._stall.answered()
+
+    def _note_refusal(self, progress: CallProgress, asked: float | None) -> bool:
+        """Hear that there are too many requests. Whether that is news."""
+        jitter = _surroundings.current().jitter
+        return self._pacing.refused(self.clock.monotonic(), sent_at=progress.began, asked=asked, jitter=jitter)
+
+    async def _wait_in_job(self, stall: Stall, error: ConfidentAIError, asked: float | None, *, is_news: bool) -> None:
+        """Have the request of a job wait as it was asked to, or raise its error if that takes too long."""
+        now = self.clock.monotonic()
+        left, seconds = stall.refused(now), max(asked or 0.0, self._pacing.held(now))
+        if seconds > left:
+            error.add_note(
+                f"The job ends: it may go on for {stall.timeout:g} s without a success (stall_timeout), of which"
+                f" {max(0.0, left):.0f} s are left, and the server wants it to wait for {seconds:.0f} s more."
+            )
+            raise error
+        if self.pool.is_closed:
+            raise error
+        log(logging.INFO, "%s: 429; waits for %.1f s", error.operation, seconds)
+        if is_news and stall.on_wait is not None:
+            await stall.on_wait(seconds)
+        # Where it is not for too long, all calls wait, and so will this one.
+        if asked is not None and asked > LONGEST_RETRY_AFTER and not await self._pause(error, asked):
+            raise error
 
     async def _pause(self, error: ConfidentAIError, seconds: float) -> bool:
         """Wait before another attempt; ``False``, with a note on the error of the last one, if the clock cannot."""
@@ -225,10 +273,6 @@ class Transport:
     def _has_time(self, pause: float, deadline: float) -> bool:
         """Whether an attempt after ``pause`` seconds would have time enough for an answer."""
         return self.clock.monotonic() + pause + self._patience < deadline
-
-    def _slow(self) -> float:
-        """The seconds for which the server asked all calls to wait."""
-        return self._slowdown.left(self.clock.monotonic()) if self._slowdown.was_asked_for else 0.0
 
     def _retry_after(self, answer: Answer) -> float | None:
         """The seconds that the server asks to wait."""
@@ -251,36 +295,66 @@ class Transport:
         error.__cause__ = outcome.cause
         return error
 
-    async def _attempt(self, request: Request, url: str, progress: CallProgress, deadline: float) -> Answer | Failure:
-        """Wait for a free connection, and for as long as the server asked all calls to wait; then send."""
+    async def _attempt(self, progress: CallProgress) -> Answer | Failure:
+        """Wait for a turn, where requests are spaced, and for a free connection; then send."""
         session, turns = await self.pool.session()
-        slow = self._slow()
-        if slow and not self._has_time(slow, deadline):
-            return _slowed_down(slow)
-        if not turns.take_nowait() and not await turns.take(deadline - self.clock.monotonic()):
-            if self.pool.is_closed:
-                raise client_is_closed()
-            slow = self._slow()
-            return _slowed_down(slow) if slow else not_sent("no connection was free", self.timeout)
+        is_its_turn = False
+        while True:
+            if not is_its_turn and self._is_paced():
+                refused = await self._wait_for_turn(turns, progress)
+                if refused is not None:
+                    return refused
+                is_its_turn = True
+            if turns.take_nowait():
+                break
+            if not await turns.take(progress.seconds_left if self._stall is None else self._stall.timeout):
+                if self.pool.is_closed:
+                    raise client_is_closed()
+                return not_sent("no connection was free", self.timeout)
+            if is_its_turn or not self._is_paced():
+                break
+            turns.give_back()  # there was a 429 meanwhile
         try:
-            while (slow := self._slow()) and not self.pool.is_closed:
-                if not self._has_time(slow, deadline):
-                    return _slowed_down(slow)
-                # Not all at the same moment.
-                await self.pool.pause(self.clock, slow + _retry.backoff(0, _surroundings.current().jitter))
-            attempt = Attempt(
-                request,
-                url,
-                self.settings.api_key,
-                self.timeout,
-                deadline,
-                self.max_response_bytes,
-                self.clock,
-                progress,
-            )
-            return await self.exchange(self.pool, session, attempt)
+            if progress.deadline == math.inf:
+                progress.deadline = self.clock.monotonic() + self.timeout.total
+            return await self.exchange(self.pool, session, progress, self.settings.api_key)
         finally:
             turns.give_back()
+
+    def _is_paced(self) -> bool:
+        return self._pacing.was_needed and self._pacing.is_on(self.clock.monotonic())
+
+    async def _wait_for_turn(self, turns: Turns, progress: CallProgress) -> Failure | None:
+        """Wait until this request may be sent; a failure if its time does not last for that."""
+        pacing, clock = self._pacing, self.clock
+        refused = self._refused_turn(progress)
+        if refused is not None:
+            return refused
+        seconds = math.inf if self._stall is not None else progress.seconds_left
+        with anyio.move_on_after(seconds):
+            async with turns.at_the_front(is_of_job=self._stall is not None):
+                while True:
+                    if self.pool.is_closed:
+                        raise client_is_closed()
+                    refused = self._refused_turn(progress)
+                    if refused is not None:
+                        return refused
+                    now = clock.monotonic()
+                    if (wait := pacing.wait(now)) <= 0:
+                        pacing.take(now)
+                        return None
+                    await self.pool.pause(clock, wait)
+        return self._refused_turn(progress) or not_sent("it was not this call's turn", self.timeout)
+
+    def _refused_turn(self, progress: CallProgress) -> Failure | None:
+        """The failure of a call whose turn comes too late."""
+        now = self.clock.monotonic()
+        wait = self._pacing.wait(now)
+        if self._has_time(wait, progress.deadline):
+            return None
+        if self._pacing.is_slowed(now):
+            return _slowed_down(wait)
+        return not_sent("by requests_per_second, it was not this call's turn", self.timeout)
 
     def _hear_of_deprecation(self, answer: Answer, request: Request) -> None:
         message = answer.deprecation

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
+from collections.abc import AsyncIterator
 
 
 class Turns:
@@ -15,6 +17,17 @@ class Turns:
     def __init__(self, count: int) -> None:
         self._free = count  # none while somebody waits
         self._waiting: deque[asyncio.Future[bool]] = deque()
+        self._front = asyncio.Lock()
+        self._front_of_jobs = asyncio.Lock()
+
+    @contextlib.asynccontextmanager
+    async def at_the_front(self, *, is_of_job: bool) -> AsyncIterator[None]:
+        """Be the one to whom the next request belongs, where requests are spaced.
+
+        Single calls come before those of jobs, of which one at a time stands in their queue.
+        """
+        async with self._front_of_jobs if is_of_job else contextlib.nullcontext(), self._front:
+            yield
 
     def take_nowait(self) -> bool:
         """Take a turn, if there is one."""

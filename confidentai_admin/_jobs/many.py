@@ -87,6 +87,17 @@ class Job(Generic[ItemT, ResultT]):
         async with self._calling_back:
             return await _awaited(name, callback(value))
 
+    async def tell_wait(self, seconds: float) -> None:
+        """Tell ``on_progress`` that the job waits. An error in it ends the job, as at the end of an item."""
+        if self._on_progress is None:
+            return
+        try:
+            async with self._calling_back:
+                told: Progress[ItemT, ResultT] = Progress(self._done, len(self._items), None, waiting=seconds)
+                await _awaited("on_progress", self._on_progress(told))
+        except Exception as error:  # noqa: BLE001  (raised when what is under way is finished)
+            self._failures.append(error)
+
     async def run(
         self,
         work: Callable[[ItemT], Awaitable[Outcome[ItemT, ResultT]]],

@@ -67,6 +67,7 @@ async def onboard(
         truth(name, option)
     if not rows:
         return Onboarding([])
+    transport = transport.for_job()
     asked = _Asked() if role is None else _Asked.among(await transport.send(list_roles(scope, role_type(scope))), role)
     job = _Job(transport, scope, asked, rows)
     await job.plan(update_members=update_members, resend=resend, replace=replace)

@@ -73,6 +73,10 @@ class KeyCalls:
         """Where these keys are, in words: the organization, or the project of an id."""
         return "the organization" if self.is_of_organization else f"the project {self.scope.project_id!r}"
 
+    def for_job(self) -> KeyCalls:
+        """The same calls, as those of one job."""
+        return attrs.evolve(self, transport=self.transport.for_job())
+
     def by_key(self, value: str) -> KeyCalls:
         """The same calls, made with another key than the client's."""
         return attrs.evolve(self, transport=self.transport.with_key(value))

@@ -40,6 +40,7 @@ async def transfer_ownership(
         AmbiguousMatchError: There are several Owners, or several roles of that name.
         UnexpectedStateError: Somebody else is the Owner, or the user is no member.
     """
+    transport = transport.for_job()
     owner_role = only(
         [role for role in await transport.send(list_roles(scope, role_type(scope))) if is_system_role(role, OWNER)],
         f"the system role {OWNER!r} of the {scope}",

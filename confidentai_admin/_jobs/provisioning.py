@@ -563,6 +563,7 @@ async def ensure(
     check(wanted)
     check_callback("store", store)
     transport.refuse_job("projects.ensure")
+    transport = transport.for_job()
     provisioning = Provisioning(transport)
     job: Job[DesiredProject, EnsuredProject] = Job([wanted], at_once=1)
 
@@ -602,8 +603,9 @@ async def ensure_many(
     refuse_doubles("projects", [wish.name for wish in wishes], same=name_key)
     check_callback("store", store)
     transport.refuse_job("projects.ensure_many")
-    provisioning = Provisioning(transport)
     job = Job(wishes, at_once=transport.pool.options.max_connections, on_progress=on_progress)
+    transport = transport.for_job(job.tell_wait)
+    provisioning = Provisioning(transport)
 
     async def ensure_one(wish: DesiredProject) -> Outcome[DesiredProject, EnsuredProject]:
         try:

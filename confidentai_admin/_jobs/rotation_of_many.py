@@ -33,7 +33,7 @@ async def rotate_keys(
     on_progress: Callable[[Progress[str, RotatedKey]], object] | None,
 ) -> Report[str, RotatedKey]:
     """Do what ``projects.rotate_keys`` promises."""
-    places = {project_id: KeyCalls(transport, Scope.of_project(project_id)) for project_id in ids}
+    scopes = {project_id: Scope.of_project(project_id) for project_id in ids}
     refuse_doubles("project_ids", ids)
     key = text("key", key)
     check_retire(retire)
@@ -46,10 +46,11 @@ async def rotate_keys(
         raise ValueError("clean_up needs current: else a key that is in use might be taken for what a crash left")
     transport.refuse_job("projects.rotate_keys")
     job = Job(ids, at_once=transport.pool.options.max_connections, on_progress=on_progress)
+    transport = transport.for_job(job.tell_wait)
     is_kept = retire == "keep"
 
     async def rotate(project_id: str) -> Outcome[str, RotatedKey]:
-        keys = places[project_id]
+        keys = KeyCalls(transport, scopes[project_id])
         given = None if current is None else await job.call_back("current", current, project_id)
         in_use = None if given is None else whole_number("what current gives", given)
         with record_calls() as calls:

@@ -50,6 +50,11 @@ class ConfidentAI:
         max_connections: How many requests are under way at most, 1 or more, each on a connection of its own. Further
             calls wait for their turn, in the order in which they came.
         max_response_bytes: How long an answer may be, in bytes, 1 or more. A longer one is an ``APIConnectionError``.
+        requests_per_second: How many requests are begun in a second at most, by the client with all its views: they
+            are evenly spaced from the first one on. Default: no limit, until the server answers one with 429. Where
+            several processes use one key, each needs its part of what the server allows.
+        stall_timeout: For how many seconds a job (such as ``projects.ensure_many``) goes on while the server answers
+            nothing but 429, before it ends with a ``RateLimitError``.
         proxy: The URL of an HTTP proxy, with user and password if it wants them. To a plain http server, it must be on
             this machine as well.
         ssl_context: Whom to trust, where the system's certificates do not say: ``ssl.create_default_context(cafile=…)``
@@ -81,6 +86,8 @@ class ConfidentAI:
         max_retries: int = 2,
         max_connections: int = 20,
         max_response_bytes: int = 64 * 1024 * 1024,
+        requests_per_second: float | None = None,
+        stall_timeout: float = 600,
         proxy: str | None = None,
         ssl_context: ssl.SSLContext | None = None,
         trust_env: bool = False,
@@ -101,6 +108,8 @@ class ConfidentAI:
             max_retries=max_retries,
             max_connections=max_connections,
             max_response_bytes=max_response_bytes,
+            requests_per_second=requests_per_second,
+            stall_timeout=stall_timeout,
             proxy=proxy,
             ssl_context=ssl_context,
             trust_env=trust_env,
@@ -266,6 +275,7 @@ class ConfidentAI:
         timeout: float | Timeout | None = None,
         max_retries: int | None = None,
         read_only: bool | None = None,
+        stall_timeout: float | None = None,
     ) -> Self:
         """A view of this client with other limits, on the same connections. It costs nothing, and needs no closing.
 
@@ -279,10 +289,16 @@ class ConfidentAI:
             max_retries: How often a call is repeated at most, 0 or more. Default: as it is.
             read_only: ``True`` for a view that refuses every call that could change something. What is read-only stays
                 so in all of its views. Default: as it is.
+            stall_timeout: For how many seconds a job goes on while the server answers nothing but 429. Default: as it
+                is.
 
         Raises:
             ConfigurationError: ``read_only=False`` for what is read-only.
             TypeError: An argument is of another type.
             ValueError: A number is out of its range.
         """
-        return self._view(self._core.with_options(timeout=timeout, max_retries=max_retries, read_only=read_only))
+        return self._view(
+            self._core.with_options(
+                timeout=timeout, max_retries=max_retries, read_only=read_only, stall_timeout=stall_timeout
+            )
+        )

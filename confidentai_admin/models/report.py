@@ -72,27 +72,30 @@ class Outcome(Generic[ItemT, ResultT]):
 
 @attrs.frozen
 class Progress(Generic[ItemT, ResultT]):
-    """How far a job over many has come, told each time that an item is over.
+    """How far a job over many has come, told each time that an item is over, and each time that the job has to wait.
 
     Attributes:
         done: How many items are over.
         total: How many items there are.
-        outcome: What became of the latest one.
+        outcome: What became of the latest one; ``None`` while the job waits.
+        waiting: For how many seconds the job waits, since the server says that there are too many requests; ``None``
+            when an item is over.
     """
 
     done: int
     total: int
-    outcome: Outcome[ItemT, ResultT]
+    outcome: Outcome[ItemT, ResultT] | None
+    waiting: float | None = None
 
     @property
-    def item(self) -> ItemT:
-        """The latest item."""
-        return self.outcome.item
+    def item(self) -> ItemT | None:
+        """The latest item; ``None`` while the job waits."""
+        return None if self.outcome is None else self.outcome.item
 
     @property
-    def happened(self) -> Happened:
-        """What was done about the latest item."""
-        return self.outcome.happened
+    def happened(self) -> Happened | None:
+        """What was done about the latest item; ``None`` while the job waits."""
+        return None if self.outcome is None else self.outcome.happened
 
 
 @attrs.frozen

@@ -22,7 +22,6 @@ from confidentai_admin import (
     record_calls,
 )
 from confidentai_admin._http import retry as _retry
-from confidentai_admin._surroundings import Surroundings
 
 from ..jitter import UseJitter
 from .recording_clock import RecordingClock, StandingClock, SteppingClock
@@ -64,7 +63,8 @@ async def test_a_429_slows_the_calls_that_come_after_it(no_backoff: None) -> Non
             (pause,) = clock.pauses
             assert 6 < pause <= 7
             await client.whoami()
-    assert len(clock.pauses) == 1
+    # For half a minute, calls are spaced.
+    assert [pause < 0.1 for pause in clock.pauses] == [False, True]
     assert len(server.requests) == 3
 
 
@@ -213,7 +213,7 @@ async def test_429s_in_a_row_slow_more_and_more(use_jitter: UseJitter) -> None:
                 await client.whoami()
             with pytest.raises(RateLimitError):
                 await client.whoami()
-    assert round(clock.pauses[-1] - 0.1, 1) == 0.1
+    assert clock.pauses[-1] < 0.8  # the row began anew; the sixth of one row is 1.6 s
 
 
 async def test_a_call_in_the_queue_is_told_of_the_429(no_backoff: None) -> None:
@@ -281,36 +281,6 @@ async def test_a_pause_that_took_too_long_is_the_end(use_jitter: UseJitter) -> N
                 await client.whoami()
     assert not caught.value.outcome_unknown
     assert len(server.requests) == 1
-
-
-def test_the_longest_wait_counts() -> None:
-    """A later 429 that asks for less shortens nothing."""
-    slowdown = _retry.Slowdown()
-    slowdown.hear_of_too_many(100.0, 30.0, lambda longest: 0.0)
-    slowdown.hear_of_too_many(101.0, 9.0, lambda longest: 0.0)
-    assert slowdown.left(101.0) == 29.0
-    assert slowdown.left(130.0) == 0.0
-
-
-def test_no_row_of_429s_is_too_long() -> None:
-    """After any number of 429s in a row, all wait for some time up to eight seconds, as after the first few."""
-    slowdown = _retry.Slowdown()
-    now = 0.0
-    for _ in range(3000):
-        slowdown.hear_of_too_many(now, 0.0, Surroundings().jitter)
-        assert 0.0 <= slowdown.left(now) <= 8.0
-        now += 10.0
-
-
-def test_429s_that_were_under_way_together_count_once() -> None:
-    """A burst of 429s to calls that were sent before the first one of them lengthens no pause but once."""
-    slowdown = _retry.Slowdown()
-    for _ in range(10):
-        slowdown.hear_of_too_many(100.0, 0.0, lambda longest: 2 * longest)
-    assert slowdown.left(100.0) == 1.0
-    for _ in range(10):
-        slowdown.hear_of_too_many(101.0, 0.0, lambda longest: 2 * longest)
-    assert slowdown.left(101.0) == 2.0
 
 
 def test_a_budget_is_never_more_than_full() -> None:

@@ -10,6 +10,13 @@ import attrs
 import pytest
 
 from confidentai_admin._http.pacing import Pacing
+from confidentai_admin._surroundings import Surroundings
+
+
+def refuse(pacing: Pacing, now: float, *, asked: float | None, sent_at: float | None = None) -> bool:
+    """Tell of a 429 to a request, of this very moment where nothing else is said; pauses are as short as can be."""
+    sent_at = now if sent_at is None else sent_at
+    return pacing.refused(now, sent_at=sent_at, asked=asked, jitter=lambda longest: 0.0)
 
 
 @attrs.define
@@ -72,7 +79,7 @@ def play(pacing: Pacing, gateway: Gateway, requests: int, *, at_once: int = 20, 
         refused.append(now)
         if was_refused:
             again.append(now)
-        pacing.refused(now, sent_at=sent_at, pause=1 + chance.uniform(0, 0.1))
+        refuse(pacing, now, sent_at=sent_at, asked=1 + chance.uniform(0, 0.1))
         waiting.appendleft((request, True))
     return Played(now, refused, again)
 
@@ -132,7 +139,7 @@ def test_all_wait_as_long_as_they_were_asked_to() -> None:
     pacing = Pacing()
     for moment in range(10):
         pacing.answered(moment / 10)
-    assert pacing.refused(1.0, sent_at=1.0, pause=3.0)
+    assert refuse(pacing, 1.0, sent_at=1.0, asked=3.0)
     assert pacing.is_on(1.0)
     assert pacing.held(2.0) == pacing.wait(2.0) == 2.0
     assert pacing.wait(4.0) == 0
@@ -145,19 +152,19 @@ def test_those_that_were_under_way_together_are_heard_once() -> None:
     """Twenty refusals of one moment slow down once; the longest wait that one asked for counts."""
     pacing = Pacing()
     pacing.answered(0.0)
-    assert pacing.refused(0.5, sent_at=0.4, pause=1.0)
-    rate = pacing.rate(0.5)
-    assert [pacing.refused(0.51, sent_at=0.45, pause=pause) for pause in (1.0, 2.0, 1.0)] == [False] * 3
-    assert pacing.held(0.51) == 2.0
+    assert refuse(pacing, 0.5, sent_at=0.4, asked=1.0)
+    assert [refuse(pacing, 0.51, sent_at=0.45, asked=pause) for pause in (1.0, 2.0, 1.0)] == [False] * 3
+    assert pacing.held(0.51) == pytest.approx(2.0)
+    rate = pacing.rate(5.0)
     # The answer to what was sent before the first one came is no news either, however late it is.
-    assert not pacing.refused(4.0, sent_at=0.45, pause=0.0)
-    assert pacing.rate(4.0) == pytest.approx(rate, rel=0.3)
+    assert not refuse(pacing, 4.0, sent_at=0.45, asked=0.0)
+    assert pacing.rate(6.49) == pytest.approx(rate)
 
 
 def test_a_wait_that_is_too_long_holds_up_the_others_for_a_minute() -> None:
     """One answer, which may be wrong, does not stop the client for a day."""
     pacing = Pacing()
-    pacing.refused(0.0, sent_at=0.0, pause=86_400)
+    refuse(pacing, 0.0, sent_at=0.0, asked=86_400)
     assert pacing.held(0.0) == 60
 
 
@@ -166,7 +173,7 @@ def test_all_are_let_through_again_after_half_a_minute_without_a_429() -> None:
     pacing = Pacing()
     for moment in range(50):
         pacing.answered(moment / 10)
-    pacing.refused(5.0, sent_at=5.0, pause=1.0)
+    refuse(pacing, 5.0, sent_at=5.0, asked=1.0)
     rates = [pacing.rate(6.0 + second) for second in range(31)]
     assert rates == sorted(rates)
     assert rates[0] < 10 < rates[-1]
@@ -188,7 +195,37 @@ def test_a_limit_is_no_reason_to_send_as_fast() -> None:
     pacing = Pacing(100)
     for moment in range(50):
         pacing.answered(moment / 10)
-    pacing.refused(5.0, sent_at=5.0, pause=1.0)
+    refuse(pacing, 5.0, sent_at=5.0, asked=1.0)
     assert pacing.rate(6.0) == pytest.approx(9, rel=0.1)
     assert pacing.rate(40.0) == 100
     assert pacing.is_on(40.0)
+
+
+def test_the_longest_wait_counts() -> None:
+    """A later 429 that asks for less shortens nothing."""
+    pacing = Pacing()
+    refuse(pacing, 100.0, asked=30.0)
+    refuse(pacing, 101.0, asked=9.0)
+    assert pacing.held(101.0) == 29.0
+    assert pacing.held(130.0) == 0.0
+
+
+def test_no_row_of_429s_is_too_long() -> None:
+    """After any number of 429s in a row that name no time, all wait for some seconds, as after the first few."""
+    pacing = Pacing()
+    now = 0.0
+    for _ in range(3000):
+        pacing.refused(now, sent_at=now, asked=None, jitter=Surroundings().jitter)
+        assert 0.0 <= pacing.held(now) <= 8.5
+        now += 10.0
+
+
+def test_429s_that_were_under_way_together_lengthen_the_row_once() -> None:
+    """A burst of 429s to calls that were sent before the first one of them lengthens no pause but once."""
+    pacing = Pacing()
+    held = []
+    for now in (100.0, 110.0):
+        for _ in range(10):
+            pacing.refused(now, sent_at=now, asked=None, jitter=lambda longest: longest)
+        held.append(pacing.held(now))
+    assert held == [0.5 + 0.5, 1.0 + 0.5]

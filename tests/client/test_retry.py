@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from confidentai_admin._api.calls import Effect
-from confidentai_admin._http.retry import Again, Fate, Retry, RetryBudget, Slowdown
+from confidentai_admin._http.retry import Again, Fate, Retry, RetryBudget
 
 
 def retry(effect: Effect = Effect.REPEATABLE, *, most: int = 2, last_start: float = 60.0) -> Retry:
     """What decides about a call at second 0, whose pauses are half of what they may be."""
-    return Retry(effect, most, last_start, RetryBudget(), Slowdown(), lambda longest: longest / 2)
+    return Retry(effect, most, last_start, RetryBudget(), lambda longest: longest / 2)
 
 
 @pytest.mark.parametrize("effect", Effect)
@@ -54,17 +54,15 @@ def test_an_attempt_that_would_begin_too_late_is_none() -> None:
     assert retry(last_start=0.25).hear(Fate.FAILED, 0.0) is None
 
 
-def test_only_a_429_slows_other_calls_down() -> None:
-    """The others wait as long as the call that met it."""
-    decides = retry()
-    decides.hear(Fate.TURNED_AWAY, 0.0, asked=3.0)
-    assert not decides.slowdown.was_asked_for
-    decides.hear(Fate.TURNED_AWAY, 0.0, asked=3.0, is_too_many=True)
-    assert decides.slowdown.left(1.0) == 2.0
+def test_a_429_costs_nothing_of_the_budget() -> None:
+    """It is no outage: it counts against the repeats of its call alone."""
+    decides = Retry(Effect.READ, 2, 60.0, RetryBudget(capacity=0.5), lambda longest: 0.0)
+    heard = [decides.hear(Fate.TURNED_AWAY, 0.0, is_too_many=True) for _ in range(3)]
+    assert heard == [Again(0.0), Again(0.0), None]
 
 
 def test_an_empty_budget_is_the_end() -> None:
     """Each repeat costs one token, whichever call makes it."""
     budget = RetryBudget(capacity=1.0)
-    shared = [Retry(Effect.READ, 2, 60.0, budget, Slowdown(), lambda longest: 0.0) for _ in range(2)]
+    shared = [Retry(Effect.READ, 2, 60.0, budget, lambda longest: 0.0) for _ in range(2)]
     assert [each.hear(Fate.FAILED, 0.0) for each in shared] == [Again(0.0), None]

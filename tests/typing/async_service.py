@@ -101,7 +101,7 @@ async def provision_all(client: AsyncConfidentAI, tenants: list[str]) -> list[Ap
     report = await client.projects.ensure_many(
         [DesiredProject(tenant, key="service") for tenant in tenants],
         store=keep,
-        on_progress=lambda progress: assert_type(progress.item.name, str),
+        on_progress=lambda progress: assert_type(progress.item, DesiredProject | None),
     )
     assert_type(report, Report[DesiredProject, EnsuredProject])
     return report.new_keys

@@ -68,7 +68,8 @@ def keep(ensured: EnsuredProject) -> None:
 
 def tell(progress: Progress[DesiredProject, EnsuredProject]) -> None:
     assert_type(progress.done, int)
-    assert_type(progress.happened, Happened)
+    assert_type(progress.happened, Happened | None)
+    assert_type(progress.waiting, float | None)
 
 
 def keep_rotated(rotated: RotatedKey) -> None:
