@@ -8,10 +8,16 @@
 - `Cut`: the connection ends within the answer's body;
 - `Truncate`: an answer of valid HTTP whose JSON ends too early;
 - `Drip`: an answer that comes slowly, in pieces;
-- `Hang`: no answer and no end.
+- `Hang`: no answer and no end;
+- `Late`: the work is done only after the client was let down;
+- `RateLimit`: a gateway in front that lets so many requests a second through;
+- `Stale`: a read that lags behind the writes.
 
 A fault that comes before the work keeps the request from the API: no key is looked at, nothing is done. One that comes
 after it leaves the API to do as usual, or to refuse as usual, and spoils the way back.
+
+The last two are no accidents but what a server is like. They are for all calls unless a number is given, and other
+faults are applied to the same calls: to those that the `RateLimit` lets through, and to reads that are `Stale`.
 """
 
 import difflib
@@ -28,9 +34,23 @@ import attrs
 
 from ._contract.routes import ANY_ID, parts, possible
 from ._contract.v1 import BY_NAME, OPERATIONS
-from .clock import check_seconds
+from .clock import Clock, check_seconds
 
-__all__ = ["Answer", "Cut", "Drip", "Drop", "Fault", "Faults", "Hang", "Redirect", "ScriptedFault", "Truncate"]
+__all__ = [
+    "Answer",
+    "Cut",
+    "Drip",
+    "Drop",
+    "Fault",
+    "Faults",
+    "Hang",
+    "Late",
+    "RateLimit",
+    "Redirect",
+    "ScriptedFault",
+    "Stale",
+    "Truncate",
+]
 
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
 _METHODS: Final = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS")
@@ -52,6 +72,7 @@ _NEAREST: Final = 3
 
 class _Default(Enum):
     FAILURE = "the API's failure envelope"
+    TIMES = "all calls for a RateLimit and a Stale, one for all others"
 
 
 @attrs.frozen
@@ -84,10 +105,7 @@ class Answer:
             _check_header(name, value)
             if name.lower() in _FRAMING:
                 raise ValueError(f"headers must not have {name}: it follows from the body.")
-        if isinstance(self.retry_after, str):
-            _check_header("Retry-After", self.retry_after)
-        elif self.retry_after is not None:
-            check_seconds(self.retry_after, "retry_after")
+        _check_retry_after(self.retry_after)
         if self.retry_after is not None and any(name.lower() == "retry-after" for name in self.headers or ()):
             raise ValueError("Retry-After must be given once: as retry_after or in headers.")
         self.payload()
@@ -244,8 +262,109 @@ class Hang:
         _check_truth(self.after_work, "after_work")
 
 
-Fault: TypeAlias = Answer | Redirect | Drop | Cut | Truncate | Drip | Hang
-_KINDS: Final = (Answer, Redirect, Drop, Cut, Truncate, Drip, Hang)
+@attrs.frozen
+class Late:
+    """The client is let down at once, and the work is done later, as by a server that goes on with what was given up.
+
+    It is done as it would be for a request that comes then: it may be refused, and what it makes has the time at which
+    it is done. `RecordedCall.changed_state` tells that it is done. Where the world was reset meanwhile, it is not.
+
+    Args:
+        seconds: How long after the request has come, by the emulator's clock.
+        meanwhile: What the client meets: `Drop`, `Hang`, or an `Answer` such as a gateway's 504, none of them
+            `after_work`.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: seconds is negative, not finite or too many, or meanwhile comes after the work.
+    """
+
+    after_work: ClassVar[bool] = False
+
+    seconds: float
+    meanwhile: Answer | Drop | Hang = attrs.field(factory=Drop)
+
+    def __attrs_post_init__(self) -> None:
+        _check_delay(self.seconds, "seconds")
+        if not isinstance(self.meanwhile, Answer | Drop | Hang):
+            raise TypeError("meanwhile must be an Answer, a Drop or a Hang.")
+        if self.meanwhile.after_work:
+            raise ValueError("meanwhile must not be after_work: the work is done later.")
+
+
+@attrs.frozen
+class RateLimit:
+    """A gateway in front of the server that lets so many requests a second through, and answers the rest with 429.
+
+    It is a token bucket, full at the first call: a request takes a token, and one that finds none is refused and does
+    nothing. All calls that it is added for share it; `"*"` is the whole server. Other faults count, and are applied to,
+    only what it lets through. `ScriptedFault.used` tells how many requests came to it, `ScriptedFault.refused` how many
+    of these it refused.
+
+    Args:
+        per_second: How many tokens come in a second of the emulator's clock.
+        burst: How many there can be; left out, as many as come in a second, and one at least.
+        retry_after: The header `Retry-After` of its 429: a number of seconds, the header's text, or None for none.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: An argument is out of range, or cannot be sent.
+    """
+
+    after_work: ClassVar[bool] = False
+
+    per_second: float
+    burst: int | None = None
+    retry_after: float | str | None = 1
+
+    def __attrs_post_init__(self) -> None:
+        if isinstance(self.per_second, bool) or not isinstance(self.per_second, int | float):
+            raise TypeError("per_second must be a number.")
+        if not (math.isfinite(self.per_second) and self.per_second > 0):
+            raise ValueError("per_second must be finite and more than 0.")
+        if self.burst is not None:
+            _check_whole(self.burst, "burst", 1)
+        _check_retry_after(self.retry_after)
+
+    def answer(self) -> Answer:
+        """Give the answer to what is refused."""
+        return Answer(429, retry_after=self.retry_after)
+
+
+@attrs.frozen
+class Stale:
+    """A read shows what was there some seconds ago, as one from a replica or an index does that lags behind.
+
+    What was made since is missing, what was deleted is still shown, what was changed has its old form, and the `total`
+    of pages lags with it. Writes go by what there is: a name that is taken is refused, what was made can be deleted.
+    What happens in the product lags too, but nothing that happened before the fault was added.
+
+    By its name an operation lags whichever read it is. Of a path, or `*`, only listings do, unless `by_id` is given. A
+    listing of what is in a project that was made since is not refused: the project is as it began, with its system
+    roles, without keys and people.
+
+    Args:
+        seconds: How long ago, by the emulator's clock.
+        by_id: Whether reads by id, and that of the organization, lag too, where the fault is added for a path.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: seconds is negative, not finite or too many.
+    """
+
+    after_work: ClassVar[bool] = True
+
+    seconds: float
+    by_id: bool = attrs.field(default=False, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        _check_delay(self.seconds, "seconds")
+        _check_truth(self.by_id, "by_id")
+
+
+Fault: TypeAlias = Answer | Redirect | Drop | Cut | Truncate | Drip | Hang | Late | RateLimit | Stale
+_ACCIDENTS: Final = (Answer, Redirect, Drop, Cut, Truncate, Drip, Hang, Late, type(None))
+_KINDS: Final = (Answer, Redirect, Drop, Cut, Truncate, Drip, Hang, Late, RateLimit, Stale)
 
 
 class ScriptedFault:
@@ -263,6 +382,7 @@ class ScriptedFault:
         probability: float | None,
         seed: int,
         unknown_route: bool,
+        added: float,
     ) -> None:
         self.where = where
         self.fault = fault
@@ -272,6 +392,10 @@ class ScriptedFault:
         self.times = times
         self.probability = probability
         self._matches = _read_where(where, unknown_route=unknown_route)
+        self._reads = _lagging(where, fault) if isinstance(fault, Stale) else None
+        self._bucket = _Bucket(fault) if isinstance(fault, RateLimit) else None
+        self._refused = 0
+        self._added = added
         self._random = random.Random(seed)  # noqa: S311 - chance that can be repeated is what is wanted
         self._seen = 0
         self._used = 0
@@ -280,6 +404,15 @@ class ScriptedFault:
     def used(self) -> int:
         """How many calls it was applied to."""
         return self._used
+
+    @property
+    def refused(self) -> int:
+        """How many of these a `RateLimit` refused; the others it let through."""
+        return self._refused
+
+    def shows(self, now: float) -> float:
+        """Give the moment that a read shows to which this is applied; this is for the server to call."""
+        return max(self._added, now - self.fault.seconds) if isinstance(self.fault, Stale) else now
 
     def __repr__(self) -> str:
         what = "only a delay" if self.fault is None else repr(self.fault)
@@ -290,9 +423,12 @@ class ScriptedFault:
         else:
             count = "all" if self.times is None else str(self.times)
             when = f"{count} from call {self.nth}"
-        return f"<{self.where!r}: {what}{late}, {when}, used {self._used} times>"
+        refused = "" if self._bucket is None else f", {self._refused} of them refused"
+        return f"<{self.where!r}: {what}{late}, {when}, used {self._used} times{refused}>"
 
     def _is_for(self, method: str, path: str, operation: str | None) -> bool:
+        if self._reads is not None and operation not in self._reads:
+            return False
         return self._matches.match(method, path, operation)
 
     def _is_due(self) -> bool:
@@ -305,11 +441,45 @@ class ScriptedFault:
     def _use(self) -> None:
         self._used += 1
 
+    def _lets_through(self, now: float) -> bool:
+        self._use()
+        if self._bucket is None or self._bucket.take(now):
+            return True
+        self._refused += 1
+        return False
+
+    def _lag(self) -> float:
+        is_over = self.probability is None and self.times is not None and self._used >= self.times
+        return self.fault.seconds if isinstance(self.fault, Stale) and not is_over else 0.0
+
+
+class _Bucket:
+    """The tokens that a `RateLimit` has."""
+
+    # What is missing of a token after many additions of small times.
+    _TOLERANCE: Final = 1e-6
+
+    def __init__(self, limit: RateLimit) -> None:
+        self._per_second = limit.per_second
+        self._most = float(limit.burst or max(1, math.ceil(limit.per_second)))
+        self._tokens = self._most
+        self._counted_at = -math.inf
+
+    def take(self, now: float) -> bool:
+        if now > self._counted_at:
+            self._tokens = min(self._most, self._tokens + (now - self._counted_at) * self._per_second)
+            self._counted_at = now
+        if self._tokens < 1 - self._TOLERANCE:
+            return False
+        self._tokens -= 1
+        return True
+
 
 class Faults:
     """The faults that an emulator was told to make; `Emulator.faults`. Its methods can be called from any thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or Clock()
         self._lock = threading.Lock()
         self._scripted: list[ScriptedFault] = []
 
@@ -321,7 +491,7 @@ class Faults:
         delay_before: float = 0.0,
         delay_after: float = 0.0,
         nth: int = 1,
-        times: int | None = 1,
+        times: int | _Default | None = _Default.TIMES,
         probability: float | None = None,
         seed: int = 0,
         unknown_route: bool = False,
@@ -331,7 +501,8 @@ class Faults:
         Every fault counts the calls that match since it was added. It is applied to the first `times` calls, from the
         `nth` on, that no fault added earlier is applied to: of two for the same place the first one added is at the
         first call, and the second at the second. A fault with a probability is applied by chance, to calls that none
-        of the others are applied to. There is one fault to a call.
+        of the others are applied to. There is one fault to a call, but for a `RateLimit`, which is in front of all
+        others, and a `Stale`, with which a read can meet another fault, too.
 
         Args:
             where: An operation by its name in the contract, as `createProject`; or a path, as `/v1/projects/*`, in
@@ -344,7 +515,8 @@ class Faults:
                 gone away by then.
             delay_after: Seconds of the emulator's clock to wait between the work and the answer.
             nth: The first matching call that it can be applied to, counted from 1.
-            times: To how many calls it is applied; None for all of them.
+            times: To how many calls it is applied; None for all of them. Left out, it is one, and all of them for a
+                `RateLimit` and a `Stale`.
             probability: From 0 to 1: apply it to each matching call by chance instead; nth and times are left out
                 then.
             seed: What the chance is made from: the same seed, the same calls. Faults with the same seed meet the
@@ -358,7 +530,8 @@ class Faults:
         Raises:
             TypeError: An argument is of the wrong type.
             ValueError: An argument is out of range, `where` can match nothing of the API's (the message names what is
-                near), or there is neither fault nor delay.
+                near), or nothing that the fault is for, there is neither fault nor delay, or a `RateLimit` or a `Stale`
+                is given a delay: that is a fault of its own, which is applied to the same calls.
         """
         if fault is not None and not isinstance(fault, _KINDS):
             raise TypeError(f"fault must be one of {', '.join(kind.__name__ for kind in _KINDS)}, or None.")
@@ -366,12 +539,17 @@ class Faults:
         _check_delay(delay_after, "delay_after")
         if fault is None and not delay_before and not delay_after:
             raise ValueError("There is neither a fault nor a delay.")
+        lasts = isinstance(fault, RateLimit | Stale)
+        if lasts and (delay_before or delay_after):
+            raise ValueError(
+                f"A {type(fault).__name__} has no delay: add one by itself, and it is applied to the same calls."
+            )
         _check_whole(nth, "nth", 1)
-        if times is not None:
+        if not isinstance(times, _Default) and times is not None:
             _check_whole(times, "times", 1)
         if probability is not None:
             _check_share(probability, "probability")
-            if nth != 1 or times != 1:
+            if nth != 1 or times not in (1, _Default.TIMES):
                 raise ValueError("nth and times have no meaning with a probability.")
         _check_whole(seed, "seed")
         _check_truth(unknown_route, "unknown_route")
@@ -381,10 +559,11 @@ class Faults:
             delay_before=delay_before,
             delay_after=delay_after,
             nth=nth,
-            times=times,
+            times=(None if lasts else 1) if isinstance(times, _Default) else times,
             probability=probability,
             seed=seed,
             unknown_route=unknown_route,
+            added=self._clock.monotonic(),
         )
         with self._lock:
             self._scripted.append(scripted)
@@ -412,15 +591,44 @@ class Faults:
             self._scripted.clear()
 
     def take(self, method: str, path: str, operation: str | None) -> ScriptedFault | None:
-        """Give the fault for a request that has come, if there is one, and count; this is for the server to call."""
+        """Give the fault for a request that has come, if there is one, and count; this is for the server to call.
+
+        A `RateLimit` is one only if it refuses, and then no other fault counts the request. For a `Stale` there is
+        `take_stale`.
+        """
         with self._lock:
-            due = [each for each in self._scripted if each._is_for(method, path, operation) and each._is_due()]
-            # Those with a probability come after the others, in the same order otherwise.
-            due.sort(key=lambda each: each.probability is not None)
-            if not due:
-                return None
-            due[0]._use()
-            return due[0]
+            now = self._clock.monotonic()
+            for limit in self._due(method, path, operation, RateLimit):
+                if not limit._lets_through(now):
+                    return limit
+            return self._use_first(self._due(method, path, operation, _ACCIDENTS))
+
+    def take_stale(self, method: str, path: str, operation: str | None) -> ScriptedFault | None:
+        """Give the `Stale` for a request that goes on to the API, if there is one, and count."""
+        with self._lock:
+            return self._use_first(self._due(method, path, operation, Stale))
+
+    def longest_lag(self) -> float:
+        """Give the seconds by which a read may have to look back; 0 while there is no `Stale`."""
+        with self._lock:
+            return max((each._lag() for each in self._scripted), default=0.0)
+
+    def _due(
+        self, method: str, path: str, operation: str | None, kinds: type | tuple[type, ...]
+    ) -> list[ScriptedFault]:
+        matching = [
+            each
+            for each in self._scripted
+            if isinstance(each.fault, kinds) and each._is_for(method, path, operation) and each._is_due()
+        ]
+        # Those with a probability come after the others, in the same order otherwise.
+        return sorted(matching, key=lambda each: each.probability is not None)
+
+    def _use_first(self, due: list[ScriptedFault]) -> ScriptedFault | None:
+        if not due:
+            return None
+        due[0]._use()
+        return due[0]
 
 
 @attrs.frozen
@@ -462,6 +670,19 @@ def _read_where(where: str, *, unknown_route: bool) -> _Where:
     return _Where(method=method or None, path=re.compile(pattern, re.DOTALL))
 
 
+def _lagging(where: str, fault: Stale) -> frozenset[str]:
+    """Give the names of the reads that lag by a fault for this place."""
+    method, _, path = where.rpartition(" ")
+    fitting = [BY_NAME[where]] if where in BY_NAME else possible(path)
+    reads = [each for each in fitting if not each.changes_state and method in ("", each.method)]
+    if not reads:
+        raise ValueError(f"A Stale is for reads, and {where!r} is none.")
+    meant = [each for each in reads if each.is_listing or fault.by_id or where in BY_NAME]
+    if not meant:
+        raise ValueError(f"{where!r} is no listing: with by_id=True, a Stale is for reads by id, too.")
+    return frozenset(each.name for each in meant)
+
+
 def _refuse_unknown_route(where: str, method: str, path: str) -> None:
     fitting = possible(path)
     if any(method in ("", operation.method) for operation in fitting):
@@ -496,6 +717,13 @@ def _check_whole(value: int, name: str, minimum: int | None = None, maximum: int
 def _check_delay(value: float, name: str) -> None:
     if check_seconds(value, name) > _LONGEST_DELAY:
         raise ValueError(f"{name} must be {_LONGEST_DELAY} seconds (some thirty years) at most.")
+
+
+def _check_retry_after(value: float | str | None) -> None:
+    if isinstance(value, str):
+        _check_header("Retry-After", value)
+    elif value is not None:
+        check_seconds(value, "retry_after")
 
 
 def _check_share(value: float, name: str) -> None:

@@ -116,6 +116,7 @@ class Emulator:
         A request is here once it has come, and all about its answer once the client has the answer, or has seen the
         connection end. The latest 10,000 are kept; those of `/_emulator/` and what is not HTTP are left out.
         """
+        self._app.catch_up()
         return self._app.calls.calls()
 
     @property

@@ -96,9 +96,10 @@ class Api:
         message: str = answer.body["error"]
         return message
 
-    def state(self) -> World:
+    def state(self, world: World | None = None) -> World:
         """Give a copy of all there is, but for when keys were last used, which every call changes."""
-        state = copy.deepcopy(self.emu._app._world)
+        world = world or self.emu._app._world
+        state = copy.deepcopy(world, {id(world.ids): world.ids})  # how ids are made is no part of what is compared
         for scope in state.scopes():
             for api_key in scope.api_keys.values():
                 api_key.last_used = None

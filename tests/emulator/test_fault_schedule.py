@@ -24,8 +24,11 @@ from confidentai_admin.emulator.faults import (
     Drop,
     Faults,
     Hang,
+    Late,
+    RateLimit,
     Redirect,
     ScriptedFault,
+    Stale,
     Truncate,
 )
 
@@ -49,7 +52,8 @@ def taken(scripted: Faults, *calls: tuple[str, str, str | None]) -> list[Scripte
 def test_what_there_is_can_be_imported() -> None:
     """The kinds are in a module that the package names."""
     assert emulator.faults is faults
-    assert {"Answer", "Redirect", "Drop", "Cut", "Truncate", "Drip", "Hang"} <= set(faults.__all__)
+    kinds = {"Answer", "Redirect", "Drop", "Cut", "Truncate", "Drip", "Hang", "Late", "RateLimit", "Stale"}
+    assert kinds <= set(faults.__all__)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
@@ -346,6 +350,10 @@ def test_counting_is_safe_among_threads() -> None:
         ({"probability": 0.5, "nth": 2}, ValueError),
         ({"probability": 0.5, "times": None}, ValueError),
         ({"seed": "x"}, TypeError),
+        ({"fault": RateLimit(10), "delay_before": 1}, ValueError),
+        ({"fault": Stale(1), "delay_after": 1}, ValueError),
+        ({"fault": Stale(1), "times": 0}, ValueError),
+        ({"fault": Stale(1), "probability": 0.5, "times": None}, ValueError),
         ({"fault": None}, ValueError),
         ({"fault": Drop}, TypeError),
         ({"fault": 503}, TypeError),
@@ -396,6 +404,27 @@ def test_wrong_arguments_are_refused_at_once(options: dict[str, Any], error: typ
         (Drip, {"pause": 1, "pieces": 0}, ValueError),
         (Drip, {"pause": 1, "pieces": 2.5}, TypeError),
         (Hang, {"after_work": 0}, TypeError),
+        (Late, {"seconds": -1}, ValueError),
+        (Late, {"seconds": math.inf}, ValueError),
+        (Late, {"seconds": "2"}, TypeError),
+        (Late, {"seconds": 2, "meanwhile": Cut()}, TypeError),
+        (Late, {"seconds": 2, "meanwhile": Drop(after_work=True)}, ValueError),
+        (Late, {"seconds": 2, "meanwhile": Answer(504, after_work=True)}, ValueError),
+        (RateLimit, {"per_second": 0}, ValueError),
+        (RateLimit, {"per_second": -1}, ValueError),
+        (RateLimit, {"per_second": math.inf}, ValueError),
+        (RateLimit, {"per_second": math.nan}, ValueError),
+        (RateLimit, {"per_second": True}, TypeError),
+        (RateLimit, {"per_second": "10"}, TypeError),
+        (RateLimit, {"per_second": 10, "burst": 0}, ValueError),
+        (RateLimit, {"per_second": 10, "burst": 1.5}, TypeError),
+        (RateLimit, {"per_second": 10, "retry_after": -1}, ValueError),
+        (RateLimit, {"per_second": 10, "retry_after": "1\n2"}, ValueError),
+        (RateLimit, {"per_second": 10, "retry_after": b"1"}, TypeError),
+        (Stale, {"seconds": -1}, ValueError),
+        (Stale, {"seconds": math.nan}, ValueError),
+        (Stale, {"seconds": None}, TypeError),
+        (Stale, {"seconds": 1, "by_id": 1}, TypeError),
     ],
     ids=repr,
 )

@@ -19,7 +19,7 @@ from aiohttp import web
 
 from confidentai_admin.emulator import Emulator
 from confidentai_admin.emulator._http.app import MAX_BODY
-from confidentai_admin.emulator.faults import Answer, Cut, Drip, Drop, Fault, Hang, Redirect, Truncate
+from confidentai_admin.emulator.faults import Answer, Cut, Drip, Drop, Fault, Hang, Late, Redirect, Truncate
 
 from ..subprocess_program import run
 from .raw_client import Connection, Face, ask, serving, until
@@ -50,6 +50,10 @@ KINDS: list[tuple[Fault, int | type[Exception], bool, bool]] = [
     (Drip(0.01, 3), 200, True, True),
     (Hang(), TimeoutError, False, False),
     (Hang(after_work=True), TimeoutError, True, False),
+    (Late(3600), http.client.RemoteDisconnected, False, False),
+    (Late(3600, Drop(reset=True)), ConnectionResetError, False, False),
+    (Late(3600, Answer(504)), 504, False, True),
+    (Late(3600, Hang()), TimeoutError, False, False),
 ]
 
 

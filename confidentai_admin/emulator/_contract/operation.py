@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias
 
 import attrs
 
-from .shapes import Field, Record
+from .shapes import Field, ListOf, Record
 
 Method: TypeAlias = Literal["GET", "POST", "PUT", "DELETE"]
 
@@ -34,3 +34,8 @@ class Operation:
     def changes_state(self) -> bool:
         """Whether this operation is a write."""
         return self.method != "GET"
+
+    @property
+    def is_listing(self) -> bool:
+        """Whether this is a read of many, and not of one by its id."""
+        return not self.changes_state and any(isinstance(field.shape, ListOf) for field in self.data.fields)

@@ -2,14 +2,18 @@
 
 import asyncio
 import contextlib
+import heapq
+import itertools
 import json
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
 from typing import Any, Final, NoReturn
 from urllib.parse import parse_qsl
 
 import anyio
+import attrs
 from aiohttp import HttpVersion11, web
 
 from .._contract import routes
@@ -17,11 +21,12 @@ from .._contract.arguments import arguments
 from .._contract.shapes import Record
 from .._contract.validation import read_body, read_query
 from .._rules import api_keys
-from .._rules.work import WORK, Call
-from .._rules.world import World
+from .._rules.history import History
+from .._rules.work import WORK, Call, changed_scopes
+from .._rules.world import Scope, World
 from .._shown import v1
 from ..clock import Clock, timestamp
-from ..faults import Faults
+from ..faults import Faults, RateLimit, ScriptedFault
 from ..product import ADVANCE, OWN_VERBS, RESET, VERBS
 from ..refusal import (
     BAD_KEY,
@@ -61,6 +66,15 @@ _CONTROL_PREFIX: Final = "/_emulator/"
 _VERBS: Final = {verb.name: verb for verb in VERBS}
 
 
+@attrs.frozen(order=True)
+class _PutOff:
+    """Work that is due at a moment of the clock; of two for one moment, the one that came first."""
+
+    due: float
+    number: int
+    work: gateway.Work = attrs.field(order=False)
+
+
 class App:
     """The world that is being served, the lock around it, and the way of a request through the rules.
 
@@ -74,11 +88,15 @@ class App:
         self._make_world = make_world
         self._clock = clock
         self._statuses = dict(statuses)
-        self._lock = threading.Lock()
+        # Entered again where what was put off is done before something else.
+        self._lock = threading.RLock()
         self._world = make_world()
         self.first_api_key = next(iter(self._world.scope.api_keys.values())).value
         self._held: set[asyncio.Task[Any]] = set()
-        self.faults = Faults()
+        self._put_off: list[_PutOff] = []
+        self._numbers = itertools.count()
+        self._history = History()
+        self.faults = Faults(clock)
         self.calls = CallLog()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -101,13 +119,17 @@ class App:
         """Do one of the things that happen in the product; the body is checked like a request's."""
         with self._lock, self._switched_status():
             checked = read_body(dict(body), _form(verb))
+            self.catch_up()
             if verb == RESET:
                 self._world = self._make_world()
+                self._put_off.clear()
+                self._history.clear()
                 self.faults.clear()
                 self.calls.clear()
                 return {"organization": v1.organization(self._world)}
             if verb == ADVANCE:
                 return self._advance(checked["seconds"])
+            self._remember(self._world.scopes, records=True)
             return v1.VERBS[verb](self._world, _VERBS[verb].work(self._world, checked))
 
     def _advance(self, seconds: float) -> dict[str, Any]:
@@ -120,6 +142,17 @@ class App:
     def status_of(self, rule: Rule) -> int:
         """Give the status with which a rule refuses here."""
         return self._statuses.get(rule.name, rule.status)
+
+    def catch_up(self) -> None:
+        """Do what was put off until now, each thing as of its moment: to be called before anything else is done."""
+        with self._lock:
+            while self._put_off and self._put_off[0].due <= self._clock.monotonic():
+                put_off = heapq.heappop(self._put_off)
+                self._world.late_by = timedelta(seconds=self._clock.monotonic() - put_off.due)
+                try:
+                    put_off.work()
+                finally:
+                    self._world.late_by = timedelta(0)
 
     async def let_go(self) -> None:
         """Give up the calls that a fault holds, and wait until they are gone."""
@@ -141,7 +174,10 @@ class App:
         # Read before there is a record, from which a test could know that it may move the clock.
         arrived = self._clock.monotonic()
         fault = self.faults.take(request.method, raw_path, operation)
+        is_refused = fault is not None and isinstance(fault.fault, RateLimit)
+        stale = None if is_refused else self.faults.take_stale(request.method, raw_path, operation)
         with self._lock:
+            self.catch_up()
             world = self._world
             mask = world.key_mask
         entry = self.calls.begin(
@@ -152,10 +188,11 @@ class App:
                 operation,
                 {} if found is None else mask.json(dict(found.ids)),
                 fault=fault,
+                stale=stale,
             )
         )
         if fault is None:
-            response = (await self._receive(request, route, world, entry))()
+            response = self._do(await self._receive(request, route, world, entry))
             gateway.note_status(request, entry, response.status)
             return response
         with self._holding():
@@ -167,7 +204,18 @@ class App:
                 arrived=arrived,
                 take_in=lambda: self._take_in_regardless(request, entry),
                 receive=lambda: self._receive(request, route, world, entry),
+                carry_out=self._do,
+                put_off=self._do_later,
             )
+
+    def _do(self, work: gateway.Work) -> web.Response:
+        with self._lock:
+            self.catch_up()
+            return work()
+
+    def _do_later(self, work: gateway.Work, due: float) -> None:
+        with self._lock:
+            heapq.heappush(self._put_off, _PutOff(due, next(self._numbers), work))
 
     async def _receive(
         self, request: web.BaseRequest, route: routes.Route | routes.WrongMethod | None, world: World, entry: Entry
@@ -205,8 +253,9 @@ class App:
                     return web.Response()
                 query = read_query(parse_qsl(request.rel_url.raw_query_string, keep_blank_values=True), operation.query)
                 body = {} if operation.body is None else read_body(_parse_json(request, raw), operation.body)
-                scope = self._world.scope_of(route.ids.get("projectId"))
-                call = Call(self._world, scope, arguments(route.ids, query, body))
+                call = self._call(route, arguments(route.ids, query, body), entry.call.stale)
+                if operation.changes_state:
+                    self._remember(lambda: changed_scopes(operation.name, call))
                 done = WORK[operation.name](call)
                 if isinstance(done, Unchanged):
                     if done.rule is not None and done.rule.name in self._statuses:
@@ -219,6 +268,23 @@ class App:
         except Exception:
             logger.exception(_FAILED, request.method, request.path)
             return _failed()
+
+    def _call(self, route: routes.Route, given: dict[str, Any], stale: ScriptedFault | None) -> Call:
+        world, project_id = self._world, route.ids.get("projectId")
+        if stale is None:
+            return Call(world, world.scope_of(project_id), given)
+        past = self._history.past(world, stale.shows(self._clock.monotonic()))
+        if route.operation.is_listing and project_id is not None and project_id not in past.projects:
+            return Call(past, world.scope_of(project_id).as_it_began(), given)
+        return Call(past, past.scope_of(project_id), given)
+
+    def _remember(self, changed: Callable[[], list[Scope]], *, records: bool = False) -> None:
+        """Keep what is about to be changed, if there are reads that lag."""
+        lag = self.faults.longest_lag()
+        if lag:
+            scopes = changed()
+            moment = self._clock.monotonic() - self._world.late_by.total_seconds()
+            self._history.keep(self._world, scopes, records=records or not scopes, moment=moment, since=moment - lag)
 
     async def _take_in_regardless(self, request: web.BaseRequest, entry: Entry) -> None:
         """Read a body that the API will never see: all of it, whatever it is, and record what can be recorded."""

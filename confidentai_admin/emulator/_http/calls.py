@@ -33,7 +33,9 @@ class RecordedCall:
         changed_state: Whether this was a write that changed something, or sent an invitation again: its work is done,
             and stays done if the answer is lost. A write that found everything as it was to be is none of these, and
             `lastUsed` does not count.
-        fault: What `Faults.add` returned, if a fault or a delay was applied to the call.
+        fault: What `Faults.add` returned, if a fault or a delay was applied to the call; of a `RateLimit` only if the
+            call was refused.
+        stale: What `Faults.add` returned, if the call was a read that lagged.
     """
 
     method: str
@@ -45,6 +47,7 @@ class RecordedCall:
     status: int | None = None
     changed_state: bool = False
     fault: ScriptedFault | None = None
+    stale: ScriptedFault | None = None
 
 
 class Entry:

@@ -5,19 +5,23 @@ import os
 import socket
 import struct
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, TypeAlias
 
 import anyio
 from aiohttp import web
 
 from ..clock import Clock
-from ..faults import Answer, Cut, Drip, Drop, Hang, Redirect, ScriptedFault, Truncate
+from ..faults import Answer, Cut, Drip, Drop, Hang, Late, RateLimit, Redirect, ScriptedFault, Truncate
 from .calls import Entry
 from .envelope import failure, set_date
 from .protocol import EnvelopeProtocol
 
 # Linger for no time: closing then sends a reset. The struct has other fields on Windows.
 _RESET: Final = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
+
+
+#: Does what a request asks for, and gives the answer.
+Work: TypeAlias = Callable[[], web.Response]
 
 
 async def pass_through(
@@ -28,18 +32,21 @@ async def pass_through(
     *,
     arrived: float,
     take_in: Callable[[], Awaitable[None]],
-    receive: Callable[[], Awaitable[Callable[[], web.Response]]],
+    receive: Callable[[], Awaitable[Work]],
+    carry_out: Callable[[Work], web.Response],
+    put_off: Callable[[Work, float], None],
 ) -> web.StreamResponse:
     """Apply a fault to a request and its answer.
 
-    `receive` takes the request in as the API does and gives the work that answers it; `take_in` only takes in its
-    body, if the API is not to see it. Where the connection was ended here, what is returned will not be sent.
+    `receive` takes the request in as the API does and gives the work that answers it, `carry_out` does that work, and
+    `put_off` has it done at some later moment; `take_in` only takes in the body, if the API is not to see the request.
+    Where the connection was ended here, what is returned will not be sent.
 
     All delays are moments from the start: the work is due `delay_before` after the request has `arrived`, by the clock,
     and the answer `delay_after` after that. So whoever moves the clock when the record of a call is there, or shows
     that its work is done, always moves it on from there.
     """
-    fault = scripted.fault
+    fault = scripted.fault.answer() if isinstance(scripted.fault, RateLimit) else scripted.fault
     due = arrived + scripted.delay_before
     # The request is taken in before anything is waited for: the client may be gone afterwards.
     if fault is None or fault.after_work:
@@ -47,7 +54,10 @@ async def pass_through(
         await clock.wait_until(due)
         if not scripted.delay_before:
             due = clock.monotonic()
-        response = work()
+        response = carry_out(work)
+    elif isinstance(fault, Late):
+        put_off(await receive(), due + fault.seconds)
+        fault, response = fault.meanwhile, web.Response()
     else:
         # If something were left unread, an orderly end of the connection would become a reset.
         await take_in()

@@ -18,7 +18,7 @@ def authenticate(world: World, value: str) -> None:
         raise Refused(BAD_KEY, "This API key has been deactivated.")
     if scope.kind == "project":
         raise Refused(PROJECT_KEY, "This is a project's API key; management takes an organization's.")
-    api_key.last_used = world.clock.now()
+    api_key.last_used = world.now()
 
 
 def add(
@@ -29,7 +29,7 @@ def add(
         id=world.ids.integer("api-key"),
         name=name,
         value=world.ids.key_value(_KEY_WORD[scope.kind]) if value is None else value,
-        created_at=created_at or world.clock.now(),
+        created_at=created_at or world.now(),
     )
     scope.api_keys[api_key.id] = api_key
     world.keys_by_value[api_key.value] = (scope, api_key)

@@ -62,7 +62,7 @@ def add(
     earlier = scope.invitation_to(email)
     if earlier is not None:
         del scope.invitations[earlier.id]
-    invitation = Invitation(world.ids.integer("invitation"), email, role_id, created_at or world.clock.now())
+    invitation = Invitation(world.ids.integer("invitation"), email, role_id, created_at or world.now())
     scope.invitations[invitation.id] = invitation
     world.inviting_scopes[invitation.id] = scope
     return invitation

@@ -64,7 +64,7 @@ def add(world: World, name: str, description: str | None, *, created_at: datetim
         id=project_id,
         name=name,
         description=description,
-        created_at=created_at or world.clock.now(),
+        created_at=created_at or world.now(),
         scope=new_scope("project", project_id, world.ids),
     )
     world.projects[project.id] = project

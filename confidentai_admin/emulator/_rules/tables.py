@@ -1,7 +1,7 @@
 """Where a world's records are kept: nothing is found by a search, so that a world may be large."""
 
-from collections.abc import Callable, Collection, Iterator, MutableMapping
-from typing import TypeVar
+from collections.abc import Callable, Collection, Iterable, Iterator, MutableMapping
+from typing import Self, TypeVar
 
 IdT = TypeVar("IdT", str, int)
 RecordT = TypeVar("RecordT")
@@ -21,6 +21,12 @@ class Table(MutableMapping[IdT, RecordT]):
         self._records: dict[IdT, RecordT] = {}
         self._names: dict[IdT, str] = {}
         self._by_name: dict[str, RecordT] = {}
+
+    def of(self, records: Iterable[tuple[IdT, RecordT]]) -> Self:
+        """Make another table like this one, of other records."""
+        made = type(self)(self._name_of)
+        made.update(records)
+        return made
 
     def named(self, name: str) -> RecordT | None:
         """Find the record with this name."""

@@ -54,6 +54,24 @@ _AT_BOTH_SCOPES: Final[dict[tuple[str, str], Work]] = {
     ("listPermissions", "listProjectPermissions"): lambda call: policies.list_permissions(call.scope),
 }
 
+# What changes the organization itself, or which projects there are and what is said of them; not what is in a project.
+_OF_THE_ORGANIZATION: Final = (
+    "updateOrganization",
+    "createProject",
+    "updateProject",
+    "deleteProject",
+    "assignProjectsToGovernancePolicy",
+    "unassignProjectsFromGovernancePolicy",
+)
+
+
+def changed_scopes(operation: str, call: Call) -> list[Scope]:
+    """Give the scopes in which a write can change something; for some it is only the organization's own records."""
+    if operation == "removeMember":
+        return call.world.scopes()
+    return [] if operation in _OF_THE_ORGANIZATION else [call.scope]
+
+
 #: By the operation's name.
 WORK: Final[dict[str, Work]] = {
     "getOrganization": lambda call: call.world,

@@ -1,6 +1,7 @@
 """The state of the emulated organization: plain records, and the one `World` that holds them all."""
 
-from datetime import datetime
+import copy
+from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
 import attrs
@@ -91,6 +92,17 @@ class Scope:
     members: Members = attrs.Factory(Members)
     invitations: Table[int, Invitation] = attrs.Factory(lambda: Table(_address))
 
+    def copied(self) -> "Scope":
+        """Give a copy that keeps what is in it now; permissions are never changed, and shared."""
+        return copy.deepcopy(self, {id(self.permissions): self.permissions})
+
+    def as_it_began(self) -> "Scope":
+        """Give a copy with nothing in it but what every scope of this kind has."""
+        began = Scope(self.kind, self.id, self.permissions)
+        began.policies.update((each.id, each) for each in self.policies.values() if each.built_in)
+        began.roles.update((each.id, each) for each in self.roles.values() if each.system)
+        return began
+
     def system_role(self, name: str) -> Role:
         """Find one of the roles that every scope of this kind has."""
         role = self.roles.named(name)
@@ -153,9 +165,15 @@ class World:
     """All API keys that ever were, by their values; whether one is still there, its scope says."""
     inviting_scopes: dict[int, Scope] = attrs.field(factory=dict, eq=False, repr=False)
     """The scopes of all invitations that ever were, by their ids; whether one is still there, its scope says."""
+    late_by: timedelta = attrs.field(default=timedelta(0), eq=False, repr=False)
+    """How long ago what is being carried out was due."""
     users: Table[str, User] = attrs.Factory(lambda: Table(_address))
     projects: Table[str, Project] = attrs.Factory(lambda: Table(_name))
     governance_policies: Table[str, GovernancePolicy] = attrs.Factory(lambda: Table(_name))
+
+    def now(self) -> datetime:
+        """Give the moment of what is being carried out."""
+        return self.clock.now() - self.late_by
 
     def project(self, project_id: str) -> Project:
         """Find a project, or refuse."""
