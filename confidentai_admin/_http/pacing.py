@@ -99,6 +99,7 @@ class Pacing:
         # A moment more, so that not all programs that share the server's limit come back together.
         self._held_until = max(self._held_until, now + pause + (backoff(0, jitter) if is_news else 0.0))
         if is_news:
+            self._next = -math.inf  # what was refused took nobody's turn
             self._answers, self._counts_from, self._counted_before_from = 0, self._held_until, -math.inf
         return is_news
 

@@ -216,7 +216,9 @@ class Transport:
                 raise error
             said = "%s: %s; retry %d of %d in %.2f s"
             log(logging.INFO, said, request.operation, fate.name, retry.retries, self.max_retries, again.seconds)
-            if not await self._pause(error, again.seconds):
+            # Where there are too many, all calls wait, this one as well.
+            held = self._pacing.held(self.clock.monotonic()) if is_too_many else 0.0
+            if not await self._pause(error, max(again.seconds, held)):
                 raise error
             if before_repeat is not None and (there := await before_repeat(error)) is not None:
                 return there
