@@ -15,9 +15,11 @@ from typing import Any
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
-from confidentai_admin import ConfidentAI, _portal
+from confidentai_admin import ConfidentAI
 from confidentai_admin._http import exchange as _exchange
 from confidentai_admin._http import transport as _transport
+from confidentai_admin._portal import loop_thread as _loop_thread
+from confidentai_admin._portal.pending_call import PendingCall
 
 from .server_process import started_server
 from .target import API_KEY
@@ -71,8 +73,8 @@ def watch(moments: dict[str, int]) -> None:
 
         setattr(place, name, noting)
 
-    after(_portal, "_submit", "submitted")
-    before(_portal._Call, "start", "begun")
+    after(_loop_thread, "_submit", "submitted")
+    before(PendingCall, "start", "begun")
     before(_exchange, "exchange", "exchange")
     before(aiohttp.ClientSession, "request", "request")
     after(importlib.import_module("asyncio.selector_events")._SelectorSocketTransport, "write", "written")
@@ -82,8 +84,8 @@ def watch(moments: dict[str, int]) -> None:
     after(_exchange, "without_key", "masked")
     before(_transport, "read_success", "decoded")
     after(_transport, "read_success", "structured")
-    before(_portal._Call, "_end", "ended")
-    after(_portal._Call, "wait", "woken")
+    before(PendingCall, "_end", "ended")
+    after(PendingCall, "wait", "woken")
 
 
 def calls_of(client: ConfidentAI) -> Iterator[tuple[int, int]]:

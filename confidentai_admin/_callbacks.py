@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import concurrent.futures
 import contextlib
 import functools
 import inspect
 from collections.abc import Mapping
 from typing import Any
+
+from ._private_names import is_marked_as_coroutine_function
 
 _CACHED = type(functools.lru_cache(len))
 
@@ -62,9 +63,7 @@ def check_callback(
 
 
 def _is_async(kind: Any) -> bool:
-    # Before Python 3.12, what stands for an ``async def`` is known by a mark of asyncio's own alone.
-    mark = getattr(asyncio.coroutines, "_is_coroutine", None)
-    return inspect.iscoroutinefunction(kind) or (mark is not None and getattr(kind, "_is_coroutine", None) is mark)
+    return inspect.iscoroutinefunction(kind) or is_marked_as_coroutine_function(kind)
 
 
 def check_given(name: str, given: Any, *, may_be_async: bool = True) -> None:

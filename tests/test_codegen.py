@@ -198,7 +198,7 @@ def test_a_context_manager_needs_no_more_than_a_run(folders: tuple[Path, Path]) 
         from types import TracebackType
 
         from .._async import visits as _core
-        from .._portal import Portal
+        from .._portal.portal import Portal
         from ..models import ApiKey
 
 

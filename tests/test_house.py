@@ -15,7 +15,7 @@ PACKAGE = Path(confidentai_admin.__file__).parent
 
 #: The rooms, from the ground up. What is on a floor knows those below it.
 FLOORS = [
-    ["_version", "errors", "_fork", "_command"],
+    ["_version", "errors", "_fork", "_private_names", "_command"],
     ["_surroundings", "_settings", "_callbacks", "_server_words", "_instances", "_reporting", "_arguments", "_secrets"],
     ["models"],
     ["_api"],

@@ -129,7 +129,7 @@ class _Writer:
                 wanted |= {"twin", SELF}
             if class_.hidden:
                 wanted.add("SecretText")
-        sources[".._portal"].add("Portal")
+        sources[".._portal.portal"].add("Portal")
         # The module, and not its classes: so the facade of yesterday can be imported, and the generator run, when one
         # of them has another name today.
         sources[".._async"].add(f"{module.name} as _core")

@@ -10,7 +10,7 @@ import datetime
 from typing import Literal
 
 from .._async import api_keys as _core
-from .._portal import Portal
+from .._portal.portal import Portal
 from ..models import ApiKey, DeletionResult
 from .key_rotation import KeyRotation
 

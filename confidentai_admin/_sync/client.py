@@ -13,7 +13,7 @@ from typing import Any, Self
 from .._async import client as _core
 from .._http.session_types import SessionFactory, TraceConfig
 from .._instances import child, twin
-from .._portal import Portal
+from .._portal.portal import Portal
 from .._secrets import SecretText
 from .._settings import Timeout
 from .._surroundings import Clock

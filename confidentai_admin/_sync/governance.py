@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from .._async import governance as _core
 from .._instances import child
-from .._portal import Portal
+from .._portal.portal import Portal
 from ..models import (
     GovernancePolicy,
     GovernancePolicyAssignmentResult,

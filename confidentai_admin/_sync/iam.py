@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from .._async import iam as _core
 from .._instances import child
-from .._portal import Portal
+from .._portal.portal import Portal
 from .permissions import OrganizationPermissions, ProjectPermissions
 from .policies import OrganizationPolicies, ProjectPolicies
 from .roles import OrganizationRoles, ProjectRoles

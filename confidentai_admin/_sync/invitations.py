@@ -11,7 +11,7 @@ from typing import Generic
 
 from .._async import invitations as _core
 from .._operations.invitations import InvitationT
-from .._portal import Portal
+from .._portal.portal import Portal
 from ..models import DeletionResult, Onboarding, OrganizationInvitation, ProjectInvitation
 
 

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from .._async import key_rotation as _core
-from .._portal import Portal
+from .._portal.portal import Portal
 from ..models import ApiKey
 
 

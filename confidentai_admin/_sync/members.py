@@ -9,7 +9,7 @@ from typing import Generic
 
 from .._async import members as _core
 from .._operations.members import MemberT
-from .._portal import Portal
+from .._portal.portal import Portal
 from ..models import OrganizationMember, Page, ProjectMember, RemovalResult
 from .page_iterator import PageIterator
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from .._async import organization as _core
 from .._instances import child
-from .._portal import Portal
+from .._portal.portal import Portal
 from ..models import Organization
 from .api_keys import OrganizationApiKeys
 from .governance import Governance

@@ -9,7 +9,7 @@ from typing import Generic, Self
 
 from .._async import page_iterator as _core
 from .._jobs.page_walk import ItemT
-from .._portal import Portal
+from .._portal.portal import Portal
 
 
 class PageIterator(Generic[ItemT]):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import builtins
 
 from .._async import permissions as _core
-from .._portal import Portal
+from .._portal.portal import Portal
 from ..models import Permission
 
 

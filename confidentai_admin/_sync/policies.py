@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from .._api.calls import NOT_GIVEN, NotGiven
 from .._async import policies as _core
-from .._portal import Portal
+from .._portal.portal import Portal
 from ..models import DeletionResult, Policy
 
 

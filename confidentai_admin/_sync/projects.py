@@ -12,7 +12,7 @@ from typing import Literal
 
 from .._async import projects as _core
 from .._instances import child
-from .._portal import Portal
+from .._portal.portal import Portal
 from ..models import (
     CreatedProject,
     DeletionResult,

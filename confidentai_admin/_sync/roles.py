@@ -12,7 +12,7 @@ from typing import Generic
 from .._api.calls import NOT_GIVEN, NotGiven
 from .._async import roles as _core
 from .._operations.iam import RoleT
-from .._portal import Portal
+from .._portal.portal import Portal
 from ..models import DeletionResult, OrganizationRole, ProjectRole
 
 

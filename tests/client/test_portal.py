@@ -16,7 +16,8 @@ import aiohttp
 import pytest
 
 from confidentai_admin import APIConnectionError, ConfidentAI, ConfigurationError, InternalServerError, Timeout
-from confidentai_admin._portal import Portal, _Call
+from confidentai_admin._portal.pending_call import PendingCall
+from confidentai_admin._portal.portal import Portal
 from confidentai_admin.emulator import Emulator
 from confidentai_admin.errors import attach_partial
 
@@ -360,7 +361,7 @@ async def test_a_call_that_is_cancelled_before_its_first_step_ends(is_started: b
     async def work() -> None:
         done.append("work")
 
-    call = _Call(work)
+    call = PendingCall(work)
     if is_started:
         call.start()
     call.cancel()
@@ -378,11 +379,11 @@ async def test_a_call_that_is_forked_as_it_ends_has_its_result(is_released: bool
     async def work() -> str:
         return "done"
 
-    call = _Call(work)
+    call = PendingCall(work)
     await call._run()
     if not is_released:
         call._pending.acquire()
-    call.fork()
+    call.end_in_fork()
     assert not call._pending.locked()
     assert call.result() == "done"
 

@@ -11,7 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from confidentai_admin import APIConnectionError, ConfidentAI, DesiredProject, EnsuredProject, _portal
+from confidentai_admin import APIConnectionError, ConfidentAI, DesiredProject, EnsuredProject
+from confidentai_admin._portal import callback_run
 from confidentai_admin.emulator import Emulator
 
 from ..subprocess_program import Program, run
@@ -21,7 +22,8 @@ needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has
 
 START = """
 import logging, os, signal, sys, threading, time
-from confidentai_admin import ConfidentAI, DesiredProject, _portal
+from confidentai_admin import ConfidentAI, DesiredProject
+from confidentai_admin._portal import callback_run, program_exit
 # That a cancelled job has made keys is told as well: see tests/jobs/test_cancelled_jobs.py.
 logging.getLogger("confidentai_admin").addFilter(lambda record: "job was cancelled" not in record.msg)
 url, key = sys.argv[1:3]
@@ -79,12 +81,12 @@ def functions_of(frame):
     return [] if frame is None else [frame.f_code.co_name, *functions_of(frame.f_back)]
 def store(ensured):
     say("begun")
-    while not {{"wait", "_wait_for_callbacks"}} <= {{*functions_of(sys._current_frames()[main])}}:
+    while not {{"wait", "wait_for_callbacks"}} <= {{*functions_of(sys._current_frames()[main])}}:
         time.sleep(0.001)
     os.kill(os.getpid(), signal.SIGINT)
     threading.Event().wait()
 main = threading.get_ident()
-_portal._callback_slices = 6000
+callback_run._slices_left = 6000
 atexit.register(lambda: say("ended"))
 ensure(store)
 """
@@ -122,8 +124,8 @@ sys.exit(3)
 def test_a_callback_that_does_not_end(emulator: Emulator) -> None:
     """The end of the program waits for it for so long and no longer, and says nothing."""
     source = f"""{START}
-assert _portal._CALLBACK_SLICE * _portal._callback_slices == 10
-_portal._callback_slices = 2
+assert callback_run._WAIT_SLICE * callback_run._slices_left == 10
+callback_run._slices_left = 2
 def store(ensured):
     begun.set()
     threading.Event().wait()
@@ -137,7 +139,7 @@ ensure_in_thread(store)
 def test_a_program_whose_callbacks_are_over(end: str, emulator: Emulator) -> None:
     """Where no callback runs, and after os._exit in any case, the end waits for nothing."""
     source = f"""{START}
-_portal._CALLBACK_SLICE = 60
+callback_run._WAIT_SLICE = 60
 def store(ensured):
     begun.set()
     if {"_exit" in end}:
@@ -164,7 +166,7 @@ def test_a_callback_that_fails_when_nobody_waits_for_it(emulator: Emulator, capl
     with ThreadPoolExecutor(1) as threads:
         job = threads.submit(client.projects.ensure_many, [DesiredProject("one")], store=store)
         assert begun.wait(20)
-        (callback,) = _portal._callbacks
+        (callback,) = callback_run.running_callbacks
         client.close()
         go.set()
         assert callback.over.wait(20)
@@ -181,12 +183,12 @@ def test_a_callback_that_fails_when_nobody_waits_for_it(emulator: Emulator, capl
 def test_a_child_does_not_wait_for_its_parents_callback(emulator: Emulator) -> None:
     """A process that is forked while a callback runs, from another thread or from within it, ends without it."""
     source = f"""{START}
-_portal._CALLBACK_SLICE = 60
+callback_run._WAIT_SLICE = 60
 go = threading.Event()
 def fork():
     child = os.fork()
     if child == 0:
-        _portal._stop_at_exit()
+        program_exit.stop_at_exit()
         threading._shutdown()
         os._exit(7)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

@@ -182,7 +182,7 @@ if {is_stubborn}:
 def test_a_child_that_a_daemon_thread_forks_at_the_end(options: tuple[str, ...]) -> None:
     """A child is not at its end because its parent was; nor is its main thread a daemon, though one forked it."""
     source = f"""{START}
-from confidentai_admin import _portal
+from confidentai_admin._portal import program_exit
 def fork():
     go.wait()
     child = os.fork()
@@ -190,7 +190,7 @@ def fork():
         thread = threading.Thread(target=lambda: ask(ConfidentAI(key, base_url=url)), daemon=True)
         thread.start()
         thread.join()
-        _portal._stop_at_exit()
+        program_exit.stop_at_exit()
         ask(ConfidentAI(key, base_url=url))
         os._exit(3)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from confidentai_admin import ConfidentAI, ConfigurationError
-from confidentai_admin._portal import Portal
+from confidentai_admin._portal.portal import Portal
 from confidentai_admin.emulator import Emulator
 
 from ..subprocess_program import Program, run
@@ -199,7 +199,7 @@ def test_a_loop_that_cannot_be_made_can_be_made_later(monkeypatch: pytest.Monkey
 
 def test_closing_again_finishes_what_was_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
     """A close that Ctrl-C stopped before it told the loop is made good by the next one."""
-    begin_stop = "confidentai_admin._portal._submit"
+    begin_stop = "confidentai_admin._portal.loop_thread._submit"
     before = _loop_threads()
 
     async def close() -> None:
@@ -221,13 +221,14 @@ def test_closing_again_finishes_what_was_interrupted(monkeypatch: pytest.MonkeyP
 
 
 STEPS = """
-from confidentai_admin import _portal
+from confidentai_admin import _portal, _private_names
+ours = (os.path.dirname(_portal.__file__), _private_names.__file__)
 def with_interrupt(deed, at):
     seen = 0
     def profile(frame, event, _):
         nonlocal seen
         # As for a signal: when a function was entered, was left, or called one that is not Python's.
-        if frame.f_code.co_filename == _portal.__file__ and event != "c_call":
+        if frame.f_code.co_filename.startswith(ours) and event != "c_call":
             seen += 1
             if seen == at:
                 raise KeyboardInterrupt
@@ -306,7 +307,8 @@ def test_a_call_in_a_signal_handler_during_the_first_call() -> None:
 
 
 CALLS_AT_EVERY_STEP = """
-from confidentai_admin import _portal
+from confidentai_admin import _portal, _private_names
+watched = (os.path.dirname(_portal.__file__), _private_names.__file__, threading.__file__)
 refused = []
 def call_inside():
     lock = threading._active_limbo_lock
@@ -321,7 +323,7 @@ def at_step(at):
     seen = 0
     def profile(frame, event, _):
         nonlocal seen
-        if frame.f_code.co_filename in (_portal.__file__, threading.__file__) and event != "c_call":
+        if frame.f_code.co_filename.startswith(watched) and event != "c_call":
             seen += 1
             if seen == at:
                 call_inside()

@@ -970,7 +970,7 @@ def test_a_program_that_tells_all_tells_no_key(
     if kind is not None:
         assert f"confidentai_admin.errors.{kind.__name__}" in told
         assert "    self = " in told, "locals are not told"
-        assert ("_portal.py" in told) is (face is ConfidentAI), "the errors did not come from another thread"
+        assert ("pending_call.py" in told) is (face is ConfidentAI), "the errors did not come from another thread"
     assert PART not in told
     assert NEW_PART not in told
 

@@ -20,7 +20,7 @@ import pytest
 import trustme
 
 from confidentai_admin import AsyncConfidentAI, ConfidentAI, DesiredProject, EnsuredProject, NotFoundError
-from confidentai_admin._portal import _Call
+from confidentai_admin._portal.pending_call import PendingCall
 from confidentai_admin.emulator import Emulator
 
 from ..client.scripted_server import ScriptedServer, answer, refuse, scripted_server
@@ -127,7 +127,7 @@ def costs_of(client: ConfidentAI) -> Iterator[Costs]:
     assert loop is not None
     costs = Costs()
     run_call, hand_over, start, make_lock, run_in_worker = (
-        _Call._run,
+        PendingCall._run,
         loop.call_soon_threadsafe,
         threading.Thread.start,
         threading.Lock,
@@ -159,7 +159,7 @@ def costs_of(client: ConfidentAI) -> Iterator[Costs]:
         return await run_in_worker(*arguments, **keywords)
 
     with pytest.MonkeyPatch.context() as patches:
-        patches.setattr(_Call, "_run", count_call)
+        patches.setattr(PendingCall, "_run", count_call)
         patches.setattr(loop, "call_soon_threadsafe", count_hand_over)
         patches.setattr(threading.Thread, "start", count_thread)
         patches.setattr(threading, "Lock", count_lock)
@@ -310,7 +310,7 @@ async def test_a_call_begins_in_the_pass_in_which_it_comes() -> None:
     async def work() -> str:
         return "done"
 
-    call = _Call(work)
+    call = PendingCall(work)
     call.start()
     assert call.result() == "done"
 

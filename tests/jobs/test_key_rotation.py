@@ -30,7 +30,7 @@ from confidentai_admin import (
     UnexpectedStateError,
 )
 from confidentai_admin._jobs.own_key import KeyCalls
-from confidentai_admin._portal import _Call
+from confidentai_admin._portal.pending_call import PendingCall
 from confidentai_admin.emulator import Emulator, faults
 
 from ..operations.faces import done, opened
@@ -579,15 +579,15 @@ def test_a_secret_that_came_with_an_interruption_is_on_it(emulator: Emulator, mo
     with ConfidentAI(emulator.api_key, base_url=emulator.url) as client:
         created = client.projects.create("n")
         assert created.api_key is not None
-        wait = _Call.wait
+        wait = PendingCall.wait
 
-        def wait_and_interrupt(call: _Call[Any], timeout: float = -1) -> None:
+        def wait_and_interrupt(call: PendingCall[Any], timeout: float = -1) -> None:
             wait(call, timeout)
             if timeout < 0:
                 raise KeyboardInterrupt
 
         rotation = client.project(created.project.id).api_keys.rotate(created.api_key.id)
-        monkeypatch.setattr(_Call, "wait", wait_and_interrupt)
+        monkeypatch.setattr(PendingCall, "wait", wait_and_interrupt)
         with pytest.raises(KeyboardInterrupt) as caught, rotation:
             raise AssertionError
         monkeypatch.undo()
@@ -602,9 +602,9 @@ def test_an_interrupted_end_says_which_keys_there_are(emulator: Emulator, monkey
         created = client.projects.create("n")
         assert created.api_key is not None
         emulator.faults.add("updateProjectApiKey", faults.Hang(after_work=True))
-        wait = _Call.wait
+        wait = PendingCall.wait
 
-        def interrupt(call: _Call[Any], timeout: float = -1) -> None:
+        def interrupt(call: PendingCall[Any], timeout: float = -1) -> None:
             if timeout < 0:
                 wait_for(lambda: bool(emulator.sent("updateProjectApiKey")))
                 raise KeyboardInterrupt
@@ -614,7 +614,7 @@ def test_an_interrupted_end_says_which_keys_there_are(emulator: Emulator, monkey
             pytest.raises(KeyboardInterrupt) as caught,
             client.project(created.project.id).api_keys.rotate(created.api_key.id) as rotation,
         ):
-            monkeypatch.setattr(_Call, "wait", interrupt)
+            monkeypatch.setattr(PendingCall, "wait", interrupt)
         monkeypatch.undo()
         assert f"The new API key, {rotation.new_key.id}, works" in notes_of(caught.value)
 
