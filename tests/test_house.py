@@ -43,23 +43,41 @@ def modules() -> dict[str, Path]:
 
 
 def imports(name: str, path: Path) -> Iterator[str]:
-    """What a module imports of the package when it is loaded, but for what only a type checker reads."""
+    """What a module imports of the package, when it is loaded or later, but for what only a type checker reads."""
     here = name.split(".") if path.name == "__init__.py" and name != "__init__" else name.split(".")[:-1]
-    known = modules()
-    for node in loaded_with(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.level:
-            base = here[: len(here) - node.level + 1] + (node.module.split(".") if node.module else [])
+    for node in that_run(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            if node.level:
+                base = here[: len(here) - node.level + 1] + (node.module.split(".") if node.module else [])
+            elif is_ours(node.module or ""):
+                base = (node.module or "").split(".")[1:]
+            else:
+                continue
             for alias in node.names:
-                whole = ".".join([*base, alias.name])
-                yield whole if whole in known else ".".join(base) or "__init__"
+                yield module_of([*base, alias.name])
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                if is_ours(alias.name):
+                    yield module_of(alias.name.split(".")[1:])
 
 
-def loaded_with(tree: ast.Module) -> Iterator[ast.stmt]:
-    """The statements that run when a module is loaded."""
-    for node in tree.body:
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            continue
-        yield node
+def is_ours(dotted: str) -> bool:
+    """Whether a whole name is of the package."""
+    return dotted.partition(".")[0] == PACKAGE.name
+
+
+def module_of(parts: list[str]) -> str:
+    """The module that an imported name is, or is in."""
+    known = modules()
+    return ".".join(parts) if ".".join(parts) in known else ".".join(parts[:-1]) or "__init__"
+
+
+def that_run(node: ast.AST) -> Iterator[ast.AST]:
+    """A part of a module and all parts of it that run, when it is loaded or later."""
+    yield node
+    is_for_types = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    for child in node.orelse if is_for_types and isinstance(node, ast.If) else ast.iter_child_nodes(node):
+        yield from that_run(child)
 
 
 def room(name: str) -> str:
@@ -73,9 +91,49 @@ def test_imports_run_down(name: str) -> None:
     floor_of = {each: number for number, floor in enumerate(FLOORS) for each in floor}
     mine = floor_of[room(name)]
     for other in imports(name, modules()[name]):
+        assert room(other) in floor_of, f"{name} imports {other}, which is beside the client"
         theirs = floor_of[room(other)]
         assert theirs <= mine, f"{name} imports {other}, which is higher up"
         assert theirs < mine or room(other) == room(name) or mine < 3, f"{name} imports {other} next door"
+
+
+@pytest.mark.parametrize("name", [name for name in modules() if room(name) in BESIDE - {"emulator"}])
+def test_what_is_beside_the_client_uses_public_names(name: str) -> None:
+    """The demo imports what users do, and how a command ends; the generator imports nothing that it writes or reads."""
+    allowed = {"demo": {"__init__", "emulator", "_command"}, "_codegen": {"_codegen"}}[room(name)]
+    assert {room(other) for other in imports(name, modules()[name])} <= allowed
+
+
+def test_every_form_of_import_is_seen(tmp_path: Path) -> None:
+    """A whole name counts as one that begins with a dot, and one in a function as one at the top of a module."""
+    path = tmp_path / "members.py"
+    path.write_text("""
+from typing import TYPE_CHECKING
+import confidentai_admin._jobs.many as many, asyncio
+from .roles import AsyncRoles
+from confidentai_admin import _settings, ConfidentAI
+if TYPE_CHECKING:
+    from .._sync import client
+else:
+    from .._http import pool
+class Members:
+    from .. import errors
+    def list(self):
+        if TYPE_CHECKING:
+            import confidentai_admin._sync.members
+        import confidentai_admin.models.member
+        from confidentai_admin._portal.portal import Portal
+""")
+    assert sorted(imports("_async.members", path)) == [
+        "__init__",
+        "_async.roles",
+        "_http.pool",
+        "_jobs.many",
+        "_portal.portal",
+        "_settings",
+        "errors",
+        "models.member",
+    ]
 
 
 def test_no_circle() -> None:
