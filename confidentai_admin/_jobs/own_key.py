@@ -144,7 +144,7 @@ class KeyCalls:
 
     # What is believed only when it is seen:
 
-    async def see_that_it_works(self, new: ApiKey, *, old: ApiKey) -> builtins.list[ApiKey]:
+    async def check_new_key(self, new: ApiKey, *, old: ApiKey) -> builtins.list[ApiKey]:
         """See that the key ``new`` can take the place of ``old``; give all keys that there are by now.
 
         Raises:
@@ -157,7 +157,7 @@ class KeyCalls:
         reader = by_new if self.is_own(old) else self
         return await reader._see(new)
 
-    async def see_that_it_stays(self, old: ApiKey, *, value: str | None) -> None:
+    async def check_kept_key(self, old: ApiKey, *, value: str | None) -> None:
         """See that there is the key ``old`` without another one; ``value`` is given if the client is to use it again.
 
         Raises:

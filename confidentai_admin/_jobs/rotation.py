@@ -136,7 +136,7 @@ class Rotation:
             raise ConfigurationError(f"the old API key {old.id} was retired: without the new one, there is none")
         if self._is_discarded:
             return
-        await self._calls.see_that_it_stays(old, value=self._key_before)
+        await self._calls.check_kept_key(old, value=self._key_before)
         self._is_given_up = True  # whether or not it can be deleted, the old one is not retired at the block's end
         self._move_back()
         await self._calls.retire(new, delete=True, witness=old)
@@ -203,7 +203,7 @@ class Rotation:
         """See that the new key works, and have the client use it in the place of its own, if that is the old one."""
         transport = self._calls.transport
         try:
-            listed = await self._calls.see_that_it_works(self.new_key, old=self.old_key)
+            listed = await self._calls.check_new_key(self.new_key, old=self.old_key)
         except BaseException as error:
             old, new = self.old_key.id, self.new_key.id
             self._note(error, f"The new API key, {new}, was kept, and the old one, {old}, was left as it is.")
