@@ -8,7 +8,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aiohttp import ClientMiddlewareType, ClientRequest, ClientSession, ClientTimeout
+    from aiohttp.client_proto import ResponseHandler
+    from aiohttp.tracing import Trace
 
 #: anyio's side of asyncio, which it loads at its first call. It can go when anyio has a public way to load it before:
 #: 4.16 has none.
@@ -44,3 +50,32 @@ def is_marked_as_coroutine_function(function: object) -> bool:
     """
     mark = getattr(asyncio.coroutines, "_is_coroutine", None)
     return mark is not None and getattr(function, "_is_coroutine", None) is mark
+
+
+def middlewares_of(session: ClientSession) -> Sequence[ClientMiddlewareType]:
+    """A session's own client middlewares.
+
+    Those that are given with a request replace them, and a session of the user's may have some. It can go when a
+    session tells of them, or takes others beside them: aiohttp 3.14 does neither.
+    """
+    return session._middlewares
+
+
+class MakesConnections:
+    """What a class has before ``aiohttp.TCPConnector`` to be told when it makes a connection.
+
+    The connection may have to be ended in the middle. It can go when a connector that is closed ends it by itself, or
+    tells when it makes one: aiohttp 3.14 does neither.
+    """
+
+    async def make_connection(self, making: Awaitable[ResponseHandler]) -> ResponseHandler:
+        """Wait for a connection that aiohttp makes."""
+        raise NotImplementedError
+
+    async def _create_connection(
+        self,
+        req: ClientRequest,
+        traces: list[Trace],
+        timeout: ClientTimeout,  # noqa: ASYNC109  (aiohttp's signature)
+    ) -> ResponseHandler:
+        return await self.make_connection(super()._create_connection(req, traces, timeout))  # type: ignore[misc]
