@@ -14,7 +14,7 @@ from .._api.calls import Request
 from .._settings import Timeout
 from .._surroundings import Clock
 from ..errors import APITimeoutError, ConfidentAIError
-from .retry import Fate
+from .retry import Delivery
 
 
 @attrs.define(eq=False)
@@ -50,7 +50,7 @@ class CallProgress:
 
 
 @attrs.define
-class Contact:
+class WireState:
     """What a connector is to know of an attempt, and tells of it.
 
     Attributes:
@@ -67,14 +67,14 @@ class Contact:
 
 
 #: That of the attempt which runs in this context, for the connector to note.
-current_contact: ContextVar[Contact] = ContextVar("current_contact")
+current_wire_state: ContextVar[WireState] = ContextVar("current_wire_state")
 
 
 @attrs.frozen
 class Failure:
     """An attempt without an answer, and how to make the error that says so, from ``cause`` if that is the user's."""
 
-    fate: Fate
+    delivery: Delivery
     kind: type[ConfidentAIError]
     message: str
     details: Mapping[str, Any] = attrs.field(factory=dict)
@@ -83,4 +83,4 @@ class Failure:
 
 def not_sent(why: str, timeout: Timeout) -> Failure:
     """The failure of an attempt whose time was over before it began."""
-    return Failure(Fate.NOT_SENT, APITimeoutError, f"not sent: {why} within {timeout.total:g} s")
+    return Failure(Delivery.NOT_SENT, APITimeoutError, f"not sent: {why} within {timeout.total:g} s")

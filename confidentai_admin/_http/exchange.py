@@ -19,14 +19,15 @@ from yarl import URL  # aiohttp's own type, the only one that it takes as alread
 from .. import _surroundings
 from .._api.answers import Answer
 from .._api.calls import Effect
+from .._private_names import middlewares_of
 from .._reporting import log
 from .._secrets import Received, SecretText
 from .._settings import Timeout, is_loopback
 from ..errors import APIConnectionError, APITimeoutError, ConfigurationError, ResponseBody
-from .attempts import CallProgress, Contact, Failure, current_contact, not_sent
+from .attempts import CallProgress, Failure, WireState, current_wire_state, not_sent
 from .key_mask import headers_without_key, without_key
 from .pool import HEADERS, ConnectionPool, Connector, LostConnectionError, pass_loop
-from .retry import Fate
+from .retry import Delivery
 
 if TYPE_CHECKING:
     from aiohttp import ClientRequest, ClientResponse
@@ -61,7 +62,7 @@ def _asks_netrc(session: ClientSession) -> bool:
     return session.trust_env and session.auth is None and "Authorization" not in session.headers
 
 
-async def _stay_here(
+async def _refuse_other_machines(
     request: ClientRequest, handler: Callable[[ClientRequest], Awaitable[ClientResponse]]
 ) -> ClientResponse:
     """The last client middleware of a test that may reach no other machine: no proxy or middleware may either."""
@@ -98,14 +99,14 @@ class _Body(aiohttp.BytesIOPayload):
             self._is_used = True
         else:
             self._has_begun = True
-        return await _reach(request, handler)
+        return await _note_reached(request, handler)
 
 
-async def _reach(
+async def _note_reached(
     request: ClientRequest, handler: Callable[[ClientRequest], Awaitable[ClientResponse]]
 ) -> ClientResponse:
     """The innermost client middleware of a write: what fails before has sent nothing."""
-    current_contact.get().is_reached = True
+    current_wire_state.get().is_reached = True
     return await handler(request)
 
 
@@ -132,25 +133,25 @@ def _failure(error: Exception, *, was_sent: bool, timeout: Timeout) -> Failure:
     if isinstance(error, (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError)):
         hint = _CA_HINT if _is_of_unknown_ca(error) else ""
         return Failure(
-            Fate.IMPOSSIBLE, APIConnectionError, f"no trusted connection could be made ({_reason(error)}){hint}"
+            Delivery.IMPOSSIBLE, APIConnectionError, f"no trusted connection could be made ({_reason(error)}){hint}"
         )
     if isinstance(error, aiohttp.ClientHttpProxyError):
-        return Failure(Fate.IMPOSSIBLE, APIConnectionError, f"the proxy refused the connection ({error.status})")
+        return Failure(Delivery.IMPOSSIBLE, APIConnectionError, f"the proxy refused the connection ({error.status})")
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         seconds = min(timeout.connect, timeout.total)
-        return Failure(Fate.NOT_SENT, APITimeoutError, f"no connection could be made within {seconds:g} s")
+        return Failure(Delivery.NOT_SENT, APITimeoutError, f"no connection could be made within {seconds:g} s")
     if isinstance(error, aiohttp.ClientConnectorError):
-        return Failure(Fate.NOT_SENT, APIConnectionError, f"no connection could be made ({_reason(error)})")
-    fate = Fate.LOST if was_sent else Fate.NOT_SENT
+        return Failure(Delivery.NOT_SENT, APIConnectionError, f"no connection could be made ({_reason(error)})")
+    delivery = Delivery.LOST if was_sent else Delivery.NOT_SENT
     if isinstance(error, aiohttp.SocketTimeoutError):
-        return Failure(fate, APITimeoutError, f"the server said nothing for {timeout.read:g} s")
+        return Failure(delivery, APITimeoutError, f"the server said nothing for {timeout.read:g} s")
     if isinstance(error, TimeoutError):
-        return Failure(fate, APITimeoutError, f"the call took longer than {timeout.total:g} s")
+        return Failure(delivery, APITimeoutError, f"the call took longer than {timeout.total:g} s")
     if isinstance(error, LostConnectionError):
-        return Failure(fate, APIConnectionError, f"the connection was lost ({error})")
+        return Failure(delivery, APIConnectionError, f"the connection was lost ({error})")
     if isinstance(error, aiohttp.ClientPayloadError):
-        return Failure(fate, APIConnectionError, "the answer ended too early")
-    return Failure(fate, APIConnectionError, f"no answer could be read ({_reason(error)})")
+        return Failure(delivery, APIConnectionError, "the answer ended too early")
+    return Failure(delivery, APIConnectionError, f"no answer could be read ({_reason(error)})")
 
 
 async def _read_into(body: Received, response: ClientResponse, longest: int) -> bool:
@@ -209,8 +210,8 @@ async def exchange(
     content = Received()
     is_long = payload is not None or len(call.url) > _LONG
     is_read = request.effect is Effect.READ
-    contact = Contact(is_long, is_made=not is_ours, is_reached=is_read)  # a connector of ours tells
-    current_contact.set(contact)
+    wire_state = WireState(is_long, is_made=not is_ours, is_reached=is_read)  # a connector of ours tells
+    current_wire_state.set(wire_state)
     began = call.clock.monotonic()
     left = call.deadline - began
     if left <= 0:
@@ -241,21 +242,21 @@ async def exchange(
             middlewares=(
                 *((_without_netrc,) if _asks_netrc(session) else ()),
                 _never_repeat,
-                *session._middlewares,
-                *((_stay_here,) if _surroundings.current().only_this_machine else ()),
-                *(() if is_read else (_reach,) if payload is None else (payload.watch,)),
+                *middlewares_of(session),
+                *((_refuse_other_machines,) if _surroundings.current().only_this_machine else ()),
+                *(() if is_read else (_note_reached,) if payload is None else (payload.watch,)),
             ),
         ) as response:
             status, headers = response.status, headers_without_key(response.headers, api_key)
             is_whole = await _read_in_time(content, response, call, pool)
     except (Exception, asyncio.CancelledError) as error:
-        if contact.refusal is not None:
+        if wire_state.refusal is not None:
             call.attempts -= 1  # nothing was sent
-            raise contact.refusal from contact.refusal.__cause__
+            raise wire_state.refusal from wire_state.refusal.__cause__
         if isinstance(error, asyncio.CancelledError):
             _log_end(call, "cancelled")
             raise
-        was_sent = contact.is_reached and contact.is_made and (payload is None or not payload.is_unsent)
+        was_sent = wire_state.is_reached and wire_state.is_made and (payload is None or not payload.is_unsent)
         is_known = isinstance(error, (aiohttp.ClientError, LostConnectionError, OSError))
         if not is_known and (is_read or not was_sent):
             raise  # a hook's or middleware's own, and nothing was done
@@ -274,6 +275,6 @@ async def exchange(
         else:
             message = f"the answer is longer than {call.max_response_bytes} bytes (max_response_bytes)"
             kept = None if is_read else ResponseBody(without_key(content, api_key))
-            outcome = Failure(Fate.UNREADABLE, APIConnectionError, message, {"body": kept})
+            outcome = Failure(Delivery.UNREADABLE, APIConnectionError, message, {"body": kept})
     _log_end(call, outcome.status if isinstance(outcome, Answer) else outcome.message)
     return outcome

@@ -11,7 +11,7 @@ import select
 import ssl
 import threading
 import weakref
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
@@ -24,15 +24,16 @@ from aiohttp import ClientSession, TraceConfig
 
 from .._callbacks import check_callback
 from .._fork import Generation, generation
+from .._private_names import MakesConnections
 from .._secrets import SecretText
 from .._settings import is_http_url, is_loopback, why_no_value
 from .._surroundings import Clock, running_loop
 from .._version import __version__
 from ..errors import ConfigurationError, client_is_closed
-from .attempts import current_contact
+from .attempts import current_wire_state
+from .connection_limiter import ConnectionLimiter
 from .name_lookups import Resolver
 from .trace_hooks import guard_hooks
-from .turns import Turns
 
 if TYPE_CHECKING:
     from aiohttp import ClientRequest
@@ -100,7 +101,7 @@ def _end_if_unsent(protocol: ResponseHandler) -> None:
         transport.abort()
 
 
-class Connector(aiohttp.TCPConnector):
+class Connector(MakesConnections, aiohttp.TCPConnector):
     """Gives out no kept connection on which something has come that nobody asked for, and makes none once it is closed.
 
     A gateway that says goodbye before it closes (408) would be taken for the answer to the next request.
@@ -117,7 +118,7 @@ class Connector(aiohttp.TCPConnector):
         traces: list[aiohttp.tracing.Trace],
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109  (aiohttp's signature)
     ) -> aiohttp.connector.Connection:
-        contact = current_contact.get()
+        wire_state = current_wire_state.get()
         while True:
             connection = await super().connect(req, traces, timeout)
             protocol = connection.protocol
@@ -137,21 +138,16 @@ class Connector(aiohttp.TCPConnector):
                     if protocol.should_close or connection.closed:
                         connection.close()
                         continue
-                if contact.is_long:
+                if wire_state.is_long:
                     connection.add_callback(functools.partial(_end_if_unsent, protocol))
-            contact.is_made = True
+            wire_state.is_made = True
             return connection
 
-    async def _create_connection(
-        self,
-        req: ClientRequest,
-        traces: list[aiohttp.tracing.Trace],
-        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109  (aiohttp's signature)
-    ) -> ResponseHandler:
+    async def make_connection(self, making: Awaitable[ResponseHandler]) -> ResponseHandler:
         with anyio.CancelScope() as scope:
             self._being_made.add(scope)
             try:
-                return await super()._create_connection(req, traces, timeout)
+                return await making
             finally:
                 self._being_made.discard(scope)
         raise aiohttp.ClientConnectionError("closed")
@@ -275,7 +271,7 @@ class ConnectionPool:
     def __init__(self, options: ConnectionOptions) -> None:
         self.options = options
         self._session: ClientSession | None = None
-        self._turns: Turns | None = None
+        self._limiter: ConnectionLimiter | None = None
         self._closing: AsyncGenerator[None, None] | None = None
         self._dropped: weakref.finalize[[object], ConnectionPool] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -302,15 +298,15 @@ class ConnectionPool:
             closing = self._closing
             if not is_own:
                 # It is the parent's. Closing or dropping it would unhook the parent's sockets.
-                self._inherited += [self._session, closing, self._loop, self._turns, self._pauses, self.being_read]
+                self._inherited += [self._session, closing, self._loop, self._limiter, self._pauses, self.being_read]
             self._loop, self._generation, self._session, self._closing = loop, generation(), None, None
-            self._turns, self._pauses, self.being_read = None, set(), set()
+            self._limiter, self._pauses, self.being_read = None, set(), set()
         if closing is not None and is_own:
             self._forget()
             await closing.aclose()
 
-    async def session(self) -> tuple[ClientSession, Turns]:
-        """The session of the running loop, and whose turn it is to use one of its connections.
+    async def session(self) -> tuple[ClientSession, ConnectionLimiter]:
+        """The session of the running loop, and the limiter of its connections.
 
         aiohttp has a queue of its own, but a newcomer can pass those who wait there, and who waited there in vain
         cannot tell whether the request was sent.
@@ -321,9 +317,9 @@ class ConnectionPool:
         if self.is_closed:
             raise client_is_closed()
         loop = running_loop()
-        if self._session is None or self._turns is None or self._loop is not loop or self._generation != generation():
+        if self._session is None or self._limiter is None or self._loop is not loop or self._generation != generation():
             await self._move_to(loop)
-            if self._session is None or self._turns is None:  # else another task was faster
+            if self._session is None or self._limiter is None:  # else another task was faster
                 try:
                     session = self.options.make_session()
                 except BaseException:
@@ -333,14 +329,14 @@ class ConnectionPool:
                     raise ConfigurationError("session_factory gave a session that is closed.")
                 guard_hooks(session)
                 self._session = session
-                self._turns = Turns(self.options.connections_of(session))
+                self._limiter = ConnectionLimiter(self.options.connections_of(session))
                 self._closing = _closed_with_its_loop(session)
                 await self._closing.__anext__()
                 # Who forgets a client may do so in a cycle of references, and Python would then destroy the session
                 # before it has been closed. So something outside of the cycle holds it for as long as the pool lives.
                 self._dropped = weakref.finalize(self, _let_go, self._closing)
                 self._dropped.atexit = False
-        return self._session, self._turns
+        return self._session, self._limiter
 
     async def close(self) -> None:
         """Close the session. Closing twice is fine."""
@@ -348,8 +344,8 @@ class ConnectionPool:
         self.is_closed = True
         for scope in list(self._pauses):
             scope.cancel()
-        if self._turns is not None:
-            self._turns.refuse()
+        if self._limiter is not None:
+            self._limiter.end_waiting()
         # aiohttp wakes those who wait for an answer to begin, and leaves those waiting who read one.
         for content in list(self.being_read):
             content.set_exception(LostConnectionError("the client was closed"))

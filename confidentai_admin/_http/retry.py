@@ -20,7 +20,7 @@ _FIRST_BACKOFF = 0.5  # seconds
 _LONGEST_BACKOFF = 8.0  # seconds
 
 
-class Fate(enum.Enum):
+class Delivery(enum.Enum):
     """What is known of an attempt: whether the server acted on it, and whether another one may fare better."""
 
     DONE = "answered with success"
@@ -35,27 +35,27 @@ class Fate(enum.Enum):
     @property
     def is_unknown(self) -> bool:
         """Whether the server may have acted although no answer says so."""
-        return self in (Fate.FAILED, Fate.LOST, Fate.UNREADABLE)
+        return self in (Delivery.FAILED, Delivery.LOST, Delivery.UNREADABLE)
 
 
-def fate_of(answer: Answer) -> Fate:
+def delivery_of(answer: Answer) -> Delivery:
     """What an answer says of its attempt."""
     status = answer.status
     if answer.is_success:
         refused = answer.envelope is not None and answer.envelope.get("success") is False
-        return Fate.REFUSED if refused else Fate.DONE
+        return Delivery.REFUSED if refused else Delivery.DONE
     if status == 429 or (status == 503 and answer.is_enveloped):
-        return Fate.TURNED_AWAY
+        return Delivery.TURNED_AWAY
     if status >= 500:
-        return Fate.FAILED
-    return Fate.UNREADABLE if status < 400 else Fate.REFUSED
+        return Delivery.FAILED
+    return Delivery.UNREADABLE if status < 400 else Delivery.REFUSED
 
 
-def may_repeat(fate: Fate, effect: Effect) -> bool:
-    """Whether an operation with this effect may be sent again after an attempt with this fate."""
-    if fate in (Fate.TURNED_AWAY, Fate.NOT_SENT):
+def may_repeat(delivery: Delivery, effect: Effect) -> bool:
+    """Whether an operation with this effect may be sent again after an attempt with this delivery."""
+    if delivery in (Delivery.TURNED_AWAY, Delivery.NOT_SENT):
         return True
-    return fate in (Fate.FAILED, Fate.LOST) and effect is not Effect.ONCE
+    return delivery in (Delivery.FAILED, Delivery.LOST) and effect is not Effect.ONCE
 
 
 #: Gives the seconds to wait, of the most that there may be: by chance, so that callers do not come back together.
@@ -133,18 +133,20 @@ class Retry:
     is_unknown: bool = False
     was_unknown: bool = False
 
-    def hear(self, fate: Fate, now: float, *, asked: float | None = None, is_too_many: bool = False) -> Again | None:
-        """What follows an attempt with this fate: another one, or nothing.
+    def after(
+        self, delivery: Delivery, now: float, *, asked: float | None = None, is_too_many: bool = False
+    ) -> Again | None:
+        """What follows an attempt with this delivery: another one, or nothing.
 
         ``asked`` is for how many seconds the server asked to wait, and ``is_too_many`` whether it answered with a 429,
         which costs nothing of the budget: that is for outages, and all calls are slowed down already.
         """
         self.was_unknown = self.is_unknown
-        self.is_unknown = self.is_unknown or (fate.is_unknown and self.effect is not Effect.READ)
+        self.is_unknown = self.is_unknown or (delivery.is_unknown and self.effect is not Effect.READ)
         pause = max(backoff(self.retries, self.jitter), asked or 0.0)
         if (
             self.retries >= self.most
-            or not may_repeat(fate, self.effect)
+            or not may_repeat(delivery, self.effect)
             or pause > LONGEST_RETRY_AFTER
             or now + pause >= self.last_start
             or not (is_too_many or self.budget.spend())

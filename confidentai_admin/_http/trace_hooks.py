@@ -13,7 +13,7 @@ from aiohttp import ClientSession, TraceConfig
 
 from .._reporting import log
 from ..errors import ConfigurationError
-from .attempts import current_contact
+from .attempts import current_wire_state
 
 _HOOKS = [name for name in dir(TraceConfig) if name.startswith("on_")]
 
@@ -54,7 +54,7 @@ def _noted(hook: _Hook) -> _Hook:
         except (Exception, asyncio.CancelledError) as error:
             if not _is_cancellation(error):
                 # It may be a timeout or an error of aiohttp's, and is not one of this request.
-                current_contact.get().refusal = _as_refusal(error)
+                current_wire_state.get().refusal = _as_refusal(error)
             raise
 
     return call

@@ -31,13 +31,13 @@ from ..errors import (
 from . import retry as _retry
 from .attempts import CallProgress, Failure, not_sent
 from .pacing import Pacing, Stall
-from .retry import LONGEST_RETRY_AFTER, Fate, Retry
+from .retry import LONGEST_RETRY_AFTER, Delivery, Retry
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
 
+    from .connection_limiter import ConnectionLimiter
     from .pool import ConnectionPool
-    from .turns import Turns
 
 T = TypeVar("T")
 
@@ -47,7 +47,7 @@ BeforeRepeat: TypeAlias = Callable[[ConfidentAIError], Awaitable[T | None]]
 
 def _slowed_down(seconds: float) -> Failure:
     return Failure(
-        Fate.NOT_SENT,
+        Delivery.NOT_SENT,
         RateLimitError,
         f"not sent: the server told another call that there are too many, and all wait for {seconds:.1f} s more, which"
         " this one may not",
@@ -181,22 +181,22 @@ class Transport:
             is_too_many = False
             if isinstance(outcome, Answer):
                 progress.answer = outcome
-                self._hear_of_deprecation(outcome, request)
+                self._note_deprecation(outcome, request)
                 is_too_many = outcome.status == 429
                 if not is_too_many:
                     self._note_answer()
                 if outcome.status == 401 and self.settings.api_key != api_key:
                     log(logging.INFO, "%s: the API key was replaced meanwhile; sent again", request.operation)
                     continue
-                fate = _retry.fate_of(outcome)
-                if fate is Fate.DONE:
+                delivery = _retry.delivery_of(outcome)
+                if delivery is Delivery.DONE:
                     result = self.version.read(call, outcome)
                     if isinstance(result, APIResponseValidationError):
                         raise result
                     return result
                 asked = self._retry_after(outcome)
             else:
-                fate, asked = outcome.fate, outcome.details.get("retry_after")
+                delivery, asked = outcome.delivery, outcome.details.get("retry_after")
             retry = retry or self._retry(progress)
             if is_too_many:
                 is_news = self._note_refusal(progress, asked)
@@ -208,14 +208,14 @@ class Transport:
                         return there
                     continue
             retry.last_start = progress.deadline - self._patience
-            again = retry.hear(fate, self.clock.monotonic(), asked=asked, is_too_many=is_too_many)
+            again = retry.after(delivery, self.clock.monotonic(), asked=asked, is_too_many=is_too_many)
             if retry.was_unknown and call.if_gone is not NOT_GIVEN and isinstance(outcome, Answer) and outcome.is_gone:
                 return call.if_gone
             error = self._error(outcome, request, asked, outcome_unknown=retry.is_unknown)
             if again is None or self.pool.is_closed:
                 raise error
             said = "%s: %s; retry %d of %d in %.2f s"
-            log(logging.INFO, said, request.operation, fate.name, retry.retries, self.max_retries, again.seconds)
+            log(logging.INFO, said, request.operation, delivery.name, retry.retries, self.max_retries, again.seconds)
             # Where there are too many, all calls wait, this one as well.
             held = self._pacing.held(self.clock.monotonic()) if is_too_many else 0.0
             if not await self._pause(error, max(again.seconds, held)):
@@ -299,34 +299,34 @@ class Transport:
 
     async def _attempt(self, progress: CallProgress) -> Answer | Failure:
         """Wait for a turn, where requests are spaced, and for a free connection; then send."""
-        session, turns = await self.pool.session()
+        session, limiter = await self.pool.session()
         is_its_turn = False
         while True:
             if not is_its_turn and self._is_paced():
-                refused = await self._wait_for_turn(turns, progress)
+                refused = await self._wait_for_turn(limiter, progress)
                 if refused is not None:
                     return refused
                 is_its_turn = True
-            if turns.take_nowait():
+            if limiter.acquire_nowait():
                 break
-            if not await turns.take(progress.seconds_left if self._stall is None else self._stall.timeout):
+            if not await limiter.acquire(progress.seconds_left if self._stall is None else self._stall.timeout):
                 if self.pool.is_closed:
                     raise client_is_closed()
                 return not_sent("no connection was free", self.timeout)
             if is_its_turn or not self._is_paced():
                 break
-            turns.give_back()  # there was a 429 meanwhile
+            limiter.release()  # there was a 429 meanwhile
         try:
             if progress.deadline == math.inf:
                 progress.deadline = self.clock.monotonic() + self.timeout.total
             return await self.exchange(self.pool, session, progress, self.settings.api_key)
         finally:
-            turns.give_back()
+            limiter.release()
 
     def _is_paced(self) -> bool:
         return self._pacing.was_needed and self._pacing.is_on(self.clock.monotonic())
 
-    async def _wait_for_turn(self, turns: Turns, progress: CallProgress) -> Failure | None:
+    async def _wait_for_turn(self, limiter: ConnectionLimiter, progress: CallProgress) -> Failure | None:
         """Wait until this request may be sent; a failure if its time does not last for that."""
         pacing, clock = self._pacing, self.clock
         refused = self._refused_turn(progress)
@@ -334,7 +334,7 @@ class Transport:
             return refused
         seconds = math.inf if self._stall is not None else progress.seconds_left
         with anyio.move_on_after(seconds):
-            async with turns.at_the_front(is_of_job=self._stall is not None):
+            async with limiter.at_the_front(is_of_job=self._stall is not None):
                 while True:
                     if self.pool.is_closed:
                         raise client_is_closed()
@@ -358,7 +358,7 @@ class Transport:
             return _slowed_down(wait)
         return not_sent("by requests_per_second, it was not this call's turn", self.timeout)
 
-    def _hear_of_deprecation(self, answer: Answer, request: Request) -> None:
+    def _note_deprecation(self, answer: Answer, request: Request) -> None:
         message = answer.deprecation
         if message is None or request.operation in self._warned:
             return

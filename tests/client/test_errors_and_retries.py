@@ -592,7 +592,7 @@ async def test_a_retry_after_is_obeyed(pauses: list[float]) -> None:
 
 
 async def test_a_retry_after_shortens_no_pause(pauses: list[float], use_jitter: UseJitter) -> None:
-    """A Retry-After of nothing, or of a time that is over, leaves the back-off as it is, and the moment more of a 429."""
+    """A Retry-After of nothing, or of a time that is over, leaves the back-off and the moment more as they are."""
     use_jitter(lambda longest: 0.25)
     past = "Wed, 21 Oct 2015 07:28:00 GMT"
     with scripted_server(refuse(429, Retry_After="0"), refuse(429, Retry_After=past), answer(ORGANIZATION)) as server:

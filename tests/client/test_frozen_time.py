@@ -66,8 +66,8 @@ def test_calls_that_wait_come_back(frozen: Frozen) -> None:
 def test_a_queue_in_frozen_time_is_left(frozen: Frozen) -> None:
     """A call that waits for the one connection in vain, while another hangs, comes back when its time is over."""
     with frozen(), ConfidentAI(KEY, base_url="http://127.0.0.1:9", max_connections=1) as client:
-        _, turns = client._portal.call(client._core._transport.pool.session)
-        assert turns.take_nowait()
+        _, limiter = client._portal.call(client._core._transport.pool.session)
+        assert limiter.acquire_nowait()
         with pytest.raises(APITimeoutError, match="not sent"):
             client.with_options(timeout=0.05).whoami()
 

@@ -410,7 +410,7 @@ async def test_an_outage_is_not_multiplied_by_200_callers(outage: str) -> None:
     # After a 429 all wait, and some for longer than they may.
     assert (0 if outage == "429" else 200) < len(server.requests) < 240
     assert sum(details.attempts for details in calls) == len(server.requests)
-    # Who is in the queue behind a pause of somebody else sees after it how far this clock has jumped: the longest is 8.5 s.
+    # Who is in the queue behind a pause of somebody else sees after it how far this clock jumped: 8.5 s at most.
     assert max(details.elapsed for details in calls) <= (total + 8.5 if outage == "429" else total)
 
 

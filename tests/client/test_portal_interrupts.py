@@ -406,7 +406,7 @@ def test_ctrl_c_while_a_call_waits_for_a_connection() -> None:
     source = f"""{START}
 client = ConfidentAI(key, base_url=url, max_connections=1)
 def interrupt_the_queue():
-    while not client._core._transport.pool._turns._waiting:
+    while not client._core._transport.pool._limiter._waiting:
         time.sleep(0.001)
     interrupt()
 other = threading.Thread(target=client.whoami)

@@ -23,7 +23,9 @@ STANDARD = {
 }
 
 #: What a client's constructor loads.
-LATER = {f"_http.{name}" for name in ("exchange", "key_mask", "name_lookups", "pool", "trace_hooks", "turns")}
+LATER = {
+    f"_http.{name}" for name in ("connection_limiter", "exchange", "key_mask", "name_lookups", "pool", "trace_hooks")
+}
 
 LOADED = """
 import sys

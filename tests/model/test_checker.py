@@ -26,7 +26,7 @@ Break = Callable[[pytest.MonkeyPatch], None]
 
 def repeats_creations(monkeypatch: pytest.MonkeyPatch) -> None:
     may_repeat = _retry.may_repeat
-    monkeypatch.setattr(_retry, "may_repeat", lambda fate, effect: may_repeat(fate, Effect.REPEATABLE))
+    monkeypatch.setattr(_retry, "may_repeat", lambda delivery, effect: may_repeat(delivery, Effect.REPEATABLE))
 
 
 def lets_aiohttp_repeat(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,7 +41,9 @@ def takes_what_was_sent_for_unsent(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def knows_what_it_cannot(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_retry.Fate, "is_unknown", property(lambda fate: fate is _retry.Fate.UNREADABLE))
+    monkeypatch.setattr(
+        _retry.Delivery, "is_unknown", property(lambda delivery: delivery is _retry.Delivery.UNREADABLE)
+    )
 
 
 def takes_an_error_for_an_empty_list(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,8 +149,8 @@ def test_a_client_that_keeps_what_a_cancelled_call_took_is_found(
         try:
             return await attempt(self, *args)
         except asyncio.CancelledError:
-            _, turns = await self.pool.session()
-            turns.take_nowait()
+            _, limiter = await self.pool.session()
+            limiter.acquire_nowait()
             raise
 
     monkeypatch.setattr(Transport, "_attempt", keep)

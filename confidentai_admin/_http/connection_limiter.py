@@ -1,4 +1,4 @@
-"""Whose turn it is to use a connection: first come, first served."""
+"""How many calls use connections at the same time: first come, first served."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections import deque
 from collections.abc import AsyncIterator
 
 
-class Turns:
-    """So many turns, of one event loop.
+class ConnectionLimiter:
+    """So many places, of one event loop.
 
     anyio's semaphore in a cancel scope does the same, in twice the time, which every call of a busy client would pay.
     """
@@ -29,43 +29,43 @@ class Turns:
         async with self._front_of_jobs if is_of_job else contextlib.nullcontext(), self._front:
             yield
 
-    def take_nowait(self) -> bool:
-        """Take a turn, if there is one."""
+    def acquire_nowait(self) -> bool:
+        """Take a place, if there is one."""
         if self._free:
             self._free -= 1
             return True
         return False
 
-    async def take(self, seconds: float) -> bool:
-        """Wait for a turn, at most so long; ``False`` if there was none, or ``refuse`` was called."""
+    async def acquire(self, seconds: float) -> bool:
+        """Wait for a place, at most so long; ``False`` if there was none, or ``end_waiting`` was called."""
         loop = asyncio.get_running_loop()
-        turn: asyncio.Future[bool] = loop.create_future()
-        self._waiting.append(turn)
-        limit = loop.call_later(seconds, _answer, turn, False)
+        place: asyncio.Future[bool] = loop.create_future()
+        self._waiting.append(place)
+        limit = loop.call_later(seconds, _answer, place, False)
         try:
-            return await turn
+            return await place
         except asyncio.CancelledError:
-            if not turn.cancelled() and turn.result():  # it came at the same moment
-                self.give_back()
+            if not place.cancelled() and place.result():  # it came at the same moment
+                self.release()
             raise
         finally:
             limit.cancel()
 
-    def give_back(self) -> None:
-        """Give a turn to who has waited longest."""
+    def release(self) -> None:
+        """Give a place to who has waited longest."""
         while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(True)
+            place = self._waiting.popleft()
+            if not place.done():
+                place.set_result(True)
                 return
         self._free += 1
 
-    def refuse(self) -> None:
+    def end_waiting(self) -> None:
         """Wait no longer, whoever waits."""
         while self._waiting:
             _answer(self._waiting.popleft(), False)
 
 
-def _answer(turn: asyncio.Future[bool], is_given: bool) -> None:
-    if not turn.done():
-        turn.set_result(is_given)
+def _answer(place: asyncio.Future[bool], is_given: bool) -> None:
+    if not place.done():
+        place.set_result(is_given)
