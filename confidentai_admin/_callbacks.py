@@ -43,10 +43,9 @@ def check_callback(
         function = function.func if isinstance(function, functools.partial) else function.__wrapped__
     # An object that can be called is what its class says, and what chooses by its argument what it chooses from.
     kinds = [function, type(function).__call__]
-    if getattr(function, "__globals__", None) is vars(contextlib):
-        kinds.append(inspect.unwrap(function))  # what @contextmanager made of a generator gives one that nobody enters
     if isinstance(chosen_from := getattr(function, "registry", None), Mapping):
         kinds += chosen_from.values()
+    kinds = [_below_contextlib(kind) for kind in kinds]
     if any(inspect.isgeneratorfunction(kind) or inspect.isasyncgenfunction(kind) for kind in kinds):
         raise TypeError(f"{name} must be a function without yield: nobody would run what comes before it")
     if not may_be_async and any(map(_is_async, kinds)):
@@ -60,6 +59,13 @@ def check_callback(
     except TypeError:
         takes = "one argument" if arguments == 1 else "no argument"
         raise TypeError(f"{name} must be a function that can be called with {takes}") from None
+
+
+def _below_contextlib(kind: Any) -> Any:
+    """The generator that ``@contextmanager`` made a function of, which gives a context manager that nobody enters."""
+    while getattr(kind, "__globals__", None) is vars(contextlib) and hasattr(kind, "__wrapped__"):
+        kind = kind.__wrapped__
+    return kind
 
 
 def _is_async(kind: Any) -> bool:

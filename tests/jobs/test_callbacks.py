@@ -55,6 +55,39 @@ class Vault:
         """Never run."""
 
 
+class Stepwise:
+    """An object whose call is a context manager."""
+
+    @contextlib.contextmanager
+    def __call__(self, given: object) -> Iterator[None]:
+        """Entered by nobody."""
+        yield
+
+
+class Transaction(contextlib.ContextDecorator):
+    """A block around a function, as frameworks have it for what a database keeps."""
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, *_: object) -> None:
+        """End."""
+
+
+def kept_in_a_loop(kept: list[Any]) -> Callable[[Any], None]:
+    """A plain function made of an asynchronous one."""
+
+    async def keep_it(given: object) -> None:
+        kept.append(given)
+
+    @functools.wraps(keep_it)
+    def run(given: object) -> None:
+        with contextlib.suppress(StopIteration):
+            keep_it(given).send(None)
+
+    return run  # type: ignore[return-value]
+
+
 ASYNCHRONOUS: dict[str, Callable[[], object]] = {
     "async def": lambda: keep,
     "partial of one": lambda: functools.partial(keep, place="here"),
@@ -73,6 +106,8 @@ NO_USE: dict[str, Callable[[], object]] = {
     "asynchronous generator function": lambda: keep_in_async_steps,
     "context manager": lambda: contextlib.contextmanager(keep_in_steps),
     "asynchronous context manager": lambda: contextlib.asynccontextmanager(keep_in_async_steps),
+    "object with such a __call__": Stepwise,
+    "singledispatch of one": lambda: functools.singledispatch(contextlib.contextmanager(keep_in_steps)),
     "class": lambda: Vault,
     "no arguments": lambda: lambda: None,
     "two arguments": lambda: lambda project, key: None,
@@ -117,6 +152,7 @@ async def test_callbacks_that_are_in_order(client: ConfidentAI, face: type[Confi
         functools.partial(lambda place, given: kept.append(given), "here"),
         lambda given, place="": kept.append(given),
         contextlib.contextmanager(lambda: iter([None]))()(kept.append),
+        Transaction()(kept_in_a_loop(kept)),
         Mock(side_effect=kept.append),
         Mock(side_effect=kept.append).store,
         print,
@@ -125,7 +161,7 @@ async def test_callbacks_that_are_in_order(client: ConfidentAI, face: type[Confi
     for number, callback in enumerate(callbacks):
         wish = DesiredProject(f"tenant {number}")
         await done(client.projects.ensure_many([wish], store=callback, on_progress=callback))
-    assert len(kept) >= 10
+    assert len(kept) >= 12
 
 
 async def test_a_callback_that_turns_out_to_do_nothing(client: ConfidentAI, face: type[ConfidentAI]) -> None:
