@@ -182,11 +182,6 @@ async def _read_in_time(body: Received, response: ClientResponse, call: CallProg
         pool.being_read.discard(response.content)
 
 
-def _log_end(call: CallProgress, became: object) -> None:
-    request, took = call.request, call.clock.monotonic() - call.began
-    log(logging.DEBUG, _ATTEMPT, request.operation, request.method, request.path, became, took)
-
-
 async def exchange(
     pool: ConnectionPool, session: ClientSession, call: CallProgress, api_key: SecretText
 ) -> Answer | Failure:
@@ -197,7 +192,7 @@ async def exchange(
     Raises:
         ConfigurationError: The session is closed.
     """
-    request, timeout = call.request, call.timeout
+    request, clock, timeout = call.request, call.clock, call.timeout
     is_ours = isinstance(session.connector, Connector)
     if not is_ours:
         # The close of a kept connection may have been received and not been looked at. The first pass of the loop reads
@@ -212,7 +207,7 @@ async def exchange(
     is_read = request.effect is Effect.READ
     wire_state = WireState(is_long, is_made=not is_ours, is_reached=is_read)  # a connector of ours tells
     current_wire_state.set(wire_state)
-    began = call.clock.monotonic()
+    began = clock.monotonic()
     left = call.deadline - began
     if left <= 0:
         return not_sent("it was not this call's turn", timeout)
@@ -220,6 +215,7 @@ async def exchange(
     call.began = began
     added = {} if pool.options.session_adds_headers else HEADERS
     login = pool.options.proxy_login
+    place = (request.operation, request.method, request.path)
     try:
         async with session.request(
             request.method,
@@ -254,7 +250,7 @@ async def exchange(
             call.attempts -= 1  # nothing was sent
             raise wire_state.refusal from wire_state.refusal.__cause__
         if isinstance(error, asyncio.CancelledError):
-            _log_end(call, "cancelled")
+            log(logging.DEBUG, _ATTEMPT, *place, "cancelled", clock.monotonic() - began)
             raise
         was_sent = wire_state.is_reached and wire_state.is_made and (payload is None or not payload.is_unsent)
         is_known = isinstance(error, (aiohttp.ClientError, LostConnectionError, OSError))
@@ -276,5 +272,6 @@ async def exchange(
             message = f"the answer is longer than {call.max_response_bytes} bytes (max_response_bytes)"
             kept = None if is_read else ResponseBody(without_key(content, api_key))
             outcome = Failure(Delivery.UNREADABLE, APIConnectionError, message, {"body": kept})
-    _log_end(call, outcome.status if isinstance(outcome, Answer) else outcome.message)
+    became = outcome.status if isinstance(outcome, Answer) else outcome.message
+    log(logging.DEBUG, _ATTEMPT, *place, became, clock.monotonic() - began)
     return outcome

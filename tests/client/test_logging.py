@@ -203,4 +203,4 @@ async def test_a_line_points_at_the_code_that_wrote_it(caplog: pytest.LogCapture
         async with AsyncConfidentAI(KEY, base_url=server.url, clock=RecordingClock()) as client:
             await client.whoami()
     records = [record for record in caplog.records if record.name == "confidentai_admin"]
-    assert [record.funcName for record in records] == ["_log_end", "_repeat", "_log_end"]
+    assert [record.funcName for record in records] == ["exchange", "_repeat", "exchange"]
