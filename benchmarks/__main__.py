@@ -79,13 +79,14 @@ def main() -> None:
     if absent:
         _tell(f"not installed, and left out: {', '.join(absent)}")
     found: dict[str, tuple[Measure, Rounds]] = {}
+    load = tables.load()
     with started_server() as server:
         for measure in MEASURES:
             if arguments.only and measure.name not in arguments.only:
                 continue
             competitors = [competitor for competitor in measure.competitors if competitor not in absent]
             found[measure.name] = measure, measure_all(measure, competitors, arguments.rounds, server)
-    parts = [tables.about(), tables.goals(found), *(tables.measured(*each) for each in found.values())]
+    parts = [tables.about(load), tables.goals(found), *(tables.measured(*each) for each in found.values())]
     print("\n\n".join(parts))
 
 

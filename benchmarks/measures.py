@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import attrs
 
 from . import bulk_jobs, competitors_async, competitors_blocking, decoding, imports, timing, walks
-from .target import Target
+from .target import DEFAULT_CONNECTIONS, Target
 from .timing import Values
 
 Run = Callable[[str, Target], Values]
@@ -44,7 +44,7 @@ class Measure:
         run: Measures one of them, in a process of its own.
         tls: Whether with TLS.
         prefix: What stands before the API's paths.
-        connections: How many connections a client may have.
+        connections: How many connections a client may have; as many as this one has by default, if nobody says.
         rounds: How many rounds there are at most.
         projects: How many projects there are in the world of the jobs before each run.
         same_requests: Whether all must send the same number of requests.
@@ -57,7 +57,7 @@ class Measure:
     run: Run
     tls: bool = False
     prefix: str = ""
-    connections: int = 20
+    connections: int = DEFAULT_CONNECTIONS
     rounds: int = 1000
     projects: int = 0
     same_requests: bool = False
@@ -76,6 +76,9 @@ _BLOCKING = tuple(competitors_blocking.OPENERS)
 
 def _but(competitors: tuple[str, ...], *others: str) -> tuple[str, ...]:
     return tuple(competitor for competitor in competitors if competitor not in others)
+
+
+_IN_THREADS = _but(_BLOCKING, "http.client + json")  # a connection of that is for one thread
 
 
 def _async(make: Callable[[competitors_async.Call], Awaitable[Values]], call: str) -> Run:
@@ -203,23 +206,46 @@ MEASURES = [
     ),
     Measure(
         name="tasks-50",
-        title="Small calls in 50 tasks",
+        title="Small calls in 50 tasks, on 20 connections",
         figures=_RATE,
         competitors=_ASYNC,
         run=_tasks(50),
     ),
     Measure(
+        name="tasks-50-wide",
+        title="Small calls in 50 tasks, on 50 connections",
+        figures=_RATE,
+        competitors=_ASYNC,
+        run=_tasks(50),
+        connections=50,
+    ),
+    Measure(
         name="tasks-200",
-        title="Small calls in 200 tasks",
+        title="Small calls in 200 tasks, on 20 connections",
         figures=_RATE,
         competitors=_ASYNC,
         run=_tasks(200),
     ),
     Measure(
-        name="threads-32",
-        title="Small calls in 32 threads, on one client",
+        name="tasks-200-wide",
+        title="Small calls in 200 tasks, on 200 connections",
         figures=_RATE,
-        competitors=_but(_BLOCKING, "http.client + json"),  # a connection of it is for one thread
+        competitors=_ASYNC,
+        run=_tasks(200),
+        connections=200,
+    ),
+    Measure(
+        name="threads-32",
+        title="Small calls in 32 threads of one client, on 20 connections",
+        figures=_RATE,
+        competitors=_IN_THREADS,
+        run=_threads(32),
+    ),
+    Measure(
+        name="threads-32-wide",
+        title="Small calls in 32 threads of one client, on 32 connections",
+        figures=_RATE,
+        competitors=_IN_THREADS,
         run=_threads(32),
         connections=32,
     ),

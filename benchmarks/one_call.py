@@ -16,8 +16,8 @@ import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
 from confidentai_admin import ConfidentAI
+from confidentai_admin._api.version import Version
 from confidentai_admin._http import exchange as _exchange
-from confidentai_admin._http import transport as _transport
 from confidentai_admin._portal import loop_thread as _loop_thread
 from confidentai_admin._portal.pending_call import PendingCall
 
@@ -82,8 +82,8 @@ def watch(moments: dict[str, int]) -> None:
     before(_exchange, "headers_without_key", "headers")
     before(_exchange, "without_key", "body")
     after(_exchange, "without_key", "masked")
-    before(_transport, "read_success", "decoded")
-    after(_transport, "read_success", "structured")
+    before(Version, "read", "decoded")
+    after(Version, "read", "structured")
     before(PendingCall, "_end", "ended")
     after(PendingCall, "wait", "woken")
 

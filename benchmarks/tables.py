@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import importlib.metadata
 import os
 import platform
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 from .goals import GOALS, Goal
 from .measures import Figure, Measure
@@ -16,14 +18,28 @@ from .ratios import Rounds, ratios, values_of
 _LIBRARIES = ("aiohttp", "anyio", "attrs", "cattrs", "urllib3", "confidentai", "pydantic", "openai")
 
 
-def about() -> str:
-    """When, with what, and on what kind of machine."""
+def _processor() -> str:
+    """What kind of core it has, where the system says so."""
+    with contextlib.suppress(OSError, StopIteration):
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return " of " + next(line.partition(": ")[2] for line in lines if line.startswith("model name"))
+    return ""
+
+
+def load() -> str:
+    """How busy the machine is: how many processes wanted a core, in the last minute."""
+    return f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"  # Windows
+
+
+def about(load_before: str) -> str:
+    """When, with what, and on what kind of machine, which had this ``load`` when the run began."""
     installed = {each.name.lower(): each.version for each in importlib.metadata.distributions()}
     versions = [f"{name} {installed[name]}" for name in _LIBRARIES if name in installed]
     today = datetime.datetime.now(datetime.UTC).date()
     python = f"{platform.python_implementation()} {platform.python_version()}"
-    machine = f"{platform.system()}, {platform.machine()}, {os.cpu_count()} cores"
-    return f"Measured on {today}, with {python} on {machine}; {', '.join(versions)}."
+    machine = f"{platform.system()}, {platform.machine()}, {os.cpu_count()} cores{_processor()}"
+    busy = f"Its load was {load_before} before the run, and {load()} at its end: up to 2 are the run's own."
+    return f"Measured on {today}, with {python} on {machine}; {', '.join(versions)}. {busy}"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -8,6 +8,9 @@ import attrs
 
 API_KEY = "confident_us_org_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"
 
+#: How many connections this client has by default. The others get as many.
+DEFAULT_CONNECTIONS = 20
+
 #: As this client's. It is not asked for them, so that who measures another one does not load it.
 HEADERS = {
     "CONFIDENT_API_KEY": API_KEY,
