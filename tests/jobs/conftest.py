@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+import pytest
 import pytest_asyncio
 
 from confidentai_admin import ConfidentAI
 from confidentai_admin.emulator import Emulator
 
-from ..operations.faces import opened
+from ..operations.faces import opened, served
+
+
+@pytest_asyncio.fixture
+async def emulator(request: pytest.FixtureRequest) -> AsyncIterator[Emulator]:
+    """An emulator of the test's own."""
+    async with served(Emulator(), request) as emulator:
+        yield emulator
+        emulator.faults.check()
 
 
 @pytest_asyncio.fixture

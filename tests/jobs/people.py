@@ -17,6 +17,7 @@ from confidentai_admin import (
 from confidentai_admin.emulator import Emulator
 
 from ..operations.faces import done, everything
+from .key_watch import scope_of
 
 OWNER = "owner@acme.example"
 MEMBER = "member@acme.example"
@@ -87,4 +88,18 @@ async def state_of(place: Place) -> State:
     return {
         **{each.email: (str(each.status), names[role_id_of(each)]) for each in invitations},
         **{each.email: ("MEMBER", names[role_id_of(each)]) for each in members},
+    }
+
+
+def state_in(emulator: Emulator, project_id: str | None = None) -> State:
+    """What everybody has in the organization or a project, as the emulator has it."""
+    with emulator._app._lock:
+        scope = scope_of(emulator, project_id)
+        names = {None: None, **{role.id: role.name for role in scope.roles.values()}}
+        invitations = [(each.email, each.status, names[each.role_id]) for each in scope.invitations.values()]
+        members = [(emulator._app._world.users[user].email, names[role]) for user, role in scope.members.items()]
+    assert len(invitations) == len({email.lower() for email, _, _ in invitations}), "somebody is invited twice"
+    return {
+        **{email: (status, role) for email, status, role in invitations},
+        **{email: ("MEMBER", role) for email, role in members},
     }

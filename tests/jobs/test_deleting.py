@@ -78,6 +78,7 @@ async def test_a_read_only_client_makes_no_request(face: type[ConfidentAI], emul
     assert emulator.calls == []
 
 
+@pytest.mark.in_loop
 @each_fault
 @each_persistence
 async def test_every_step_can_fail(client: ConfidentAI, emulator: Emulator, fault: faults.Fault, times: int) -> None:

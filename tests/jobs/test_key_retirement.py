@@ -184,6 +184,7 @@ async def test_misuse_is_refused_before_any_request(face: type[ConfidentAI], emu
     assert emulator.calls == []
 
 
+@pytest.mark.in_loop
 @each_fault
 @each_persistence
 @pytest.mark.parametrize("delete", [False, True])

@@ -889,6 +889,7 @@ async def steps_in(scenario: Scenario, face: type[ConfidentAI], emulator: Emulat
         return steps_of(emulator.calls[before:])
 
 
+@pytest.mark.in_loop
 @each_fault
 @each_persistence
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)

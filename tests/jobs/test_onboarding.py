@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import anyio.to_thread
 import pytest
+import pytest_asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,7 +36,7 @@ from confidentai_admin._http import transport as transport_module
 from confidentai_admin.emulator import Emulator, faults
 from confidentai_admin.emulator._rules import invitations as emulator_invitations
 
-from ..operations.faces import done, opened
+from ..operations.faces import done, opened, served
 from ..operations.lookups import at_each_scope, role_id, system_policy_id
 from .people import (
     DECLINED,
@@ -55,6 +56,7 @@ from .people import (
     place_of,
     role_id_of,
     seed_of,
+    state_in,
     state_of,
 )
 from .steps import FAULTS, Step, each_fault, each_persistence, steps_of
@@ -62,10 +64,10 @@ from .steps import FAULTS, Step, each_fault, each_persistence, steps_of
 EVERYBODY = [*FIRST_STATE, NEW, NEWER]
 
 
-@pytest.fixture
-def emulator() -> Iterator[Emulator]:
+@pytest_asyncio.fixture
+async def emulator(request: pytest.FixtureRequest) -> AsyncIterator[Emulator]:
     """An emulator with somebody in each state."""
-    with Emulator(seed=seed_of(FIRST_STATE)) as emulator:
+    async with served(Emulator(seed=seed_of(FIRST_STATE)), request) as emulator:
         yield emulator
         emulator.faults.check()
 
@@ -1189,6 +1191,7 @@ def assert_true(report: Onboarding, state: State) -> None:
             assert now == before or (now is None and is_told) or is_unknown, outcome
 
 
+@pytest.mark.in_loop
 @at_each_scope
 @each_persistence
 @each_fault
@@ -1220,7 +1223,7 @@ async def test_a_fault_at_any_step_is_told_and_overcome(
             wrote = [call for call in emulator.calls if call.method != "GET"]
             assert (report is not None) == bool(wrote), step
             if report is not None:
-                assert_true(report, await state_of(place))
+                assert_true(report, state_in(emulator, project_id))
             is_read, is_resend = step.operation.startswith("list"), step.operation.startswith("resend")
             can_be_seen = not is_resend and not (is_read and isinstance(fault, faults.Truncate))
             if fault in PASSING and (fault == FAULTS["503"] or can_be_seen) and times == 1:
@@ -1233,7 +1236,7 @@ async def test_a_fault_at_any_step_is_told_and_overcome(
 
             again = await done(the_job(place))
             assert not again.failures, step
-            assert await state_of(place) == INTENDED, step
+            assert state_in(emulator, project_id) == INTENDED, step
             assert Counter(invited) == Counter(INVITES), step
     emulator.faults.clear()
 

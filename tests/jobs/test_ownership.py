@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import aiohttp
 import attrs
 import pytest
+import pytest_asyncio
 
 from confidentai_admin import (
     AmbiguousMatchError,
@@ -25,7 +26,7 @@ from confidentai_admin import (
 )
 from confidentai_admin.emulator import Emulator, faults
 
-from ..operations.faces import assert_same, done, opened
+from ..operations.faces import assert_same, done, opened, served
 from ..operations.lookups import at_each_scope
 from .steps import Step, each_fault, each_persistence, steps_of
 
@@ -40,11 +41,11 @@ PEOPLE = [
 IN_THE_PROJECT = [{"email": OLIVIA, "role": "Owner"}, {"email": MIA, "role": "Manager"}, {"email": MAX}]
 
 
-@pytest.fixture
-def emulator() -> Iterator[Emulator]:
+@pytest_asyncio.fixture
+async def emulator(request: pytest.FixtureRequest) -> AsyncIterator[Emulator]:
     """An organization that Olivia owns, with one project that she owns and Adam is not in, and one without an Owner."""
     projects = [{"name": "Owned", "members": IN_THE_PROJECT}, {"name": "Ownerless", "members": IN_THE_PROJECT[1:]}]
-    with Emulator(seed={"members": PEOPLE, "projects": projects}) as emulator:
+    async with served(Emulator(seed={"members": PEOPLE, "projects": projects}), request) as emulator:
         yield emulator
         emulator.faults.check()
 
@@ -436,6 +437,7 @@ async def test_a_refusal_after_a_lost_answer_leaves_it_open(
 
 
 @at_each_scope
+@pytest.mark.in_loop
 @each_fault
 @each_persistence
 async def test_every_step_can_fail(

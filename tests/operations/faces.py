@@ -13,8 +13,10 @@ from contextlib import asynccontextmanager
 from typing import TypeVar, cast
 
 import attrs
+import pytest
 
 from confidentai_admin import AsyncConfidentAI, ConfidentAI, PageIterator
+from confidentai_admin.emulator import Emulator
 
 T = TypeVar("T")
 
@@ -35,6 +37,18 @@ async def opened(client: ConfidentAI | AsyncConfidentAI) -> AsyncIterator[Confid
     else:
         with client:
             yield client
+
+
+@asynccontextmanager
+async def served(emulator: Emulator, request: pytest.FixtureRequest) -> AsyncIterator[Emulator]:
+    """An emulator in a thread; in a test marked `in_loop`, in the loop of its asynchronous clients, which costs less."""
+    is_near = request.node.get_closest_marker("in_loop") is not None
+    if is_near and request.getfixturevalue("face") is AsyncConfidentAI:
+        async with emulator:
+            yield emulator
+    else:
+        with emulator:
+            yield emulator
 
 
 async def next_of(iterator: PageIterator[T]) -> T | None:  # type: ignore[type-var]
