@@ -14,7 +14,6 @@ from unittest.mock import Mock
 import aiohttp
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from confidentai_admin import (
     AsyncConfidentAI,
@@ -27,6 +26,7 @@ from confidentai_admin import (
 from confidentai_admin._settings import REGIONS, Settings
 from confidentai_admin._surroundings import SystemClock
 
+from ..any_text import any_text
 from .revealing import shown_by
 from .scripted_server import answer, refuse, scripted_server
 from .wire_data import ORGANIZATION
@@ -434,7 +434,7 @@ def test_an_unknown_region_in_a_key_is_an_error(prefix: str) -> None:
     assert _base_url(key, base_url="https://own.example") == "https://own.example"
 
 
-@given(name=st.text())
+@given(name=any_text())
 def test_no_text_becomes_the_us_by_itself(name: str) -> None:
     """Whatever is given as a region is one of the three by its name, or an error."""
     try:
@@ -663,7 +663,7 @@ def test_plain_http_to_another_machine_must_be_asked_for(host: str, monkeypatch:
     assert _base_url(allow_insecure_http=True) == url
 
 
-@given(url=st.text() | st.text().map("https://{}".format) | st.text().map("http://localhost{}".format))
+@given(url=any_text() | any_text().map("https://{}".format) | any_text().map("http://localhost{}".format))
 def test_any_text_as_a_url_is_taken_or_refused(url: str) -> None:
     """Any text is a URL that begins with its scheme and has no end to trip over, or a ConfigurationError."""
     try:

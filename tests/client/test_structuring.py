@@ -41,6 +41,8 @@ from confidentai_admin.models import (
     RemovalResult,
 )
 
+from ..any_text import any_text
+
 KINDS: list[Any] = [
     NamedRef,
     ApiKey,
@@ -69,7 +71,7 @@ def each_kind(test: Callable[..., None]) -> Callable[..., None]:
     return settings(max_examples=settings().max_examples // 5)(parametrized)
 
 
-_texts = st.text(max_size=5)
+_texts = any_text(max_size=5)
 _times = st.datetimes().map(lambda time: f"{time.isoformat(timespec='milliseconds')}Z")
 _wrong: st.SearchStrategy[Any] = (
     st.none() | st.booleans() | st.integers(0, 3) | st.floats(0, 1) | _texts | st.just([]) | st.just({})

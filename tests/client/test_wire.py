@@ -29,6 +29,7 @@ from confidentai_admin import (
 from confidentai_admin._api.structuring import read_time
 from confidentai_admin._arguments import path_segment, query, request_path, text_list
 
+from ..any_text import any_text
 from .scripted_server import ScriptedServer, answer, refuse, scripted_server
 
 KEY = "an-organization-key"
@@ -232,7 +233,7 @@ def test_every_awkward_id_is_one_segment(name: str, client: Any, server: Scripte
         _check_segment(client, server, name, id_)
 
 
-@given(name=st.sampled_from(sorted(BY_ID)), id_=st.text() | st.text(alphabet="./%\\?#2eEfF "))
+@given(name=st.sampled_from(sorted(BY_ID)), id_=any_text() | st.text(alphabet="./%\\?#2eEfF "))
 def test_any_id_is_one_segment(name: str, id_: str, client: Any, server: ScriptedServer) -> None:
     """Any text is one segment of the path on the wire, or an error before any request."""
     _check_segment(client, server, name, id_)
@@ -263,7 +264,7 @@ def test_an_id_of_another_type_is_refused(name: str, id_: Any, client: Any, serv
     assert len(server.requests) == before
 
 
-@given(text=st.text())
+@given(text=any_text())
 def test_a_segment_decodes_to_its_text(text: str) -> None:
     """path_segment has no character that ends a segment, and loses nothing."""
     try:
@@ -325,7 +326,7 @@ def test_a_path_is_encoded_where_it_must_be(path: str, sent: str, client: Any, s
     assert server.requests[-1].target == sent
 
 
-@given(path=st.text().map("/{}".format))
+@given(path=any_text().map("/{}".format))
 def test_any_path_stays_on_one_line(path: str, client: Any, server: ScriptedServer) -> None:
     """Any path arrives as it was encoded, with no header or query of its own, or is refused before."""
     server.otherwise = answer({})
@@ -340,10 +341,10 @@ def test_any_path_stays_on_one_line(path: str, client: Any, server: ScriptedServ
         assert "?" not in request.target
 
 
-_scalars = st.text() | st.integers() | st.booleans() | st.floats(allow_nan=False) | st.none()
+_scalars = any_text() | st.integers() | st.booleans() | st.floats(allow_nan=False) | st.none()
 
 
-@given(params=st.dictionaries(st.text(), _scalars | st.lists(_scalars, max_size=3), max_size=4))
+@given(params=st.dictionaries(any_text(), _scalars | st.lists(_scalars, max_size=3), max_size=4))
 def test_any_query_arrives(params: dict[str, Any], client: Any, server: ScriptedServer) -> None:
     """The parameters decode to what was given, lists one by one, without what is None; or are refused before."""
     server.otherwise = answer({})
@@ -427,7 +428,7 @@ def test_fractions_of_any_length(text: str, microsecond: int) -> None:
     assert read_time(text).microsecond == microsecond
 
 
-@given(text=st.text() | st.datetimes().map(datetime.datetime.isoformat))
+@given(text=any_text() | st.datetimes().map(datetime.datetime.isoformat))
 @example(text="2026-01-01")
 @example(text="2026-02-30T00:00:00Z")
 @example(text="2026-01-01T25:00:00Z")
@@ -538,8 +539,8 @@ LISTINGS = (
 )
 
 _json = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    st.none() | st.booleans() | st.integers() | st.floats() | any_text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(any_text(max_size=8), inner, max_size=3),
     max_leaves=8,
 )
 
@@ -588,7 +589,7 @@ def test_additional_fields_do_not_matter(name: str, client: Any, server: Scripte
     expected = _answered(client, server, name, data)
 
     @settings(deadline=None, max_examples=20)
-    @given(addition=st.dictionaries(st.text(), _json, max_size=3))
+    @given(addition=st.dictionaries(any_text(), _json, max_size=3))
     def check(addition: dict[str, Any]) -> None:
         known = {key for path in _places(data) for key in path}
         known |= {"organizationRole", "projectRole", "apiKey", "lastUsed", "description"}
@@ -598,7 +599,7 @@ def test_additional_fields_do_not_matter(name: str, client: Any, server: Scripte
     check()
 
 
-@given(word=st.text())
+@given(word=any_text())
 def test_unknown_words_of_an_enumeration_are_kept(word: str, client: Any, server: ScriptedServer) -> None:
     """A plan, status or type that this version does not know is its text; a known one is the member."""
     organization = {"id": "o", "name": "n", "plan": word, "created_at": _TIME}
@@ -734,7 +735,7 @@ def test_any_json_is_a_model_or_an_error(
 @given(
     name=st.sampled_from(sorted(READS)),
     status=st.integers(200, 599).filter(lambda status: status not in (204, 304)),
-    body=st.binary() | st.text().map(str.encode) | _json.map(lambda value: json.dumps(value).encode()),
+    body=st.binary() | any_text().map(str.encode) | _json.map(lambda value: json.dumps(value).encode()),
 )
 @example(name="projects", status=200, body=b'{"success": true, "data": ' + b"9" * 5000 + b"}")
 @example(name="projects", status=200, body=b'{"success": true, "data": {"projects": ' + b"[" * 50_000)

@@ -15,12 +15,14 @@ from confidentai_admin.emulator._contract.v1 import BY_NAME, OPERATIONS
 from confidentai_admin.emulator._contract.validation import check
 from confidentai_admin.emulator.product import VERBS
 
+from ..any_text import any_text
+
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | any_text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(any_text(), inner, max_size=3),
     max_leaves=8,
 )
-IDS = st.text(min_size=1, max_size=30)
+IDS = any_text(min_size=1, max_size=30)
 
 
 class Wire:

@@ -23,6 +23,7 @@ from confidentai_admin.emulator._http import calls
 from confidentai_admin.emulator._rules.key_mask import KeyMask
 from confidentai_admin.emulator.faults import Answer, Cut, Drip, Drop, Fault, Hang, Redirect, Truncate
 
+from ..any_text import any_text
 from .raw_client import Connection, Face, ask, serving, until
 
 if TYPE_CHECKING:
@@ -224,8 +225,8 @@ async def test_no_key_is_in_a_record(api: Api) -> None:
 
 
 _JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | any_text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(any_text(max_size=3), inner, max_size=3),
     max_leaves=10,
 )
 

@@ -28,7 +28,23 @@ FAULTS: dict[str, faults.Fault] = {
     "503": faults.Answer(503),
 }
 
-each_fault = pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
+#: What is to a job as another one is, which only the transport tells apart: in ``nox -s deep``.
+ALIKE = {"broken off": "lost after the work", "500 before the work": "lost before the work", "403": "401"}
+
+each_fault = pytest.mark.parametrize(
+    "fault",
+    [pytest.param(fault, id=name, marks=[pytest.mark.deep] * (name in ALIKE)) for name, fault in FAULTS.items()],
+)
+
+#: Each fault at one of the scopes, in turn, for a job whose code is the same at both; at each in ``nox -s deep``.
+each_fault_at_a_scope = pytest.mark.parametrize(
+    ("scope", "fault"),
+    [
+        pytest.param(scope, fault, id=f"{scope}-{name}", marks=[pytest.mark.deep] * (name in ALIKE or number % 2 != at))
+        for at, scope in enumerate(["organization", "project"])
+        for number, (name, fault) in enumerate(FAULTS.items())
+    ],
+)
 
 #: As often as a call is tried at all; and once, which a repeat overcomes as it does for any call: in ``nox -s deep``.
 each_persistence = pytest.mark.parametrize(

@@ -59,7 +59,7 @@ from .people import (
     state_in,
     state_of,
 )
-from .steps import FAULTS, Step, each_fault, each_persistence, steps_of
+from .steps import FAULTS, Step, each_fault_at_a_scope, each_persistence, steps_of
 
 EVERYBODY = [*FIRST_STATE, NEW, NEWER]
 
@@ -1192,9 +1192,8 @@ def assert_true(report: Onboarding, state: State) -> None:
 
 
 @pytest.mark.in_loop
-@at_each_scope
 @each_persistence
-@each_fault
+@each_fault_at_a_scope
 async def test_a_fault_at_any_step_is_told_and_overcome(
     face: type[ConfidentAI], emulator: Emulator, scope: str, fault: faults.Fault, times: int, invited: list[str]
 ) -> None:

@@ -28,7 +28,7 @@ from confidentai_admin.emulator import Emulator, faults
 
 from ..operations.faces import assert_same, done, opened, served
 from ..operations.lookups import at_each_scope
-from .steps import Step, each_fault, each_persistence, steps_of
+from .steps import Step, each_fault_at_a_scope, each_persistence, steps_of
 
 OLIVIA, MIA, MAX, ADAM = (f"{name}@acme.example" for name in ("olivia", "mia", "max", "adam"))
 
@@ -436,9 +436,8 @@ async def test_a_refusal_after_a_lost_answer_leaves_it_open(
     assert len(emulator.sent(change)) == 2
 
 
-@at_each_scope
 @pytest.mark.in_loop
-@each_fault
+@each_fault_at_a_scope
 @each_persistence
 async def test_every_step_can_fail(
     client: ConfidentAI, emulator: Emulator, scope: str, fault: faults.Fault, times: int

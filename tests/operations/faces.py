@@ -41,7 +41,7 @@ async def opened(client: ConfidentAI | AsyncConfidentAI) -> AsyncIterator[Confid
 
 @asynccontextmanager
 async def served(emulator: Emulator, request: pytest.FixtureRequest) -> AsyncIterator[Emulator]:
-    """An emulator in a thread; in a test marked `in_loop`, in the loop of its asynchronous clients, which costs less."""
+    """An emulator in a thread; in a test marked `in_loop`, in that of its asynchronous clients, which costs less."""
     is_near = request.node.get_closest_marker("in_loop") is not None
     if is_near and request.getfixturevalue("face") is AsyncConfidentAI:
         async with emulator:
