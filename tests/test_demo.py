@@ -372,3 +372,11 @@ def test_an_error_of_the_client_ends_it(monkeypatch: pytest.MonkeyPatch, capsys:
 async def refused_by_the_server(*_: object) -> None:
     """A call that fails."""
     raise ConflictError("somebody else is at it", status=409, operation="getProjectApiKey")
+
+
+def test_what_is_not_listed_ends_it() -> None:
+    """Somebody or something that the demo has made and does not find again is the error that says so."""
+    with pytest.raises(demo.NotReadBackError, match="under the name 'Guide'"):
+        demo.named([NamedRef("1", "Member")], "Guide")
+    with pytest.raises(demo.NotReadBackError, match=r"under the address mia@acme\.example"):
+        demo.with_email([], "mia@acme.example")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from yarl import URL
 
 from confidentai_admin import APIConnectionError, AsyncConfidentAI, ConfidentAI, ConfigurationError
-from confidentai_admin._surroundings import Surroundings, SystemClock, current, replaced
+from confidentai_admin._surroundings import Surroundings, SystemClock, current, new_event_loop, replaced
 from confidentai_admin.emulator import Emulator, faults
 
 from ..operations.faces import done, opened
@@ -124,3 +125,10 @@ async def test_a_clock_that_fails_hides_no_outcome(face: Any, emulator: Emulator
     assert caught.value.outcome_unknown
     assert "clock.sleep failed: TypeError" in caught.value.__notes__[0]
     assert len(emulator.sent("updateOrganization")) == 1
+
+
+def test_a_loop_that_is_not_pythons_keeps_its_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only of Python's own loops it is known that a frozen time would stop them."""
+    foreign = object()
+    monkeypatch.setattr(asyncio, "new_event_loop", lambda: foreign)
+    assert new_event_loop() is foreign

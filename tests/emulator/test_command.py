@@ -1,6 +1,7 @@
 """The command `python -m confidentai_admin.emulator`."""
 
 import errno
+import io
 import json
 import os
 import signal
@@ -16,6 +17,8 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
+
+from confidentai_admin.emulator.__main__ import main
 
 from ..subprocess_program import ctrl_c, run
 from .conftest import COMMAND
@@ -220,3 +223,15 @@ def test_a_reader_of_only_the_ready_line_leaves_it_running() -> None:
         assert process.stderr is not None
         assert process.stderr.read() == ""
         process.stdout = None
+
+
+def test_a_reader_that_has_gone_is_no_wrong_argument(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what starts the program knows how it ends then."""
+
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    monkeypatch.setattr(sys, "stdout", Gone())
+    with pytest.raises(BrokenPipeError):
+        main([])

@@ -12,11 +12,14 @@ from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
+import aiohttp
 import anyio
 import anyio.lowlevel
 import pytest
+from aiohttp import web
 
-from confidentai_admin.emulator._http.app import MAX_BODY
+from confidentai_admin.emulator import Emulator
+from confidentai_admin.emulator._http.app import MAX_BODY, App
 from confidentai_admin.emulator._rules import api_keys
 from confidentai_admin.emulator._rules import work as operations
 
@@ -445,3 +448,24 @@ async def test_each_segment_is_decoded_once(api: Api) -> None:
     encoded = "".join(f"%{ord(character):02X}" for character in project)
     assert (await api.send("GET", f"/v1/projects/{encoded}")).status == 200
     assert (await api.send("GET", f"/v1/projects/{encoded.replace('%', '%25')}")).status == 404
+
+
+@pytest.mark.parametrize(("place", "said"), [("_answer", "; its log says why."), ("handle", ".")])
+async def test_a_failure_of_its_own_is_a_500_in_the_envelope(
+    place: str, said: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Wherever the emulator itself fails, the client has an answer, and it serves on."""
+
+    async def fail(app: App, request: web.BaseRequest) -> web.StreamResponse:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(App, place, fail)
+        async with (
+            Emulator() as emu,
+            aiohttp.ClientSession() as session,
+            session.get(f"{emu.url}/v1/organization") as response,
+        ):
+            assert response.status == 500
+            assert (await response.json())["error"] == f"The emulator failed to answer{said}"
+    assert [record.exc_info is not None for record in caplog.records] == [True] * (place == "_answer")

@@ -12,6 +12,7 @@ from unittest.mock import AsyncMock, Mock, create_autospec
 import pytest
 
 from confidentai_admin import ConfidentAI, DesiredProject
+from confidentai_admin._callbacks import UselessCallbackError, check_callback, check_given
 from confidentai_admin.emulator import Emulator
 
 from ..operations.faces import done
@@ -183,3 +184,28 @@ async def test_a_callback_that_turns_out_to_do_nothing(client: ConfidentAI, face
         assert all(outcome.happened == "failed" for outcome in made)
         assert len(made) < len(wishes)
         wishes = [DesiredProject(f"{wishes[0].name} again {number}") for number in range(60)]
+
+
+def test_a_function_without_a_signature_is_taken_as_it_is() -> None:
+    """Not every function that is not Python's says what it can be called with."""
+
+    class Foreign:
+        __signature__ = "nobody can read this"
+
+        def __call__(self, given: object) -> None: ...
+
+    check_callback("store", Foreign())
+
+
+async def test_what_nobody_awaits_is_no_result_of_a_plain_function() -> None:
+    """Whatever can be awaited, a coroutine or not, is an error that says so, and leaves no warning."""
+
+    async def late() -> None: ...
+
+    class Awaitable:
+        def __await__(self) -> Any: ...
+
+    for given in (late(), Awaitable()):
+        with pytest.raises(UselessCallbackError, match="nobody awaits"):
+            check_given("store", given, may_be_async=False)
+        check_given("store", Awaitable())
