@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import secrets
 import shutil
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nox
@@ -41,8 +43,11 @@ def is_here(version: str) -> bool:
 
 
 def install(session: nox.Session, group: str, *others: str) -> None:
-    """Install the project as it is here, a dependency group, and what else is named."""
-    session.install("--editable", ".", *nox.project.dependency_groups(PYPROJECT, group), *others)
+    """Install the project as it is here, a dependency group, and what else is named.
+
+    Nothing is compiled before it is imported: most of what the libraries have never is.
+    """
+    session.install("--no-compile", "--editable", ".", *nox.project.dependency_groups(PYPROJECT, group), *others)
 
 
 #: Where the surroundings forbid it, as containers do, Python would compile the package anew in each of the programs.
@@ -75,8 +80,7 @@ def matrix(session: nox.Session) -> None:
 def lowest(session: nox.Session) -> None:
     """Run the tests with the oldest dependencies, on the oldest Python that is here."""
     install(session, "test", *LOWEST)
-    # The plugin of the oldest anyio warns under the newest pytest, and the tests do not use it.
-    session.run("pytest", "-p", "no:anyio", *workers(session), *session.posargs, env=COMPILED)
+    session.run("pytest", *workers(session), *session.posargs, env=COMPILED)
 
 
 @nox.session
@@ -132,8 +136,9 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """Check the types of the package, of the tests, and of samples of users' code."""
     install(session, "types")
-    session.run("mypy")
-    session.run("pyright")
+    # At the same time, since each uses one core. What one of them says is shown when it is done, if it found anything.
+    with ThreadPoolExecutor() as checkers:
+        list(checkers.map(functools.partial(session.run, silent=True), ["mypy", "pyright"]))
 
 
 @nox.session
