@@ -35,6 +35,9 @@ BESIDE = {"demo", "emulator", "_codegen"}
 #: Where the API's first version is spoken of in code.
 OF_V1 = {"_api/v1.py", "emulator/_contract/v1.py"}
 
+#: What decides and does nothing: it needs no room in which something is sent, not even by another module.
+PURE = ["_api", "_operations", "models", "_jobs.matching", "_jobs.onboarding_plan", "_jobs.system_roles"]
+
 #: What plays with it, as users do.
 PLAYS = {"demo", "_codegen"}
 
@@ -160,6 +163,19 @@ def test_no_circle() -> None:
         done |= ready
     left = {name: sorted(needed - done) for name, needed in needs.items() if name not in done}
     assert not left
+
+
+@pytest.mark.parametrize("name", PURE)
+def test_what_is_pure_sends_nothing(name: str) -> None:
+    """A module that only decides awaits nothing, and reaches no module that sends."""
+    reached = {each for each in modules() if each == name or each.startswith(f"{name}.")}
+    for each in reached:
+        assert not [
+            node for node in ast.walk(tree_of(modules()[each])) if isinstance(node, (ast.AsyncFunctionDef, ast.Await))
+        ]
+    while more := {other for each in reached for other in imports(each, modules()[each])} - reached:
+        reached |= more
+    assert not [each for each in reached if room(each) in ("_http", "_portal", "_async", "_sync")]
 
 
 def test_a_version_is_spoken_of_in_its_table_alone() -> None:

@@ -30,7 +30,8 @@ from ..models import (
 from .many import Job
 from .matching import only
 from .members_walk import all_members
-from .ownership import is_owner, transfer_ownership
+from .ownership import transfer_ownership
+from .system_roles import is_owner
 
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")

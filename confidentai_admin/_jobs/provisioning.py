@@ -37,9 +37,10 @@ from .many import Job, failed, refuse_doubles
 from .matching import find_address, find_named, name_key, resolve, unlike
 from .members_walk import all_members
 from .own_key import KeyCalls
-from .ownership import is_owner, transfer_ownership
+from .ownership import transfer_ownership
 from .rotation import Rotation
 from .server_time import Asked
+from .system_roles import is_owner
 
 #: Is given what there is by now, each time that a key was made: its ``new_keys`` are those that it was not given yet.
 HandOver: TypeAlias = Callable[[EnsuredProject], Awaitable[None]]
