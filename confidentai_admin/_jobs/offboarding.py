@@ -69,7 +69,7 @@ async def offboard(
 
 
 @attrs.frozen
-class _Place:
+class _Snapshot:
     """The organization, or a project, and what there is of a person in it.
 
     Attributes:
@@ -96,7 +96,7 @@ class _Plan:
 
 
 class _Person:
-    """Whom an offboarding is about, and how to see what they have."""
+    """Whom an offboarding is about: reads what they have, and takes it from them."""
 
     def __init__(self, transport: Transport, email: str) -> None:
         self.transport = transport
@@ -105,16 +105,16 @@ class _Person:
         self._user_id: str | None = None
 
     async def plan(self, successor: str | None) -> _Plan:
-        """Look everywhere, and see that all that must be is there."""
-        organization = await self.look(None)
-        projects = await self._look_at_projects()
-        holdings = [holding for place in (organization, *projects) for holding in place.holdings]
+        """Read what the person has everywhere, and see that a new Owner is where one is needed."""
+        organization = await self.read(None)
+        projects = await self._read_projects()
+        holdings = [holding for snapshot in (organization, *projects) for holding in snapshot.holdings]
         # In the order in which they are let go of.
         kinds = [HoldingKind.OWNERSHIP, HoldingKind.INVITATION, HoldingKind.MEMBERSHIP]
         holdings.sort(key=lambda holding: kinds.index(holding.kind))
         if not holdings:
             return _Plan([], None)
-        owned = [place for place in (organization, *projects) if _of(HoldingKind.OWNERSHIP, place.holdings)]
+        owned = [each for each in (organization, *projects) if _of_kind(HoldingKind.OWNERSHIP, each.holdings)]
         if organization in owned:
             raise UnexpectedStateError(
                 f"{self.email} owns the organization, and its Owner cannot be removed: make another member the Owner"
@@ -123,53 +123,53 @@ class _Person:
             )
         return _Plan(holdings, self._successor_id(successor, organization, owned))
 
-    def _successor_id(self, successor: str | None, organization: _Place, owned: list[_Place]) -> str | None:
+    def _successor_id(self, successor: str | None, organization: _Snapshot, owned: list[_Snapshot]) -> str | None:
         if successor is None:
             if owned:
                 raise UnexpectedStateError(
                     f"{self.email} owns {_names(owned)}: say with transfer_projects_to which member gets them"
                 )
             return None
-        heir = organization.member(successor)
-        if heir is None:
+        new_owner = organization.member(successor)
+        if new_owner is None:
             raise UnexpectedStateError(
                 f"{successor} is no member of the organization, and nothing can be transferred to them: invite them,"
                 " and come back when they have accepted, or name somebody else"
             )
-        strange = [place for place in owned if all(member.id != heir.id for member in place.members)]
-        if strange:
+        lacking = [each for each in owned if all(member.id != new_owner.id for member in each.members)]
+        if lacking:
             raise UnexpectedStateError(
-                f"{successor} is no member of {_names(strange)}, and so cannot be the Owner: the API adds members only"
+                f"{successor} is no member of {_names(lacking)}, and so cannot be the Owner: the API adds members only"
                 " by invitation, so invite them there, and come back when they have accepted, or name somebody else"
             )
-        return heir.id
+        return new_owner.id
 
-    async def _look_at_projects(self) -> list[_Place]:
+    async def _read_projects(self) -> list[_Snapshot]:
         gone: dict[str, NotFoundError] = {}
 
-        async def look_at(project: Project) -> _Place | None:
+        async def read(project: Project) -> _Snapshot | None:
             try:
-                return await self.look(NamedRef(project.id, project.name))
+                return await self.read(NamedRef(project.id, project.name))
             except NotFoundError as error:
                 gone[project.id] = error
                 return None
 
         projects = await self.transport.send(list_projects())
-        places = await _together(look_at, projects, at_once=self.at_once)
+        snapshots = await _map_at_once(read, projects, at_once=self.at_once)
         if gone:
             # Deleted meanwhile, if that is so: a project that is there has not been looked at.
             deleted = await self.deleted(gone)
             for project_id, error in gone.items():
                 if project_id not in deleted:
                     raise error
-        return [place for place in places if place is not None]
+        return [snapshot for snapshot in snapshots if snapshot is not None]
 
     async def deleted(self, project_ids: Iterable[str]) -> set[str]:
         """Those of the projects, which the API did not find, that it does not list either."""
         return set(project_ids) - {project.id for project in await self.transport.send(list_projects())}
 
-    async def look(self, project: NamedRef | None) -> _Place:
-        """See what the person has in the organization or in a project."""
+    async def read(self, project: NamedRef | None) -> _Snapshot:
+        """Read what the person has in the organization or in a project."""
         scope = _scope(project)
         invitations = await self.transport.send(list_invitations(scope, invitation_type(scope)))
         members: list[_Member] = await all_members(self.transport, scope, member_type(scope))
@@ -186,7 +186,7 @@ class _Person:
             holdings.append(Holding(HoldingKind.MEMBERSHIP, project, member.id))
             if is_owner(member):
                 holdings.append(Holding(HoldingKind.OWNERSHIP, project, member.id))
-        return _Place(project, members, holdings)
+        return _Snapshot(project, members, holdings)
 
     async def transfer(self, holding: Holding, successor_id: str) -> None:
         """Make the successor the Owner of a project that the person owns."""
@@ -219,7 +219,7 @@ class _Offboarding:
     async def run(self) -> Report[Holding, None]:
         """Transfer what must be, then remove the rest. From here on, a failure is an outcome."""
         try:
-            owned = _of(HoldingKind.OWNERSHIP, self._outcomes)
+            owned = _of_kind(HoldingKind.OWNERSHIP, self._outcomes)
             await self._transfer(owned)
             if any(self._outcomes[holding].is_failure for holding in owned):
                 self._why_not_tried = "not everything was transferred, and nothing is removed before"
@@ -238,7 +238,7 @@ class _Offboarding:
                 await self._person.transfer(holding, self._successor_id)
             except NotFoundError as error:
                 if await self._deleted({holding.project: error}):
-                    return _gone(holding)
+                    return _project_deleted(holding)
                 raise
             return _done(holding)
 
@@ -246,11 +246,11 @@ class _Offboarding:
 
     async def _remove(self, left: list[Holding]) -> None:
         """Remove and look, and once more what is still there."""
-        is_member = any(holding.project is None for holding in _of(HoldingKind.MEMBERSHIP, left))
+        is_member = any(holding.project is None for holding in _of_kind(HoldingKind.MEMBERSHIP, left))
         for is_second in (False, True):
             # Before an invitee becomes a member by them.
-            await self._each(_of(HoldingKind.INVITATION, left), self._remove_one)
-            memberships = _of(HoldingKind.MEMBERSHIP, left)
+            await self._each(_of_kind(HoldingKind.INVITATION, left), self._remove_one)
+            memberships = _of_kind(HoldingKind.MEMBERSHIP, left)
             # Who leaves the organization leaves all projects.
             in_organization = [holding for holding in memberships if holding.project is None]
             await self._each(in_organization, self._remove_one)
@@ -322,24 +322,24 @@ class _Offboarding:
     async def _still_there(self, left: list[Holding]) -> list[Holding]:
         """What is left of all that was to be removed, by what the API lists now, and what has come up there since."""
 
-        async def look(project: NamedRef | None) -> Outcome[NamedRef | None, _Place]:
-            return Outcome(project, Happened.NOTHING, await self._person.look(project))
+        async def read(project: NamedRef | None) -> Outcome[NamedRef | None, _Snapshot]:
+            return Outcome(project, Happened.NOTHING, await self._person.read(project))
 
         # In the organization in any case: an invitation to a project may have been accepted before it was revoked.
         projects = list(dict.fromkeys([None, *(holding.project for holding in left)]))
         was_over = self._is_over
-        report = await Job[NamedRef | None, _Place](projects, at_once=self._person.at_once).run(look)
+        report = await Job[NamedRef | None, _Snapshot](projects, at_once=self._person.at_once).run(read)
         self._stop(report.stopped_by)
-        looks = {outcome.item: outcome for outcome in report}
+        readings = {outcome.item: outcome for outcome in report}
         deleted = await self._deleted({outcome.item: outcome.error for outcome in report})
         for holding in left:
             known = self._outcomes[holding]
             if holding.project in deleted and (known.is_failure or known.reason is not None):
-                self._outcomes[holding] = _gone(holding)
+                self._outcomes[holding] = _project_deleted(holding)
         there = [holding for holding in left if holding.project not in deleted]
         return [
-            *(holding for holding in there if self._is_left(holding, looks[holding.project], was_over=was_over)),
-            *(holding for outcome in report if outcome.result for holding in self._new_in(outcome.result)),
+            *(holding for holding in there if self._is_left(holding, readings[holding.project], was_over=was_over)),
+            *(holding for outcome in report if outcome.result for holding in self._note_new(outcome.result)),
         ]
 
     async def _deleted(self, met: Mapping[NamedRef | None, Exception | None]) -> list[NamedRef]:
@@ -356,11 +356,11 @@ class _Offboarding:
         except ConfidentAIError:
             return []  # what was met before is told
 
-    def _is_left(self, holding: Holding, look: Outcome[NamedRef | None, _Place], *, was_over: bool) -> bool:
+    def _is_left(self, holding: Holding, reading: Outcome[NamedRef | None, _Snapshot], *, was_over: bool) -> bool:
         """Whether something is left, as far as is known; and note what is known of it."""
         known = self._outcomes[holding]
-        if look.result is None:
-            error = look.error or self._stopped_by
+        if reading.result is None:
+            error = reading.error or self._stopped_by
             unseen = f"it was not seen whether it is gone: {error}"
             if not known.is_failure:
                 unseen = f"the API answered that it is {known.happened}, and {unseen}"
@@ -368,7 +368,7 @@ class _Offboarding:
                 return True  # else it may have gone with the membership in the organization
             self._outcomes[holding] = Outcome(holding, Happened.FAILED, error=error, reason=unseen)
             return True
-        if holding not in look.result.holdings:
+        if holding not in reading.result.holdings:
             if known.is_failure:
                 reason = None if known.error is None else _seen_gone_after(known.error)
                 self._outcomes[holding] = _done(holding, reason)
@@ -378,17 +378,17 @@ class _Offboarding:
             self._outcomes[holding] = Outcome(holding, Happened.FAILED, reason=contradiction)
         return True
 
-    def _new_in(self, place: _Place) -> list[Holding]:
-        for holding in _of(HoldingKind.OWNERSHIP, place.holdings):
+    def _note_new(self, snapshot: _Snapshot) -> list[Holding]:
+        for holding in _of_kind(HoldingKind.OWNERSHIP, snapshot.holdings):
             # Of what somebody owns, they are not to be taken out.
             if holding in self._outcomes:
                 again = "it was transferred, and the API lists the person as the Owner"
                 self._outcomes[holding] = Outcome(holding, Happened.FAILED, reason=again)
             else:
-                self._outcomes[holding] = _came_up(holding)
+                self._outcomes[holding] = _found_later(holding)
             self._end("an ownership came up meanwhile, and nothing is removed before it is transferred")
-        new = [holding for holding in place.holdings if holding not in self._outcomes]
-        self._outcomes.update({holding: _came_up(holding) for holding in new})
+        new = [holding for holding in snapshot.holdings if holding not in self._outcomes]
+        self._outcomes.update({holding: _found_later(holding) for holding in new})
         return new
 
     def _report(self) -> Report[Holding, None]:
@@ -406,7 +406,7 @@ def _is_refusal(error: Exception | None) -> bool:
     return isinstance(error, APIStatusError) and error.status < 500 and not isinstance(error, NotFoundError)
 
 
-def _came_up(holding: Holding) -> Outcome[Holding, None]:
+def _found_later(holding: Holding) -> Outcome[Holding, None]:
     return Outcome(holding, Happened.NOT_TRIED, reason="it came up meanwhile")
 
 
@@ -419,13 +419,13 @@ def _seen_gone_after(error: Exception) -> str:
     return f"it was seen to be gone, after: {error}"
 
 
-def _gone(holding: Holding) -> Outcome[Holding, None]:
+def _project_deleted(holding: Holding) -> Outcome[Holding, None]:
     """What somebody had in a project that is no more. Nobody got what they owned."""
     happened = Happened.REVOKED if holding.kind is HoldingKind.INVITATION else Happened.REMOVED
     return Outcome(holding, happened, reason="the project was deleted meanwhile")
 
 
-def _of(kind: HoldingKind, holdings: Iterable[Holding]) -> list[Holding]:
+def _of_kind(kind: HoldingKind, holdings: Iterable[Holding]) -> list[Holding]:
     return [holding for holding in holdings if holding.kind is kind]
 
 
@@ -437,12 +437,12 @@ def _member(members: Iterable[_Member], user_id: str | None, email: str) -> _Mem
     )
 
 
-def _names(places: Iterable[_Place]) -> str:
-    names = ", ".join(repr(place.project.name) for place in places if place.project is not None)
+def _names(snapshots: Iterable[_Snapshot]) -> str:
+    names = ", ".join(repr(snapshot.project.name) for snapshot in snapshots if snapshot.project is not None)
     return f"these projects: {names}"
 
 
-async def _together(
+async def _map_at_once(
     work: Callable[[ItemT], Awaitable[ResultT]], items: Sequence[ItemT], *, at_once: int
 ) -> list[ResultT]:
     """What ``work`` gives for each item, several at once. The first error ends it, and is raised."""

@@ -32,7 +32,7 @@ from .onboarding_plan import (
     Snapshot,
     Step,
     UpdateRole,
-    concerns_everybody,
+    ends_the_job,
     plan,
     report,
 )
@@ -141,7 +141,7 @@ class _Writer:
             missing = await self._settle_found(steps)
             if missing and may_repeat:
                 await self._invite(missing, may_repeat=False)
-        elif concerns_everybody(answer, INVITATION_REFUSALS):
+        elif ends_the_job(answer, INVITATION_REFUSALS):
             self._note(steps, lambda row: row.refused(answer))
             raise _StoppedError(answer)
         elif len(steps) == 1:
@@ -167,7 +167,7 @@ class _Writer:
             self._note([step], lambda row: row.unknown(error))
             return
         self._note([step], lambda row: row.refused(error))
-        if concerns_everybody(error, CHANGE_REFUSALS):
+        if ends_the_job(error, CHANGE_REFUSALS):
             raise _StoppedError(error)
         if isinstance(step.action, Resend):  # there may be nothing any more to send
             self._note([step], Row.unsettled)
@@ -219,6 +219,7 @@ class _Writer:
         self._note(steps, lambda row: row.settled(snapshot.find(row.step.key), self._role))
 
     async def _send(self, steps: Iterable[Step], call: Call[T]) -> T | ConfidentAIError:
+        """Send a request for these, and return its result or the error."""
         self._note(steps, Row.sent)
         try:
             return await self._transport.send(call)

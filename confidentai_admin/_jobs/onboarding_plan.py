@@ -27,8 +27,8 @@ INVITATION_REFUSALS = frozenset({400, 409, 413, 422})
 CHANGE_REFUSALS = INVITATION_REFUSALS | {404}
 
 
-def concerns_everybody(error: ConfidentAIError, refusals: frozenset[int]) -> bool:
-    """Whether the requests for other addresses would fail as well."""
+def ends_the_job(error: ConfidentAIError, refusals: frozenset[int]) -> bool:
+    """Whether the requests for other addresses would fail as well, and so nothing more is written."""
     return getattr(error, "status", None) not in refusals
 
 
