@@ -23,12 +23,18 @@ class VirtualTime:
     which takes ``clock=time, trace_configs=[time.trace]``. A call under a ``faults.Hang`` holds up the time until the
     client gives it up.
 
+    Args:
+        clock: The emulator's.
+        each_takes: How many seconds that clock goes on with each answer. Where it does not go by itself, since a test
+            has stopped it, this is all that requests take.
+
     Attributes:
         trace: What tells of the requests that are under way.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, *, each_takes: float = 0.0) -> None:
         self._clock = clock
+        self._each_takes = each_takes
         self._ends: list[float] = []
         self._under_way = 0
         self._changes = 0
@@ -68,5 +74,6 @@ class VirtualTime:
         self._changes += 1
 
     async def _ended(self, *_: Any) -> None:
+        self._clock.advance(self._each_takes)
         self._under_way -= 1
         self._changes += 1
