@@ -40,9 +40,11 @@ each_fault = pytest.mark.parametrize(
 each_fault_at_a_scope = pytest.mark.parametrize(
     ("scope", "fault"),
     [
-        pytest.param(scope, fault, id=f"{scope}-{name}", marks=[pytest.mark.deep] * (name in ALIKE or number % 2 != at))
+        pytest.param(
+            scope, FAULTS[name], id=f"{scope}-{name}", marks=[pytest.mark.deep] * (name in ALIKE or number % 2 != at)
+        )
         for at, scope in enumerate(["organization", "project"])
-        for number, (name, fault) in enumerate(FAULTS.items())
+        for number, name in enumerate(sorted(FAULTS, key=lambda name: name in ALIKE))
     ],
 )
 
