@@ -377,6 +377,6 @@ async def refused_by_the_server(*_: object) -> None:
 def test_what_is_not_listed_ends_it() -> None:
     """Somebody or something that the demo has made and does not find again is the error that says so."""
     with pytest.raises(demo.NotReadBackError, match="under the name 'Guide'"):
-        demo.named([NamedRef("1", "Member")], "Guide")
+        demo.named([], "Guide")
     with pytest.raises(demo.NotReadBackError, match=r"under the address mia@acme\.example"):
         demo.with_email([], "mia@acme.example")

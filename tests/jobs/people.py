@@ -95,7 +95,8 @@ def state_in(emulator: Emulator, project_id: str | None = None) -> State:
     """What everybody has in the organization or a project, as the emulator has it."""
     with emulator._app._lock:
         scope = scope_of(emulator, project_id)
-        names = {None: None, **{role.id: role.name for role in scope.roles.values()}}
+        names: dict[str | None, str | None] = {None: None}
+        names |= {role.id: role.name for role in scope.roles.values()}
         invitations = [(each.email, each.status, names[each.role_id]) for each in scope.invitations.values()]
         members = [(emulator._app._world.users[user].email, names[role]) for user, role in scope.members.items()]
     assert len(invitations) == len({email.lower() for email, _, _ in invitations}), "somebody is invited twice"

@@ -113,7 +113,8 @@ async def state(client: ConfidentAI) -> World:
 def state_in(emulator: Emulator) -> World:
     """The same, as the emulator has it."""
     projects = emulator._app._world.projects
-    scopes = {None: None, **{project.name: project.id for project in projects.values()}}
+    scopes: dict[str | None, str | None] = {None: None}
+    scopes |= {project.name: project.id for project in projects.values()}
     return {
         name: {
             email.lower() if kind == "MEMBER" else f"invited {email.lower()}": role if kind == "MEMBER" else kind
