@@ -47,8 +47,9 @@ class AsyncKeyRotation:
     def unfinished(self) -> list[int]:
         """The ids of valid keys that an earlier rotation of the same key seems to have left, by a crash.
 
-        They have the name of a new key and are younger than the old one. A rotation that is under way elsewhere looks
-        the same. They are left alone: delete those that you know nobody to have.
+        They have the name of a new key. One that a rotation with ``retire="keep"`` left on purpose looks the same, and
+        so does that of a rotation that is under way elsewhere. They are left alone: delete those that you know nobody
+        to have.
 
         Raises:
             ConfigurationError: The block was not entered yet.
@@ -66,6 +67,31 @@ class AsyncKeyRotation:
             ConfigurationError: The block was not entered yet.
         """
         return self._rotation.duplicate_key_ids
+
+    @property
+    def orphaned_key_ids(self) -> list[int]:
+        """The ids of keys whose secrets were in answers that were lost, and that could not be deleted.
+
+        They are valid, and nobody has them: delete them. What can be deleted is, as soon as it is seen: when the new
+        key is made, or when the old one is to be retired.
+
+        Raises:
+            ConfigurationError: The block was not entered yet.
+        """
+        return self._rotation.orphaned_key_ids
+
+    @property
+    def may_have_orphaned_key(self) -> bool:
+        """Whether there may be one more such key, whose id is not known.
+
+        An answer was lost, and nothing was seen of what was asked for, so far: it is looked for again when the old key
+        is to be retired. After that, the server may still make it. It has the name of a new key, and the next
+        rotation has it in ``unfinished``.
+
+        Raises:
+            ConfigurationError: The block was not entered yet.
+        """
+        return self._rotation.may_have_orphaned_key
 
     async def __aenter__(self) -> Self:
         await self._rotation.__aenter__()

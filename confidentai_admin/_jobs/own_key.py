@@ -16,6 +16,7 @@ from .._operations.organization import get_organization
 from ..errors import AuthenticationError, ConfigurationError, NotFoundError, UnexpectedStateError
 from ..models import ApiKey, DeletionResult
 from .key_names import age
+from .repeated_look import look_until
 
 _SHOWN = 6  # characters at the end of a key that the API shows
 
@@ -84,6 +85,15 @@ class KeyCalls:
     async def all(self) -> builtins.list[ApiKey]:
         """List the keys."""
         return await self.transport.send(api_keys.list_api_keys(self.scope))
+
+    async def all_with(self, made: ApiKey, *, is_there: bool = False) -> builtins.list[ApiKey]:
+        """List the keys, after one was made: again, as long as that one is missing.
+
+        ``is_there`` says that the project was made as well, so that a 404 is no reason to stop.
+        """
+        return await look_until(
+            self.transport, self.all, lambda listed: made.id in {key.id for key in listed}, is_there=is_there
+        )
 
     async def get(self, api_key_id: int) -> ApiKey:
         """Get a key."""
@@ -155,10 +165,12 @@ class KeyCalls:
             await by_new._prove(new)
         # Another client may have retired the key that this one uses, if that is the old one.
         reader = by_new if self.is_own(old) else self
-        return await reader._see(new)
+        return await reader._see(new, await reader.all_with(new))
 
-    async def check_kept_key(self, old: ApiKey, *, value: str | None) -> None:
-        """See that there is the key ``old`` without another one; ``value`` is given if the client is to use it again.
+    async def check_kept_key(self, old: ApiKey, *, value: str | None) -> builtins.list[ApiKey]:
+        """See that there is the key ``old`` without another one; give all keys that there are by now.
+
+        ``value`` is given if the client is to use it again.
 
         Raises:
             UnexpectedStateError: It is gone, deactivated, refused, or another one.
@@ -167,7 +179,7 @@ class KeyCalls:
         if value is not None:
             reader = self.by_key(value)
             await reader._prove(old)
-        await reader._see(old)
+        return await reader._see(old, await reader.all())
 
     async def _prove(self, api_key: ApiKey) -> None:
         """Make a call that every organization key may make."""
@@ -176,9 +188,8 @@ class KeyCalls:
         except AuthenticationError as error:
             raise UnexpectedStateError(f"API key {api_key.id} is refused") from error
 
-    async def _see(self, api_key: ApiKey) -> builtins.list[ApiKey]:
-        """Read a key, which must be as it was, and the others with it."""
-        listed = await self.all()
+    async def _see(self, api_key: ApiKey, listed: builtins.list[ApiKey]) -> builtins.list[ApiKey]:
+        """See that a key is as it was, in a listing that was just read; give that."""
         try:
             seen = await self.one_of(listed, api_key.id)
         except NotFoundError as error:
@@ -198,7 +209,13 @@ class KeyCalls:
                 await self.delete(old.id)
             else:
                 await self.update(old.id, valid=False)
-        except NotFoundError:
-            listed = {api_key.id for api_key in await self.all()}
-            if old.id in listed or witness.id not in listed:
+        except NotFoundError as error:
+
+            def agrees(listed: builtins.list[ApiKey]) -> bool:
+                ids = {api_key.id for api_key in listed}
+                return old.id not in ids and witness.id in ids
+
+            # What a gateway says does not contradict the listing.
+            listed = await look_until(self.transport, self.all, agrees) if is_gone(error) else await self.all()
+            if not agrees(listed):
                 raise

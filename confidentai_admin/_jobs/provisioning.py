@@ -31,13 +31,14 @@ from ..models import (
     Report,
 )
 from .cancellation import warn_of_keys
-from .creation import create_and_look
+from .creation import Attempts, create_and_look
 from .key_names import age, is_called, is_called_alike, refuse_alike
 from .many import Job, failed, refuse_doubles
 from .matching import find_address, find_named, name_key, resolve, unlike
 from .members_walk import all_members
 from .own_key import KeyCalls
 from .ownership import transfer_ownership
+from .repeated_look import look_until
 from .rotation import Rotation
 from .server_time import Asked
 from .system_roles import is_owner
@@ -71,8 +72,12 @@ class _Work:
     """What was done for one project so far.
 
     Attributes:
+        was_listed: Whether the project was there before this call wrote anything.
         is_name_seen: Whether the project was seen to have its name since it was last written to.
-        is_in_doubt: Whether a key may have been made that nobody has.
+        is_first_key_lost: Whether the secret of the first key was in an answer that was lost, or in none.
+        is_first_key_seen: Whether that key was seen since, so that its id is known.
+        attempts: Those to make another key.
+        is_in_doubt: Whether the call was cut off when a key may have been made that nobody has.
         is_described: Whether this call wrote the description, and ``is_governed`` whether it wrote the policy.
     """
 
@@ -83,7 +88,10 @@ class _Work:
     created: bool = False
     recovered: bool = False
     api_key: ApiKey | None = None
+    was_listed: bool = False
     is_first_key_lost: bool = False
+    is_first_key_seen: bool = False
+    attempts: Attempts = attrs.field(factory=Attempts)
     other_keys: list[ApiKey] = attrs.field(factory=list)
     is_changed: bool = False
     is_in_doubt: bool = False
@@ -100,6 +108,12 @@ class _Work:
         """Whether the answer to this call's creation named the project, so that nobody else can have made it."""
         return self.created and not self.recovered
 
+    @property
+    def may_have_orphaned_key(self) -> bool:
+        """Whether there may be a key that nobody has, and that was never seen."""
+        is_first_unseen = self.is_first_key_lost and not self.is_first_key_seen
+        return is_first_unseen or self.attempts.is_open or self.is_in_doubt
+
     def result(self, *, is_finished: bool) -> EnsuredProject | None:
         if self.project is None:
             return None
@@ -110,13 +124,14 @@ class _Work:
             list(self.new_keys),
             recovered=self.recovered,
             orphaned_key_ids=list(self.orphaned_key_ids),
+            may_have_orphaned_key=self.may_have_orphaned_key,
             duplicate_key_ids=list(self.duplicate_key_ids),
             retired_key_ids=list(self.retired_key_ids),
             is_finished=is_finished,
         )
 
     def so_far(self) -> EnsuredProject | None:
-        is_something = self.created or self.is_changed or self.is_in_doubt or self.orphaned_key_ids
+        is_something = self.created or self.is_changed or self.may_have_orphaned_key or self.orphaned_key_ids
         return self.result(is_finished=False) if is_something else None
 
     def happened(self) -> Happened:
@@ -236,7 +251,10 @@ class Provisioning:
         listed: dict[str, Project] = {}
         unread: ConfidentAIError | None = None
         try:
-            listed = {project.id: project for project in await self._transport.send(list_projects())}
+            # One of another program's that appeared after this job's own request: an answer said that it is there.
+            found = [self._works[outcome.item] for outcome in report if outcome.happened in _FOUND]
+            appeared = {self._made(work).id for work in found if not work.was_listed}
+            listed = await look_until(self._transport, self._listed, lambda listed: appeared <= listed.keys())
         except ConfidentAIError as error:
             error.add_note("Whether it is still as it was found could not be read")
             unread = error
@@ -254,6 +272,9 @@ class Provisioning:
             return failed(outcome.item, error, outcome.result)
 
         return [judged(outcome) for outcome in report]
+
+    async def _listed(self) -> dict[str, Project]:
+        return {project.id: project for project in await self._transport.send(list_projects())}
 
     def _plan(self, wanted: DesiredProject) -> _Work:
         alike = self._known.get(name_key(wanted.name), [])
@@ -275,7 +296,7 @@ class Provisioning:
         policy = None
         if wanted.governance_policy is not None:
             policy = resolve(self._governance, wanted.governance_policy, "governance policy")
-        return _Work(wanted, found, owner, policy)
+        return _Work(wanted, found, owner, policy, was_listed=found is not None)
 
     @staticmethod
     def _made(work: _Work) -> Project:
@@ -286,7 +307,18 @@ class Provisioning:
         """Who is to become the Owner of a project that exists, and who is it now; ``None`` if nobody is."""
         if work.owner is None or work.project is None:
             return None
-        members = await all_members(self._transport, Scope.of_project(work.project.id), ProjectMember)
+        project = Scope.of_project(work.project.id)
+
+        async def read() -> list[ProjectMember]:
+            return await all_members(self._transport, project, ProjectMember)
+
+        # It was made with this Owner, for all that is known; else it may have none.
+        members = await look_until(
+            self._transport,
+            read,
+            lambda members: not work.recovered or any(map(is_owner, members)),
+            is_there=not work.was_listed,
+        )
         current = next((member for member in members if is_owner(member)), None)
         key = address_key(work.owner.email)
         if current is not None and address_key(current.email) == key:
@@ -309,13 +341,15 @@ class Provisioning:
             work.project, was_there = await self._look(wanted.name, asked, error)
             # Names are unique: a conflict with the only attempt was somebody else, and one with the second may be the
             # first. What is older than the first was somebody else as well.
-            work.created = work.recovered = work.project is not None and error.outcome_unknown and not was_there
+            work.recovered = work.project is not None and error.outcome_unknown and not was_there
+            work.created = work.is_first_key_lost = work.recovered
             return work.project
 
         def note(error: BaseException) -> None:
             error.add_note(f"There may be a project {wanted.name!r} now, with a key that nobody has.")
 
-        made = await create_and_look(lambda: self._transport.send(call), look, self._clock, in_doubt=note)
+        # Of two attempts one is refused, whichever comes first: a project that comes late is none more.
+        made = await create_and_look(lambda: self._transport.send(call), look, self._clock, Attempts(), in_doubt=note)
         if isinstance(made, Project):
             return
         work.project, work.created = made.project, True
@@ -327,9 +361,16 @@ class Provisioning:
 
     async def _look(self, name: str, asked: Asked, error: ConfidentAIError) -> tuple[Project | None, bool]:
         """The project of this name, and whether it was there before it was ``asked`` for."""
+
+        async def read() -> list[Project]:
+            return await self._transport.send(list_projects())
+
+        def is_named(listed: Iterable[Project]) -> bool:
+            return any(name_key(project.name) == name_key(name) for project in listed)
+
         try:
             with record_calls() as calls:
-                listed = await self._transport.send(list_projects())
+                listed = await look_until(self._transport, read, is_named)
                 found = find_named(listed, name, "project")
         except ConfidentAIError as failure:
             error.add_note(f"Whether there is a project {name!r} now could not be read: {failure}")
@@ -354,7 +395,12 @@ class Provisioning:
         """Read the project's name before something is written to it whose answer does not tell it."""
         if work.is_certainly_ours or work.is_name_seen:
             return
-        seen = await self._transport.send(get_project(project))
+        seen = await look_until(
+            self._transport,
+            lambda: self._transport.send(get_project(project)),
+            lambda seen: True,
+            is_there=not work.was_listed,
+        )
         before = self._made(work)
         if seen.name != before.name:
             raise UnexpectedStateError(
@@ -407,17 +453,26 @@ class Provisioning:
 
     async def _find_lost_key(self, work: _Work) -> None:
         """Look for the first key of a new project, if its secret was in the answer that was lost, or in none."""
-        if not (work.recovered or work.is_first_key_lost):
+        if not work.is_first_key_lost:
             return
+        keys = self._keys(Scope.of_project(self._made(work).id))
         try:
-            listed = sorted(await self._keys(Scope.of_project(self._made(work).id)).all(), key=age)
+            listed = await look_until(self._transport, keys.all, bool, is_there=True)
         except BaseException as error:
             error.add_note(f"The first key of the project {work.wanted.name!r} is valid, and nobody has its secret.")
             raise
-        # What has been used is somebody's.
-        lost = [key.id for key in listed[:1] if key.last_used is None]
-        work.orphaned_key_ids += lost
-        work.other_keys = [key for key in listed if key.id not in lost]
+        self._name_first_key(work, listed)
+        work.other_keys = [key for key in listed if key.id not in work.orphaned_key_ids]
+
+    @staticmethod
+    def _name_first_key(work: _Work, listed: Iterable[ApiKey]) -> None:
+        """Tell the first key as orphaned, if its secret is lost and a listing has it."""
+        oldest = min(listed, key=age, default=None)
+        if not work.is_first_key_lost or work.is_first_key_seen or oldest is None or oldest in work.new_keys:
+            return
+        work.is_first_key_seen = True
+        if oldest.last_used is None:  # what has been used is somebody's
+            work.orphaned_key_ids.append(oldest.id)
 
     async def _ensure_key(self, work: _Work, project: Scope, hand_over: HandOver | None, *, reissue: bool) -> None:
         wanted, keys = work.wanted.key, self._keys(project)
@@ -437,27 +492,24 @@ class Provisioning:
         await self._see_name(work, project)
         name = _SECOND_KEY if wanted is None else wanted
         if there:
-            await self._reissue(work, keys, name, listed, there, hand_over)
+            rotation = await self._reissue(work, keys, name, listed, there, hand_over)
+            await self._find_duplicates(work, keys, name, listed, rotation)
         elif await self._mint(work, keys, name, listed):
             await self._hand_over(work, hand_over)
-        else:
-            return
-        await self._find_duplicates(work, keys, name, listed)
+            await self._find_duplicates(work, keys, name, listed)
 
     async def _mint(self, work: _Work, keys: KeyCalls, name: str, listed: list[ApiKey]) -> bool:
         """Make a key; ``False`` if one that was asked for turns out to be there already, made by somebody else."""
 
         async def look(error: ConfidentAIError, asked: Asked) -> int | None:
-            work.is_in_doubt = True
             known = {key.id for key in listed} | set(work.orphaned_key_ids)
-            now, told = await self._keys_after(error, work, keys, name)
+            now, told = await self._keys_after(error, work, keys, name, known)
             appeared = [key for key in now if key.id not in known]
-            called = [key for key in appeared if is_called(key, name)]
-            # What is older than the request was somebody else's, and so is what has replaced another key.
-            others = [key.id for key in called if key.name != name or asked.was_after(key.created_at, told)]
-            work.orphaned_key_ids += [key.id for key in called if key.id not in others]
+            self._name_orphans(work, name, appeared, told)
             if work.wanted.key is None:
                 return None
+            # What is older than the request was somebody else's, and so is what has replaced another key.
+            others = [key.id for key in appeared if is_called(key, name) and key.id not in work.orphaned_key_ids]
             if not others:
                 with _noted_on(error):
                     refuse_alike(name, appeared)
@@ -467,11 +519,23 @@ class Provisioning:
             work.is_in_doubt = True
             self._note_key(error, work, name)
 
-        made = await create_and_look(lambda: keys.create(name), look, self._clock, in_doubt=note)
+        made = await create_and_look(lambda: keys.create(name), look, self._clock, work.attempts, in_doubt=note)
         if isinstance(made, int):
             return False
         self._made_key(work, made)
         return True
+
+    @staticmethod
+    def _may_be_ours(work: _Work, name: str, key: ApiKey, told: CallDetails) -> bool:
+        """Whether a lost attempt may have made a key, by its name and its time."""
+        asked = work.attempts.asked
+        return asked is not None and key.name == name and not asked.was_after(key.created_at, told)
+
+    def _name_orphans(self, work: _Work, name: str, appeared: Iterable[ApiKey], told: CallDetails) -> None:
+        """Tell as orphaned what a lost attempt may have made, of the keys that appeared since."""
+        orphans = [key.id for key in appeared if self._may_be_ours(work, name, key, told)]
+        work.orphaned_key_ids += orphans
+        work.attempts.seen += len(orphans)
 
     @staticmethod
     def _made_key(work: _Work, key: ApiKey) -> None:
@@ -484,12 +548,17 @@ class Provisioning:
         cancelled.add_note(f"There may be a key {name!r} now, in the project {work.wanted.name!r}, that nobody has.")
 
     async def _keys_after(
-        self, error: ConfidentAIError, work: _Work, keys: KeyCalls, name: str
+        self, error: ConfidentAIError, work: _Work, keys: KeyCalls, name: str, known: set[int]
     ) -> tuple[list[ApiKey], CallDetails]:
         """The keys that there are after a creation whose answer was lost by ``error``, and the call that told them."""
+
+        def is_shown(listed: Iterable[ApiKey]) -> bool:
+            ours = [key for key in listed if key.id not in known and self._may_be_ours(work, name, key, calls[-1])]
+            return len(ours) >= work.attempts.unseen
+
         try:
             with record_calls() as calls:
-                listed = await keys.all()
+                listed = await look_until(self._transport, keys.all, is_shown, is_there=not work.was_listed)
         except ConfidentAIError as failure:
             error.add_note(f"Whether there is a key {name!r} whose secret was lost could not be read: {failure}")
             raise error from failure
@@ -506,7 +575,7 @@ class Provisioning:
         listed: list[ApiKey],
         there: list[ApiKey],
         hand_over: HandOver | None,
-    ) -> None:
+    ) -> Rotation:
         """Make a new key in the place of those that are there, and deactivate them when the caller has the new one."""
         valid = sorted((key for key in there if key.valid), key=age)
         if not valid:
@@ -516,6 +585,7 @@ class Provisioning:
             )
         old, *others = valid
         rotation = Rotation(keys, old.id, name, "disable", listed)
+        work.attempts = rotation.attempts
         is_made = False
         try:
             async with rotation:
@@ -533,23 +603,42 @@ class Provisioning:
             left = [str(key.id) for key in others if key.id not in work.retired_key_ids]
             if is_made:
                 work.duplicate_key_ids += rotation.duplicate_key_ids
+                work.orphaned_key_ids += rotation.orphaned_key_ids
             if is_made and left:
                 error.add_note(
                     f"Other keys {name!r} may be valid still: {', '.join(left)}. The new one is {rotation.new_key.id}:"
                     " if it is in use, retire each of the others with api_keys.retire(its id, unused_for=...)."
                 )
             raise
+        return rotation
 
-    async def _find_duplicates(self, work: _Work, keys: KeyCalls, name: str, listed: list[ApiKey]) -> None:
-        """Look for keys that another program made at the same time: its look came before this call's key, too."""
-        known = {key.id for key in [*listed, *work.new_keys]} | set(work.orphaned_key_ids)
+    async def _find_duplicates(
+        self, work: _Work, keys: KeyCalls, name: str, listed: list[ApiKey], rotation: Rotation | None = None
+    ) -> None:
+        """Look for keys that another program made at the same time, and once more for what lost answers have left.
+
+        The other program's look came before this call's key, too.
+        """
+        made = work.new_keys[-1]
         try:
-            now = await keys.all()
+            with record_calls() as calls:
+                now = await keys.all_with(made, is_there=not work.was_listed)
         except BaseException as error:
             error.add_note(f"Whether another program made a key {name!r} at the same time could not be read.")
             raise
+        known = {key.id for key in [*listed, *work.new_keys]}
+        self._name_first_key(work, now)
+        if rotation is not None:
+            await rotation.delete_left(now, witness=made)
+            work.orphaned_key_ids += rotation.orphaned_key_ids
+            known |= rotation.left.keys()
+        appeared = [key for key in now if key.id not in known and key.id not in work.orphaned_key_ids]
+        if work.attempts.is_open:
+            self._name_orphans(work, name, appeared, calls[-1])
         work.duplicate_key_ids += [
-            key.id for key in now if key.valid and is_called_alike(key, name) and key.id not in known
+            key.id
+            for key in appeared
+            if key.valid and is_called_alike(key, name) and key.id not in work.orphaned_key_ids
         ]
 
 

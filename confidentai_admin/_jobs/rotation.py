@@ -11,10 +11,19 @@ from .._secrets import SecretText
 from ..errors import ConfidentAIError, ConfigurationError, UnexpectedStateError
 from ..models import ApiKey
 from .cancellation import warn_of_keys
-from .creation import create_and_look
+from .creation import Attempts, create_and_look
 from .key_names import base_of, is_rotated, new_name
-from .own_key import KeyCalls, is_later
+from .own_key import KeyCalls
+from .repeated_look import look_until
 from .server_time import Asked
+
+
+def told_of_orphans(ids: Iterable[int], names: Iterable[str], place: str) -> list[str]:
+    """What there is to say of the keys that lost answers have left, and of those that they may have left."""
+    return [
+        *(f"nobody has API key {key_id}, whose secret was in an answer that was lost: delete it" for key_id in ids),
+        *(f"there may be a new API key {name!r} now, in {place}, which nobody has: delete it" for name in names),
+    ]
 
 
 def told_of_duplicates(ids: Iterable[int]) -> list[str]:
@@ -43,6 +52,10 @@ class Rotation:
         self._old: ApiKey | None = None
         self._new: ApiKey | None = None
         self._before: set[int] = set()  # the ids of the keys that there were
+        self.attempts = Attempts()
+        self._names: list[str] = []  # those that new keys were asked for by: what has one of them is ours
+        self.left: dict[int, str | None] = {}  # the names of the keys that lost answers left, as far as they were seen
+        self._orphaned: list[int] = []  # the ids of those of these that could not be deleted
         self._unfinished: list[int] = []
         self._duplicates: list[int] = []
         self._key_before: SecretText | None = None  # the client's, where it uses the new one
@@ -75,6 +88,18 @@ class Rotation:
         self._entered(self._new)
         return list(self._duplicates)
 
+    @property
+    def orphaned_key_ids(self) -> list[int]:
+        """The ids of keys whose secrets were in answers that were lost, and that could not be deleted."""
+        self._entered(self._new)
+        return list(self._orphaned)
+
+    @property
+    def may_have_orphaned_key(self) -> bool:
+        """Whether there may be a key whose secret was in an answer that was lost, and that was never seen."""
+        self._entered(self._new)
+        return self.attempts.is_open
+
     async def __aenter__(self) -> Self:
         if self._is_entered:
             raise ConfigurationError("a rotation is entered once: call api_keys.rotate again")
@@ -88,11 +113,11 @@ class Rotation:
                 " activate it first"
             )
         base = self._base(old)
-        self._unfinished = [key.id for key in known if is_later(key, old) and self._is_in_place_of(old, key)]
+        self._unfinished = [key.id for key in known if key.id != old.id and self._is_in_place_of(old, key)]
         # The last call, so that nothing can go wrong between the only answer with the secret and the caller.
         self._before = {key.id for key in known}
         try:
-            self._new = await self._mint(base, self._before)
+            self._new = await self._mint(base)
         except BaseException as error:
             self._warn(error)
             raise
@@ -136,11 +161,12 @@ class Rotation:
             raise ConfigurationError(f"the old API key {old.id} was retired: without the new one, there is none")
         if self._is_discarded:
             return
-        await self._calls.check_kept_key(old, value=self._key_before)
+        listed = await self._calls.check_kept_key(old, value=self._key_before)
         self._is_given_up = True  # whether or not it can be deleted, the old one is not retired at the block's end
         self._move_back()
         await self._calls.retire(new, delete=True, witness=old)
         self._is_discarded = True
+        await self.delete_left(listed, witness=old)
 
     def _entered(self, api_key: ApiKey | None) -> ApiKey:
         if self._new is None or api_key is None:
@@ -158,36 +184,63 @@ class Rotation:
 
     # Making it:
 
-    async def _mint(self, base: str, known: set[int]) -> ApiKey:
+    async def _mint(self, base: str) -> ApiKey:
         """Make the new key; once more, under another name, if the answer is lost and what it left was deleted."""
-        names = [new_name(base, self._calls.transport.clock.now())]
+        clock = self._calls.transport.clock
+
+        async def create() -> ApiKey:
+            self._names.append(new_name(base, clock.now()))
+            try:
+                return await self._calls.create(self._names[-1])
+            except ConfidentAIError as error:
+                if not error.outcome_unknown:
+                    self._names.pop()  # there is certainly none
+                raise
 
         async def clear(lost: ConfidentAIError, asked: Asked) -> None:
-            await self._clear(names[-1], known, lost)
-            names.append(new_name(base, self._calls.transport.clock.now()))
+            await self._clear(lost)
 
-        def note(error: BaseException) -> None:
-            place = self._calls.place
-            error.add_note(f"There may be a new API key {names[-1]!r} now, in {place}, which nobody has: delete it.")
-
-        clock = self._calls.transport.clock
-        made = await create_and_look(
-            lambda: self._calls.create(names[-1]), clear, clock, in_doubt=note, stays_unknown=False
-        )
+        made = await create_and_look(create, clear, clock, self.attempts, in_doubt=self._note_lost)
         assert made is not None  # noqa: S101  (the look finds nothing that could be used)
         return made
 
-    async def _clear(self, name: str, known: set[int], lost: ConfidentAIError) -> None:
+    def _note_lost(self, error: BaseException) -> None:
+        for line in told_of_orphans([], self._unseen_names(), self._calls.place):
+            error.add_note(line)
+
+    def _unseen_names(self) -> list[str]:
+        """The names of keys that were asked for, and of which it is not known whether there are any."""
+        seen = {*self.left.values(), None if self._new is None else self._new.name}
+        return [name for name in self._names if name not in seen]
+
+    def _left_in(self, listed: Iterable[ApiKey]) -> list[ApiKey]:
+        """The keys that lost answers have left, and that were not seen before: their names are this rotation's own."""
+        known = {*self._before, *self.left, *([] if self._new is None else [self._new.id])}
+        return [key for key in listed if key.name in self._names and key.id not in known]
+
+    def _see_left(self, listed: Iterable[ApiKey]) -> list[ApiKey]:
+        found = self._left_in(listed)
+        self.left |= {key.id: key.name for key in found}
+        self.attempts.seen += len(found)
+        return found
+
+    async def _clear(self, lost: ConfidentAIError) -> None:
         """Delete the key that a lost answer left, since nobody has its secret. If that fails, ``lost`` says so."""
         found: list[int] | None = None
         try:
-            found = [key.id for key in await self._calls.all() if key.name == name and key.id not in known]
+            listed = await look_until(
+                self._calls.transport,
+                self._calls.all,
+                lambda listed: len(self._left_in(listed)) >= self.attempts.unseen,
+            )
+            found = [key.id for key in self._see_left(listed)]
             for api_key_id in found:
                 await self._calls.delete(api_key_id)
         except BaseException as error:
-            note = f"There may be a new API key {name!r} now"
+            named = " or ".join(map(repr, self._names))
+            note = f"There may be a new API key {named} now"
             if found is not None:
-                note = f"There is a new API key {name!r} now, with the id {', '.join(map(str, found))}"
+                note = f"There is a new API key {named} now, with the id {', '.join(map(str, found))}"
             note += (
                 f", in {self._calls.place}, which nobody has: delete it. This failed to do so: {type(error).__name__}."
             )
@@ -197,6 +250,16 @@ class Rotation:
             lost.add_note(note)
             raise lost from error
 
+    async def delete_left(self, listed: Iterable[ApiKey], *, witness: ApiKey) -> None:
+        """Delete what a lost answer has left by now, by the last look. What cannot be deleted is told as orphaned."""
+        for key in self._see_left(listed):
+            self._orphaned.append(key.id)
+            try:
+                await self._calls.retire(key, delete=True, witness=witness)
+            except ConfidentAIError:
+                continue  # it is no reason to leave the old key as it is
+            self._orphaned.remove(key.id)
+
     # Its taking over:
 
     async def _take_over(self) -> None:
@@ -204,15 +267,22 @@ class Rotation:
         transport = self._calls.transport
         try:
             listed = await self._calls.check_new_key(self.new_key, old=self.old_key)
+            ours = {*self._before, self.new_key.id, *self.left, *(key.id for key in self._left_in(listed))}
+            self._duplicates = [
+                key.id for key in listed if key.id not in ours and self._is_in_place_of(self.old_key, key)
+            ]
+            if self._calls.is_own(self.old_key):
+                self._key_before = transport.settings.api_key
+                transport.move_to_key(self.new_key.value)
+            await self.delete_left(listed, witness=self.new_key)
         except BaseException as error:
             old, new = self.old_key.id, self.new_key.id
             self._note(error, f"The new API key, {new}, was kept, and the old one, {old}, was left as it is.")
             raise
-        known = {*self._before, self.new_key.id}
-        self._duplicates = [key.id for key in listed if key.id not in known and self._is_in_place_of(self.old_key, key)]
-        if self._calls.is_own(self.old_key):
-            self._key_before = transport.settings.api_key
-            transport.move_to_key(self.new_key.value)
+
+    def told(self) -> list[str]:
+        """What there is to say of the keys that lost answers have left, or may have left."""
+        return told_of_orphans(self._orphaned, self._unseen_names(), self._calls.place)
 
     def _move_back(self) -> None:
         transport = self._calls.transport
@@ -228,7 +298,7 @@ class Rotation:
             f"{keys} If the new one is in use, {finish} api_keys.retire({self.old_key.id}, unused_for=...). If nobody"
             f" has it, {undo}."
         )
-        for line in (note, *told_of_duplicates(self._duplicates)):
+        for line in (note, *told_of_duplicates(self._duplicates), *self.told()):
             # It may come by here twice, from retire() in the block.
             if line not in getattr(error, "__notes__", ()):
                 error.add_note(line)

@@ -79,14 +79,19 @@ async def rotate_keys(
                         rotation.new_key,
                         [other.id for other in found.others if other not in deleted],
                         cleaned_up=[gone.id for gone in deleted],
+                        may_have_orphaned_key=rotation.may_have_orphaned_key,
                     )
                     await job.call_back("store", store, rotated)
             finally:
                 # The look comes before the old key is retired, which may fail.
                 if project_id in job.made:
-                    duplicates = rotation.duplicate_key_ids
-                    rotated = job.made[project_id] = attrs.evolve(job.made[project_id], duplicate_key_ids=duplicates)
-            told += told_of_duplicates(rotated.duplicate_key_ids)
+                    rotated = job.made[project_id] = attrs.evolve(
+                        job.made[project_id],
+                        duplicate_key_ids=rotation.duplicate_key_ids,
+                        orphaned_key_ids=rotation.orphaned_key_ids,
+                        may_have_orphaned_key=rotation.may_have_orphaned_key,
+                    )
+            told += [*told_of_duplicates(rotated.duplicate_key_ids), *rotation.told()]
         except Exception as error:
             for line in found.told(deleted, is_kept=is_kept):
                 error.add_note(line)

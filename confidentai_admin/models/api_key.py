@@ -51,6 +51,11 @@ class RotatedKey:
         duplicate_key_ids: The ids of other valid keys in the place of the same old one, which another program made
             meanwhile. That program has them: agree on one before you retire the other. What ``store`` is given has
             none: they are looked for afterwards.
+        orphaned_key_ids: The ids of keys whose secrets were in answers that were lost, and that could not be deleted.
+            They are valid, and nobody has them: delete them.
+        may_have_orphaned_key: Whether there may be one more such key, whose id is not known: an answer was lost, and
+            nothing was seen of what was asked for, up to the last look, when ``store`` has come back. The server may
+            still make it. It has the name of a new key, and the next rotation tells of it.
     """
 
     project_id: str
@@ -59,6 +64,8 @@ class RotatedKey:
     unfinished: list[int]
     cleaned_up: list[int] = attrs.field(factory=list, kw_only=True)
     duplicate_key_ids: list[int] = attrs.field(factory=list, kw_only=True)
+    orphaned_key_ids: list[int] = attrs.field(factory=list, kw_only=True)
+    may_have_orphaned_key: bool = attrs.field(default=False, kw_only=True)
 
     @property
     def new_keys(self) -> list[ApiKey]:

@@ -93,6 +93,8 @@ class EnsuredProject:
             the same moment.
         orphaned_key_ids: The ids of keys whose secrets were in answers that were lost. They are valid, and nobody has
             them, unless another process made them at the same moment: delete them when you know that nobody does.
+        may_have_orphaned_key: Whether there may be one more such key, whose id is not known: an answer was lost, and
+            nothing was seen of what was asked for, up to the call's last look. The server may still make it.
         duplicate_key_ids: The ids of other valid keys of the same name, which another program made while this call made
             its own. That program has them: agree on one before you retire the other.
         retired_key_ids: The ids of the keys that were deactivated since a new one took their place.
@@ -105,6 +107,7 @@ class EnsuredProject:
     new_keys: list[ApiKey] = attrs.field(factory=list)
     recovered: bool = attrs.field(default=False, kw_only=True)
     orphaned_key_ids: list[int] = attrs.field(factory=list, kw_only=True)
+    may_have_orphaned_key: bool = attrs.field(default=False, kw_only=True)
     duplicate_key_ids: list[int] = attrs.field(factory=list, kw_only=True)
     retired_key_ids: list[int] = attrs.field(factory=list, kw_only=True)
     is_finished: bool = attrs.field(default=True, kw_only=True)
