@@ -192,8 +192,8 @@ class Rotation:
             self._names.append(new_name(base, clock.now()))
             try:
                 return await self._calls.create(self._names[-1])
-            except ConfidentAIError as error:
-                if not error.outcome_unknown:
+            except Exception as error:
+                if not getattr(error, "outcome_unknown", False):
                     self._names.pop()  # there is certainly none
                 raise
 

@@ -374,9 +374,10 @@ async def test_a_lost_project_that_never_was_is_made(client: ConfidentAI, emulat
     assert [call.operation for call in emulator.calls] == [
         "listProjects",
         "createProject",
-        "listProjects",
+        *["listProjects"] * 6,
         "createProject",
     ]
+    assert sum(emulator.clock.slept) == 5
 
     emulator.reset()
     emulator.faults.add("createProject", faults.Drop(), times=None)
@@ -390,7 +391,8 @@ async def test_a_first_attempt_that_comes_late(client: ConfidentAI, emulator: Em
     """A conflict with the second attempt may be the first one: the project is adopted, its key told as orphaned."""
     # The first request is held back until the second one has come: it is done, and nobody hears of it.
     emulator.faults.add("createProject", faults.Answer(502, body="", after_work=True))
-    emulator.faults.add("listProjects", faults.Answer(200, body={"success": True, "data": {"projects": []}}), nth=2)
+    nothing = faults.Answer(200, body={"success": True, "data": {"projects": []}})
+    emulator.faults.add("listProjects", nothing, nth=2, times=6)
     ensured = await done(client.projects.ensure(NAME))
     assert [call.status for call in emulator.sent("createProject")] == [502, 409]
     assert (ensured.created, ensured.recovered) == (True, True)

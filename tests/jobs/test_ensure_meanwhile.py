@@ -300,7 +300,7 @@ async def test_a_conflict_with_the_second_attempt_is_judged_by_the_first(
 ) -> None:
     """What is younger than the first attempt may be ours, also if it is older than the second one."""
     emulator.faults.add("createProject", faults.Answer(502, body="", after_work=True))
-    emulator.faults.add("listProjects", NOTHING_LISTED, nth=2)
+    emulator.faults.add("listProjects", NOTHING_LISTED, nth=2, times=6)
     before(monkeypatch, emulator, "createProject", lambda other: emulator.clock.advance(60), nth=2)
     ensured = await done(client.projects.ensure(NAME))
     assert [call.status for call in emulator.sent("createProject")] == [502, 409]
