@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import attrs
 
@@ -42,6 +42,8 @@ from .repeated_look import look_until
 from .rotation import Rotation
 from .server_time import Asked
 from .system_roles import is_owner
+
+ReadT = TypeVar("ReadT")
 
 #: Is given what there is by now, each time that a key was made: its ``new_keys`` are those that it was not given yet.
 HandOver: TypeAlias = Callable[[EnsuredProject], Awaitable[None]]
@@ -391,16 +393,15 @@ class Provisioning:
 
     # Writing to a project that was found: it may have been renamed since, and another may have its name.
 
+    async def _read(self, work: _Work, read: Callable[[], Awaitable[ReadT]]) -> ReadT:
+        """Read something of a project: one that appeared after this call's request is there, whatever a 404 says."""
+        return await look_until(self._transport, read, lambda _: True, is_there=not work.was_listed)
+
     async def _see_name(self, work: _Work, project: Scope) -> None:
         """Read the project's name before something is written to it whose answer does not tell it."""
         if work.is_certainly_ours or work.is_name_seen:
             return
-        seen = await look_until(
-            self._transport,
-            lambda: self._transport.send(get_project(project)),
-            lambda seen: True,
-            is_there=not work.was_listed,
-        )
+        seen = await self._read(work, lambda: self._transport.send(get_project(project)))
         before = self._made(work)
         if seen.name != before.name:
             raise UnexpectedStateError(
@@ -468,7 +469,9 @@ class Provisioning:
     def _name_first_key(work: _Work, listed: Iterable[ApiKey]) -> None:
         """Tell the first key as orphaned, if its secret is lost and a listing has it."""
         oldest = min(listed, key=age, default=None)
-        if not work.is_first_key_lost or work.is_first_key_seen or oldest is None or oldest in work.new_keys:
+        if not work.is_first_key_lost or work.is_first_key_seen or oldest is None:
+            return
+        if any(oldest.id == key.id for key in work.new_keys):  # the first one is not listed
             return
         work.is_first_key_seen = True
         if oldest.last_used is None:  # what has been used is somebody's
@@ -479,7 +482,7 @@ class Provisioning:
         if work.created:
             listed = [*work.new_keys, *work.other_keys]
         elif wanted is not None:
-            listed = await keys.all()
+            listed = await self._read(work, keys.all)
         else:
             return
         if wanted is None and work.api_key is not None:

@@ -211,9 +211,7 @@ async def test_a_hook_that_refuses_leaves_nothing_in_doubt(job: str, emulator: E
     assert "There may be" not in notes_of(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("job", "is_made"), [("ensure", False), ("a key", False), ("rotate", False), ("rotate", True)]
-)
+@pytest.mark.parametrize(("job", "is_made"), [("ensure", False), ("a key", False), ("rotate", False), ("rotate", True)])
 async def test_a_hook_that_refuses_the_second_creation(job: str, is_made: bool, emulator: Emulator) -> None:
     """What the first one may have made stays in doubt, unless the look has removed it."""
     config = aiohttp.TraceConfig()

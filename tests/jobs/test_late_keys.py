@@ -406,6 +406,33 @@ async def test_a_first_key_that_is_not_listed_is_told(client: ConfidentAI, emula
     assert len(valid_in(emulator, ensured.project.id)) == 2
 
 
+async def test_a_first_key_that_is_gone_is_not_taken_for_another(
+    client: ConfidentAI, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The oldest key of a recovered project is its first one, unless it is the one that this call made."""
+
+    def delete(other: ConfidentAI) -> None:
+        keys = other.project(project_id_of(emulator, NAMES[0])).api_keys
+        keys.delete(keys.list()[0].id)
+
+    emulator.faults.add("createProject", faults.Drop(after_work=True))
+    before(monkeypatch, emulator, "listProjectApiKeys", delete)
+    ensured = await done(client.projects.ensure(NAMES[0], key="web"))
+    assert (ensured.recovered, ensured.orphaned_key_ids) == (True, [])
+    assert valid_in(emulator, ensured.project.id) == {key.id: key.value for key in ensured.new_keys}
+
+
+async def test_a_new_project_that_no_read_knows_yet(client: ConfidentAI, emulator: Emulator) -> None:
+    """What is read of a project that was just recovered is not there for a moment: it is read again."""
+    policy = (await done(client.organization().governance.policies.list()))[0].name
+    emulator.faults.add("createProject", faults.Drop(after_work=True))
+    for operation in ("listProjectApiKeys", "getProject", "listProjectMembers"):
+        emulator.faults.add(operation, faults.Answer(404), times=2)
+    ensured = await done(client.projects.ensure(NAMES[0], key="web", owner=ADA, governance_policy=policy))
+    assert (ensured.recovered, len(ensured.orphaned_key_ids)) == (True, 1)
+    assert not emulator.faults.unused
+
+
 async def test_somebody_elses_project_that_is_not_listed_yet(client: ConfidentAI, emulator: Emulator) -> None:
     """A conflict says that there is one: it is looked for until it is listed, and is not called ours."""
     emulator.faults.add("*", faults.Stale(4, by_id=True))
