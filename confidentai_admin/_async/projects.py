@@ -105,9 +105,12 @@ class AsyncProjects:
 
         It can be called again after any failure or crash, and by several processes at once: there is one project in the
         end. Where an answer is lost, it looks before it does anything again, and goes by the server's ``Date`` to tell
-        what it made from what was there. A secret that nobody has is not known to anybody else either: with ``key``, a
-        call that was cut off before its result was stored can be told by the ``None`` that the next one gives as
-        ``api_key``, and ``reissue`` gives another key.
+        what it made from what was there. Where a look contradicts what it knows, it looks again for up to 5 seconds,
+        since listings may lag; at the end it looks for what a lost request has made by then.
+
+        A secret that nobody has is not known to anybody else either: with ``key``, a call that was cut off before its
+        result was stored can be told by the ``None`` that the next one gives as ``api_key``, and ``reissue`` gives
+        another key.
 
         A project that was found may be renamed before it is written to, and another may take its name. So its name is
         read before it is put on a policy, given to an Owner or given a key, and compared in the answer that changes its
@@ -149,7 +152,7 @@ class AsyncProjects:
                 only by case, white space or in characters that look the same, the project was renamed meanwhile, or the
                 key to reissue is deactivated. Nothing was written, unless ``partial`` says so.
             AmbiguousMatchError: Several things match where one is meant. Nothing was written.
-            ConflictError: There is a project of this name, and it is not listed.
+            ConflictError: There is a project of this name, and it is not listed, for 5 seconds.
             ConfidentAIError: A step failed. ``partial`` is an ``EnsuredProject`` of what was done before, with the keys
                 that were made, or ``None``.
             Exception: What ``store`` raised; ``partial`` on it is as above.
@@ -226,7 +229,8 @@ class AsyncProjects:
         Of each project, the valid key of this name is replaced, or the one that replaced it before. If there are
         several, as after a crash, it is the one that ``current`` names, or else the oldest. ``result.unfinished`` has
         the others, which are left alone unless ``clean_up`` says otherwise, and the outcome's ``reason`` names them.
-        The old key is retired when ``store`` has come back.
+        The old key is retired when ``store`` has come back. What was made by a request whose answer was lost is
+        deleted, or named in the outcome.
 
         A failure of one is its outcome, and the others go on. An error that concerns all of them (the key, a
         permission, a 429) stops the job: what is under way is finished, and the rest is not tried.

@@ -130,8 +130,9 @@ class ApiKeys:
         old one is retired. If the client itself uses the old key, the client and its views use the new one from then
         on. If the block fails, both keys stay valid, and a note on the exception says so.
 
-        If the answer that has the new key is lost, the key is found by its name and deleted, since nobody has it, and
-        another one is made. At no time is there no valid key that you have.
+        If the answer that has the new key is lost, the key is looked for by its name, for up to 5 seconds, and deleted,
+        since nobody has it, and another one is made. One that comes later is deleted at the end of the block, or else
+        told by ``may_have_orphaned_key``. At no time is there no valid key that you have.
 
         Example::
 

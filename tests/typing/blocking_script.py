@@ -110,6 +110,7 @@ def main() -> None:
         assert_type(ensured.api_key, ApiKey | None)
         assert_type(ensured.is_finished, bool)
         assert_type(ensured.duplicate_key_ids, list[int])
+        assert_type(ensured.may_have_orphaned_key, bool)
         assert_type(client.projects.ensure("tenant", key="service", reissue=True, store=keep), EnsuredProject)
         wishes = [DesiredProject("tenant", key="service")]
         made = client.projects.ensure_many(wishes, store=keep, on_progress=tell)
@@ -127,6 +128,8 @@ def main() -> None:
             assert_type(rotation, KeyRotation)
             assert_type(rotation.new_key.value, str)
             assert_type(rotation.unfinished, list[int])
+            assert_type(rotation.orphaned_key_ids, list[int])
+            assert_type(rotation.may_have_orphaned_key, bool)
         rotation.retire()
         retired = project.api_keys.retire(7, unused_for=datetime.timedelta(days=1), force=True)
         assert_type(retired, ApiKey | DeletionResult)
