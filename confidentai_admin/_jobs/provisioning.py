@@ -507,7 +507,8 @@ class Provisioning:
         async def look(error: ConfidentAIError, asked: Asked) -> int | None:
             known = {key.id for key in listed} | set(work.orphaned_key_ids)
             now, told = await self._keys_after(error, work, keys, name, known)
-            appeared = [key for key in now if key.id not in known]
+            self._name_first_key(work, now)
+            appeared = [key for key in now if key.id not in known and key.id not in work.orphaned_key_ids]
             self._name_orphans(work, name, appeared, told)
             if work.wanted.key is None:
                 return None
@@ -613,6 +614,7 @@ class Provisioning:
                     " if it is in use, retire each of the others with api_keys.retire(its id, unused_for=...)."
                 )
             raise
+        work.orphaned_key_ids += rotation.orphaned_key_ids
         return rotation
 
     async def _find_duplicates(
@@ -632,11 +634,12 @@ class Provisioning:
         known = {key.id for key in [*listed, *work.new_keys]}
         self._name_first_key(work, now)
         if rotation is not None:
+            named = rotation.orphaned_key_ids
             await rotation.delete_left(now, witness=made)
-            work.orphaned_key_ids += rotation.orphaned_key_ids
+            work.orphaned_key_ids += rotation.orphaned_key_ids[len(named) :]
             known |= rotation.left.keys()
         appeared = [key for key in now if key.id not in known and key.id not in work.orphaned_key_ids]
-        if work.attempts.is_open:
+        if rotation is None and work.attempts.is_open:
             self._name_orphans(work, name, appeared, calls[-1])
         work.duplicate_key_ids += [
             key.id

@@ -335,6 +335,25 @@ async def test_a_key_that_is_never_seen_is_told(fault: faults.Fault, client: Con
         assert not rotation.may_have_orphaned_key
 
 
+async def test_another_programs_key_is_not_taken_for_a_lost_one(
+    client: ConfidentAI, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reissue asks for names of its own: a key of the plain name is a duplicate, also where an answer was lost."""
+    project_id = project_id_of(emulator, "Old 1")
+    theirs: list[int] = []
+    before(
+        monkeypatch,
+        emulator,
+        "createProjectApiKey",
+        lambda other: theirs.append(other.project(project_id).api_keys.create("service").id),
+        nth=2,
+    )
+    emulator.faults.add("createProjectApiKey", faults.Drop())
+    ensured = await done(client.projects.ensure("Old 1", key="service", reissue=True, store=Held().store))
+    assert (ensured.duplicate_key_ids, ensured.orphaned_key_ids) == (theirs, [])
+    assert ensured.may_have_orphaned_key
+
+
 async def test_a_block_that_fails_names_the_key_that_may_be_there(client: ConfidentAI, emulator: Emulator) -> None:
     """The note on the block's error has the name of the key whose answer was lost."""
     project_id = project_id_of(emulator, "Old 1")
