@@ -198,7 +198,8 @@ class Rotation:
                 raise
 
         async def clear(lost: ConfidentAIError, asked: Asked) -> None:
-            await self._clear(lost)
+            if self.attempts.is_open:
+                await self._clear(lost)
 
         made = await create_and_look(create, clear, clock, self.attempts, in_doubt=self._note_lost)
         assert made is not None  # noqa: S101  (the look finds nothing that could be used)
