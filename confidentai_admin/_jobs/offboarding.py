@@ -31,6 +31,7 @@ from .many import Job
 from .matching import only
 from .members_walk import all_members
 from .ownership import transfer_ownership
+from .repeated_look import look_until
 from .system_roles import is_owner
 
 ItemT = TypeVar("ItemT")
@@ -322,16 +323,10 @@ class _Offboarding:
     async def _still_there(self, left: list[Holding]) -> list[Holding]:
         """What is left of all that was to be removed, by what the API lists now, and what has come up there since."""
 
-        async def read(project: NamedRef | None) -> Outcome[NamedRef | None, _Snapshot]:
-            return Outcome(project, Happened.NOTHING, await self._person.read(project))
-
-        # In the organization in any case: an invitation to a project may have been accepted before it was revoked.
-        projects = list(dict.fromkeys([None, *(holding.project for holding in left)]))
         was_over = self._is_over
-        report = await Job[NamedRef | None, _Snapshot](projects, at_once=self._person.at_once).run(read)
-        self._stop(report.stopped_by)
-        readings = {outcome.item: outcome for outcome in report}
-        deleted = await self._deleted({outcome.item: outcome.error for outcome in report})
+        outcomes = await self._read_again(dict.fromkeys(holding.project for holding in left))
+        readings = {outcome.item: outcome for outcome in outcomes}
+        deleted = await self._deleted({outcome.item: outcome.error for outcome in outcomes})
         for holding in left:
             known = self._outcomes[holding]
             if holding.project in deleted and (known.is_failure or known.reason is not None):
@@ -339,20 +334,58 @@ class _Offboarding:
         there = [holding for holding in left if holding.project not in deleted]
         return [
             *(holding for holding in there if self._is_left(holding, readings[holding.project], was_over=was_over)),
-            *(holding for outcome in report if outcome.result for holding in self._note_new(outcome.result)),
+            *(holding for outcome in outcomes if outcome.result for holding in self._note_new(outcome.result)),
         ]
+
+    async def _read_again(self, places: Iterable[NamedRef | None]) -> list[Outcome[NamedRef | None, _Snapshot]]:
+        """Read what the person has in the organization and in these projects, again where that contradicts an answer.
+
+        In the organization in any case: an invitation to a project may have been accepted before it was revoked. And in
+        it first: who has left it is in no project any more.
+        """
+        has_left = False
+
+        def agrees(snapshot: _Snapshot) -> bool:
+            return not any(self._should_be_gone(holding, has_left=has_left) for holding in snapshot.holdings)
+
+        async def read(project: NamedRef | None) -> Outcome[NamedRef | None, _Snapshot]:
+            snapshot = await look_until(self._person.transport, lambda: self._person.read(project), agrees)
+            return Outcome(project, Happened.NOTHING, snapshot)
+
+        outcomes: list[Outcome[NamedRef | None, _Snapshot]] = []
+        for some in ([None], [place for place in places if place is not None]):
+            report = await Job[NamedRef | None, _Snapshot](some, at_once=self._person.at_once).run(read)
+            self._stop(report.stopped_by)
+            outcomes += report
+            memberships = [each for each in _of_kind(HoldingKind.MEMBERSHIP, self._outcomes) if each.project is None]
+            snapshot = outcomes[0].result
+            has_left = snapshot is not None and any(each not in snapshot.holdings for each in memberships)
+        return outcomes
+
+    def _should_be_gone(self, listed: Holding, *, has_left: bool) -> bool:
+        """Whether an answer said that what is listed is gone, or would have, had it not been lost."""
+        known = self._outcomes.get(listed)
+        if known is None:
+            return False
+        if not known.is_failure or getattr(known.error, "outcome_unknown", False):
+            return True
+        return has_left and listed.kind is HoldingKind.MEMBERSHIP and listed.project is not None
 
     async def _deleted(self, met: Mapping[NamedRef | None, Exception | None]) -> list[NamedRef]:
         """The projects at which it was met that they are not found, and which are listed no more."""
-        missing = {
-            project.id: project
-            for project, error in met.items()
-            if project is not None and isinstance(error, NotFoundError)
+        not_found = {
+            project: error for project, error in met.items() if project is not None and isinstance(error, NotFoundError)
         }
-        if not missing:
+        if not not_found:
             return []
+        said_gone = {project.id for project, error in not_found.items() if is_gone(error)}
+
+        async def deleted() -> set[str]:
+            return await self._person.deleted(project.id for project in not_found)
+
         try:
-            return [missing[project_id] for project_id in await self._person.deleted(missing)]
+            are_deleted = await look_until(self._person.transport, deleted, said_gone.issubset)
+            return [project for project in not_found if project.id in are_deleted]
         except ConfidentAIError:
             return []  # what was met before is told
 

@@ -13,6 +13,7 @@ from ..errors import ConfidentAIError, UnexpectedStateError
 from ..models import OrganizationMember, ProjectMember
 from .matching import only
 from .members_walk import all_members
+from .repeated_look import look_until
 from .system_roles import OWNER, is_system_role
 
 
@@ -22,6 +23,7 @@ async def transfer_ownership(
     """Make ``user_id`` the Owner of a scope whose Owner is ``expect_current``; ``None`` is nobody.
 
     The change is sent once after each look, since somebody else may have become the Owner before it is sent again.
+    After a lost answer the look is repeated until it shows the change: the server, or its listing, may lag behind.
 
     Raises:
         AmbiguousMatchError: There are several Owners, or several roles of that name.
@@ -46,12 +48,15 @@ async def transfer_ownership(
 
     looked_after: ConfidentAIError | None = None
 
+    async def read_owner() -> MemberT | None:
+        return _owner(await all_members(transport, scope, member), owner_role.id, scope)
+
     async def look(error: ConfidentAIError) -> MemberT | None:
         """Who is the Owner by now, if that is the user: then nothing is sent again."""
         nonlocal looked_after
         looked_after = error
         try:
-            now = _owner(await all_members(transport, scope, member), owner_role.id, scope)
+            now = await look_until(transport, read_owner, lambda seen: not error.outcome_unknown or _is(seen, user_id))
         except ConfidentAIError as failure:
             if error.outcome_unknown:
                 error.add_note(f"Who is the Owner of the {scope} now could not be read: {type(failure).__name__}.")

@@ -831,7 +831,7 @@ async def test_an_ownership_that_comes_up_meanwhile_ends_it(face: type[Confident
             before = len(emulator.sent("removeMember"))
             trace = at_request("DELETE", "/v1/organization/members/", interfere)
             arguments: dict[str, Any] = {"base_url": emulator.url, "trace_configs": [trace], "max_retries": 0}
-            async with opened(face(emulator.api_key, **arguments)) as client:
+            async with opened(face(emulator.api_key, clock=emulator.clock, **arguments)) as client:
                 report = await done(client.offboard("late@acme.example"))
                 assert len(emulator.sent("removeMember")) - before == tried
                 assert emulator.sent("removeProjectMember") == []
