@@ -36,6 +36,7 @@ from .onboarding_plan import (
     plan,
     report,
 )
+from .repeated_look import look_until
 
 T = TypeVar("T")
 
@@ -193,12 +194,21 @@ class _Writer:
     async def _settle_found(self, steps: Sequence[Step]) -> list[Step]:
         """After a lost answer: settle who is there, and return the others. If that fails, nothing more is written."""
         try:
-            snapshot = await _read(self._transport, self._scope, steps)
+            snapshot = await self._look(steps)
         except ConfidentAIError as error:
             raise _StoppedError(error) from None
         missing = [step for step in steps if snapshot.find(step.key) is None]
         self._settle([step for step in steps if snapshot.find(step.key) is not None], snapshot)
         return missing
+
+    async def _look(self, steps: Sequence[Step]) -> Snapshot:
+        """Read what these have now; again as long as that contradicts what is known of a row."""
+
+        def agrees(snapshot: Snapshot) -> bool:
+            rows = [self._rows[step.index] for step in steps]
+            return not any(row.is_contradicted_by(snapshot.find(row.step.key), self._role) for row in rows)
+
+        return await look_until(self._transport, lambda: _read(self._transport, self._scope, steps), agrees)
 
     async def _read_again(self) -> None:
         """Settle what only another look can tell."""
@@ -206,7 +216,7 @@ class _Writer:
         if not steps:
             return
         try:
-            snapshot = await _read(self._transport, self._scope, steps)
+            snapshot = await self._look(steps)
         except ConfidentAIError as error:
             if self._stopped_by is None:
                 raise

@@ -266,6 +266,7 @@ class Row:
         outcome: What is known of it.
         lost: The error of a request that may have done what was planned, or may do it yet.
         created_id: The id of the invitation that the server answered to have created.
+        is_skipped: Whether the server answered to have invited others, as if this one was invited or a member already.
         is_revoked: Whether the earlier invitation is gone by this job.
         is_updated: Whether the server answered to have changed the role.
         is_unsettled: Whether only another look tells what became of it.
@@ -275,6 +276,7 @@ class Row:
     outcome: Outcome[str, Invitation | Member]
     lost: ConfidentAIError | None = None
     created_id: int | None = None
+    is_skipped: bool = False
     is_revoked: bool = False
     is_updated: bool = False
     is_unsettled: bool = False
@@ -336,7 +338,7 @@ class Row:
         row = self.unsettled()
         if invitation is None:
             error = "the server made no invitation to this address, and does not say why"
-            return row.failed(UnexpectedStateError(error))
+            return attrs.evolve(row.refused(UnexpectedStateError(error)), is_skipped=True)
         return attrs.evolve(row._done(invitation), created_id=invitation.id)
 
     def updated(self, member: Member, role: RequestedRole) -> Row:
@@ -361,6 +363,16 @@ class Row:
         return self.ended(self.step.aim, result, reason)
 
     # What was seen again
+
+    def is_contradicted_by(self, found: Invitation | Member | None, role: RequestedRole) -> bool:
+        """Whether what is listed cannot be all, by what was answered, or need not be, since an answer was lost."""
+        if isinstance(self.step.action, Resend) or (found is not None and role.fits(found)):
+            return False
+        shows_role = self.is_updated and self.outcome.error is None
+        is_written = self.created_id is not None or self.is_skipped or shows_role or self.lost is not None
+        if found is None or self.step.current is None or found.id != self.step.current.id:
+            return found is None and is_written
+        return is_written or self.is_revoked or getattr(self.outcome.error, "outcome_unknown", False)
 
     def unseen(self, error: ConfidentAIError) -> Row:
         """Nothing could be read any more: what was answered is told, with that."""

@@ -34,7 +34,6 @@ from confidentai_admin import (
 )
 from confidentai_admin._http import transport as transport_module
 from confidentai_admin.emulator import Emulator, faults
-from confidentai_admin.emulator._rules import invitations as emulator_invitations
 
 from ..operations.faces import done, opened, served
 from ..operations.lookups import at_each_scope, role_id, system_policy_id
@@ -70,20 +69,6 @@ async def emulator(request: pytest.FixtureRequest) -> AsyncIterator[Emulator]:
     async with served(Emulator(seed=seed_of(FIRST_STATE)), request) as emulator:
         yield emulator
         emulator.faults.check()
-
-
-@pytest.fixture
-def invited(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The addresses that the server has invited, once for each e-mail that it would have sent."""
-    addresses: list[str] = []
-    add = emulator_invitations.add
-
-    def noted(world: Any, scope: Any, email: str, *arguments: Any, **options: Any) -> Any:
-        addresses.append(email)
-        return add(world, scope, email, *arguments, **options)
-
-    monkeypatch.setattr(emulator_invitations, "add", noted)
-    return addresses
 
 
 def named(scope: str, operation: str) -> str:

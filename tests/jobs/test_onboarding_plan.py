@@ -223,6 +223,42 @@ def test_a_resent_e_mail_is_seen_nowhere() -> None:
     assert row.settled(member(), WANTED).outcome.happened is Happened.NOTHING
 
 
+INVITE = row_of().sent()
+UPDATE = row_of(member(MEMBER), update_members=True).sent()
+REPLACE = row_of(invitation(MEMBER), replace=True).sent()
+REFUSED = BadRequestError("no", status=400)
+
+
+@pytest.mark.parametrize(
+    ("row", "found", "is_contradicted"),
+    [
+        (INVITE.created(invitation()), None, True),
+        (INVITE.created(invitation()), invitation(), False),
+        (INVITE.created(invitation()), member(MEMBER), False),
+        (INVITE.created(None), None, True),
+        (INVITE.unknown(LOST), None, True),
+        (INVITE.unknown(LOST), invitation(MEMBER), False),
+        (INVITE.refused(REFUSED), None, False),
+        (UPDATE.updated(member(), WANTED), member(MEMBER), True),
+        (UPDATE.updated(member(), WANTED), member(), False),
+        (UPDATE.updated(member(MEMBER), WANTED), member(MEMBER), False),
+        (UPDATE.unknown(LOST), member(MEMBER), True),
+        (REPLACE.failed(LOST), invitation(MEMBER), True),
+        (REPLACE.failed(LOST), None, False),
+        (REPLACE.revoked(by_this_job=True).refused(REFUSED), invitation(MEMBER), True),
+        (REPLACE.revoked(by_this_job=True).refused(REFUSED), None, False),
+        (REPLACE.revoked(by_this_job=False).created(invitation(number=2)), invitation(MEMBER), True),
+        (REPLACE.revoked(by_this_job=False).created(invitation(number=2)), invitation(number=2), False),
+        (row_of(invitation(), resend=True).sent().unknown(LOST), None, False),
+    ],
+)
+def test_a_listing_may_lag_where_it_contradicts_what_is_known(
+    row: Row, found: Invitation | Member | None, is_contradicted: bool
+) -> None:
+    """It misses what was answered or may have been done, or shows what was changed; else it is believed at once."""
+    assert row.is_contradicted_by(found, WANTED) is is_contradicted
+
+
 def test_the_report_has_the_results_of_the_first_places() -> None:
     """A duplicate has the result of its first place, and what was not tried says what stopped the job."""
     stopped_by = AuthenticationError("the key is not known", status=401)
