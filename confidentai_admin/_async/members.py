@@ -120,7 +120,8 @@ class AsyncMembers(Generic[MemberT]):
         Owner already, nothing is changed, whoever is expected: so the same call can be made again after a crash or a
         lost answer. The API takes no condition with the change: whoever is made Owner in the moment between the look
         and the change is replaced too. The change is never sent again without another look: it is repeated only while
-        the Owner is still the one whom you expect.
+        the Owner is still the one whom you expect. After a lost answer that look takes up to 5 seconds, since the
+        listing, or the server, may lag.
 
         Endpoints: ``GET /v1/organization/roles``, ``GET /v1/organization/members`` and
         ``PUT /v1/organization/members/{userId}``, or ``GET /v1/projects/{projectId}/roles``,

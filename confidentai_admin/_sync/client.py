@@ -193,6 +193,7 @@ class ConfidentAI:
         First, everything is read; if the person owns something that has nobody to go to, that is an error, and nothing
         was changed. Then the projects that the person owns are transferred; if one cannot be, nothing is removed. Then
         the invitations and the memberships are removed, and looked for again: what was not seen to be gone has failed.
+        Listings may lag: what should be gone and is listed is looked for again, for 5 seconds, and then removed again.
         Whom the organization refuses to remove is taken out of no project, and who comes to own something meanwhile is
         taken out of nothing more. From the first change on, nothing but a cancellation is raised: what failed is in the
         report. Make the same call again, and it does what is left. What was in a project that somebody deletes

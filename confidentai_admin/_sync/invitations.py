@@ -110,12 +110,13 @@ class Invitations(Generic[InvitationT]):
 
         All members and invitations are read first, and only who is neither is invited. What is not as asked for is left
         alone and reported, unless an option says otherwise. What the server did is read back: an outcome says what was
-        seen, and not what was answered.
+        seen, and not what was answered. What was answered and is not seen is looked for again, for 5 seconds, since
+        listings may lag.
 
         An address that is none, or that the server refuses, fails for itself. An error that concerns everybody (the
         key, the plan, no connection) stops the job: the report says so in ``stopped_by``, and nothing is raised. After
-        an unknown outcome it looks who is invited, and invites the others once more. Only sending an e-mail again is
-        never tried twice.
+        an unknown outcome it looks who is invited, for 5 seconds, and invites the others once more; the API leaves out
+        who is invited by then. Only sending an e-mail again is never tried twice.
 
         Endpoints: ``GET /v1/organization/members``, ``GET /v1/organization/invitations``,
         ``GET /v1/organization/roles``, ``POST /v1/organization/invitations``,

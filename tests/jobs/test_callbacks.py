@@ -86,7 +86,7 @@ def kept_in_a_loop(kept: list[Any]) -> Callable[[Any], None]:
         with contextlib.suppress(StopIteration):
             keep_it(given).send(None)
 
-    return run  # type: ignore[return-value]
+    return run
 
 
 ASYNCHRONOUS: dict[str, Callable[[], object]] = {
