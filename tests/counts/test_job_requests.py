@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, Literal
 
 import attrs
 import pytest
-import pytest_asyncio
 
 from confidentai_admin import ConfidentAI, DesiredProject, Happened, UnexpectedStateError
 from confidentai_admin.emulator import Emulator
 
 from ..jobs.key_watch import entered
-from ..operations.faces import done, opened, served
+from ..operations.faces import done, opened
 from ..operations.lookups import at_each_scope
 from .sent import cost, of, sent_to
 
@@ -46,10 +45,10 @@ def number() -> int:
     return 1
 
 
-@pytest_asyncio.fixture
-async def emulator(number: int, request: pytest.FixtureRequest) -> AsyncIterator[Emulator]:
+@pytest.fixture
+def emulator(number: int) -> Iterator[Emulator]:
     """An emulator with so many projects."""
-    async with served(Emulator(seed=seed(number)), request) as emulator:
+    with Emulator(seed=seed(number)) as emulator:
         yield emulator
 
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import attrs
 import pytest
-import pytest_asyncio
 
 from confidentai_admin import ConfidentAI, Happened
 from confidentai_admin.emulator import Emulator
 from confidentai_admin.emulator._rules import governance, members
 from confidentai_admin.emulator.refusal import Unchanged
 
-from ..operations.faces import done, everything, served
+from ..operations.faces import done, everything
 from ..operations.lookups import at_each_scope
 
 OLIVIA, ZOE = "olivia@acme.example", "zoe@acme.example"
@@ -39,12 +38,12 @@ def oddly(listing: Callable[..., Any], lag: int) -> Callable[..., Any]:
     return listed
 
 
-@pytest_asyncio.fixture(params=[0, 1, 3], ids=["all counted", "one not counted", "three not counted"])
-async def emulator(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Emulator]:
+@pytest.fixture(params=[0, 1, 3], ids=["all counted", "one not counted", "three not counted"])
+def emulator(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
     """An emulator that lists oddly."""
     monkeypatch.setattr(members, "listing", oddly(members.listing, request.param))
     monkeypatch.setattr(governance, "list_projects", oddly(governance.list_projects, request.param))
-    async with served(Emulator(seed=SEED), request) as emulator:
+    with Emulator(seed=SEED) as emulator:
         yield emulator
 
 
