@@ -413,11 +413,11 @@ async def test_it_is_repeated_as_often_as_any_call(
 
 
 @at_each_scope
-@pytest.mark.parametrize(("seconds", "attempts"), [(20, 2), (31, 1), (61, 1), (3600, 1)])
+@pytest.mark.parametrize(("seconds", "attempts"), [(20, 2), (61, 2), (600, 2), (601, 1), (3600, 1)])
 async def test_it_waits_as_it_was_asked_to(
     client: ConfidentAI, emulator: Emulator, scope: str, seconds: int, attempts: int
 ) -> None:
-    """A pause that is asked for is kept, if it ends within the time that a call may take; else the error is raised."""
+    """A pause that is asked for is kept, if it ends within the time that a job may wait; else the error is raised."""
     where = await scope_of(client.with_options(timeout=30), scope)
     ids = await where.ids()
     emulator.faults.add(where.steps[2].operation, faults.Answer(429, retry_after=seconds))
