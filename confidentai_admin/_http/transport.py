@@ -220,8 +220,12 @@ class Transport:
             held = self._pacing.held(self.clock.monotonic()) if is_too_many else 0.0
             if not await self._pause(error, max(again.seconds, held)):
                 raise error
-            if before_repeat is not None and (there := await before_repeat(error)) is not None:
-                return there
+            if before_repeat is not None:
+                began = self.clock.monotonic()
+                if (there := await before_repeat(error)) is not None:
+                    return there
+                # The calls in it have had their own time.
+                progress.deadline += self.clock.monotonic() - began
 
     def _retry(self, progress: CallProgress) -> Retry:
         """What decides about a call whose first attempt has failed."""

@@ -84,6 +84,19 @@ async def test_a_change_that_is_sent_once_is_seen_when_it_shows(
     assert len(emulator.sent(named(scope, "updateMemberRole"))) == 1
 
 
+@at_each_scope
+async def test_the_look_takes_none_of_the_time_of_the_change(
+    client: ConfidentAI, emulator: Emulator, scope: str
+) -> None:
+    """However short a call may be, the change is sent again after the look for the one that was lost."""
+    place = await place_of(client.with_options(timeout=3), scope)
+    ids = {member.email: member.id for member in await everything(place.members.iter())}
+    emulator.faults.add(named(scope, "updateMemberRole"), faults.Drop())
+    before = OLIVIA if scope == "organization" else MIA
+    owner = await done(place.members.transfer_ownership(ids[MAX], expect_current=ids[before]))
+    assert (owner.email, owner.role.name) == (MAX, "Owner")
+
+
 # offboard -------------------------------------------------------------------------------------------------------------
 
 
