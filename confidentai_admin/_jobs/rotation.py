@@ -7,12 +7,14 @@ from types import TracebackType
 from typing import Self
 
 from .._arguments import truth
+from .._reporting import CallDetails, record_calls
 from .._secrets import SecretText
 from ..errors import ConfidentAIError, ConfigurationError, UnexpectedStateError
 from ..models import ApiKey
 from .cancellation import warn_of_keys
 from .creation import Attempts, create_and_look
 from .key_names import base_of, is_rotated, new_name
+from .matching import name_key
 from .own_key import KeyCalls
 from .repeated_look import look_until
 from .server_time import Asked
@@ -145,10 +147,14 @@ class Rotation:
         if self._is_deleted or (self._is_retired and not delete):
             return
         await self._take_over()
-        self._both = f"The new API key, {new.id}, works; the old one, {old.id}, may have been retired or not."
+        calls: list[CallDetails] = []
         try:
-            await self._calls.retire(old, delete=delete, witness=new)
+            with record_calls() as calls:
+                await self._calls.retire(old, delete=delete, witness=new)
         except BaseException as error:
+            is_sent = any(call.attempts for call in calls)
+            became = "may have been retired or not" if is_sent else "was left as it is"
+            self._both = f"The new API key, {new.id}, works; the old one, {old.id}, {became}."
             self._note(error, self._both)
             raise
         self._is_retired = True
@@ -180,7 +186,8 @@ class Rotation:
 
     def _is_in_place_of(self, old: ApiKey, key: ApiKey) -> bool:
         """Whether a rotation seems to have made ``key`` in the place of ``old``, by the new name or the old one."""
-        return key.valid and is_rotated(key.name) and base_of(key.name) in (self._base(old), base_of(old.name))
+        bases = (name_key(self._base(old)), name_key(base_of(old.name)))
+        return key.valid and is_rotated(key.name) and name_key(base_of(key.name)) in bases
 
     # Making it:
 
@@ -269,8 +276,13 @@ class Rotation:
         try:
             listed = await self._calls.check_new_key(self.new_key, old=self.old_key)
             ours = {*self._before, self.new_key.id, *self.left, *(key.id for key in self._left_in(listed))}
+            # Where somebody else has retired the old key, what they put in its place may have any name.
+            is_replaced = not any(key.id == self.old_key.id and key.valid for key in listed)
             self._duplicates = [
-                key.id for key in listed if key.id not in ours and self._is_in_place_of(self.old_key, key)
+                key.id
+                for key in listed
+                if key.id not in ours
+                and (self._is_in_place_of(self.old_key, key) or (is_replaced and key.valid and is_rotated(key.name)))
             ]
             if self._calls.is_own(self.old_key):
                 self._key_before = transport.settings.api_key

@@ -12,6 +12,7 @@ from typing import Any, Literal, cast
 
 import attrs
 import pytest
+from aiohttp import TraceConfig, TraceRequestStartParams
 
 from confidentai_admin import (
     APIConnectionError,
@@ -998,6 +999,44 @@ async def test_another_program_that_rotates_the_same_key_by_its_own_name_is_told
     async with entered(client.project(project_id).api_keys.rotate(old, name="billing")) as rotation:
         pass
     assert rotation.duplicate_key_ids == theirs != []
+
+
+@pytest.mark.parametrize("theirs", ["payments", "Billing"])
+async def test_another_program_that_gives_a_name_of_its_own_is_told(
+    theirs: str, client: ConfidentAI, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it has retired the old key, or its name differs by case alone, its key is told, whatever name it has."""
+    project_id = (await done(client.projects.create("tenant"))).project.id
+    old = (await done(client.project(project_id).api_keys.create("service"))).id
+    made: list[int] = []
+
+    def rotate(other: ConfidentAI) -> None:
+        retire: Any = "disable" if theirs == "payments" else "keep"
+        with other.project(project_id).api_keys.rotate(old, name=theirs, retire=retire) as rotation:
+            made.append(rotation.new_key.id)
+
+    before(monkeypatch, emulator, "listProjectApiKeys", rotate, nth=2)
+    async with entered(client.project(project_id).api_keys.rotate(old, name="billing")) as rotation:
+        pass
+    assert rotation.duplicate_key_ids == made != []
+
+
+async def test_a_retirement_that_a_hook_refuses_was_not_sent(emulator: Emulator) -> None:
+    """Then the old key was left as it is, and the note says so."""
+    config = TraceConfig()
+
+    async def refuse(session: Any, context: Any, params: TraceRequestStartParams) -> None:
+        if params.method == "PUT":
+            raise LookupError("not from here")
+
+    config.on_request_start.append(refuse)
+    async with AsyncConfidentAI(emulator.api_key, base_url=emulator.url, trace_configs=[config]) as client:
+        made = await client.projects.create("tenant")
+        assert made.api_key is not None
+        with pytest.raises(LookupError) as caught:
+            async with client.project(made.project.id).api_keys.rotate(made.api_key.id):
+                pass
+    assert f"the old one, {made.api_key.id}, was left as it is" in notes_of(caught.value)
 
 
 async def test_what_is_in_no_old_keys_place_is_no_duplicate(
