@@ -106,6 +106,7 @@ async def rotate(client: ConfidentAI, emulator: Emulator) -> None:
     """Three keys of one project, one after the other."""
     project_id = (await done(client.projects.list()))[0].id
     (old,) = (key.id for key in keys_in(emulator, project_id).values() if key.name == "service")
+    value = ""
     for _ in range(3):
         async with entered(client.project(project_id).api_keys.rotate(old)) as rotation:
             old, value = rotation.new_key.id, rotation.new_key.value
