@@ -11,10 +11,14 @@ from confidentai_admin.emulator import Emulator, faults
 Hardship = Callable[[Emulator, list[str]], None]
 
 
-def hardship(stale: float | None = None, fault: faults.Fault | None = None) -> Hardship:
-    """Listings that lag by so many seconds, and a fault at the first request of each of some writes."""
+def hardship(
+    stale: float | None = None, fault: faults.Fault | None = None, per_second: float | None = None
+) -> Hardship:
+    """Listings that lag by so many seconds, a fault at the first request of each of some writes, and a rate limit."""
 
     def bring_on(emulator: Emulator, writes: list[str]) -> None:
+        if per_second is not None:
+            emulator.faults.add("*", faults.RateLimit(per_second))
         if stale is not None:
             emulator.faults.add("*", faults.Stale(stale))
         if fault is not None:
@@ -33,6 +37,7 @@ HARDSHIPS = {
     "late 2 s": hardship(fault=faults.Late(2)),
     "stale 1 s, lost": hardship(1, LOST),
     "stale 4 s, late 2 s": hardship(4, faults.Late(2)),
+    "2 a second, stale 4 s, late 2 s": hardship(4, faults.Late(2), per_second=2),
 }
 
 in_each_hardship = pytest.mark.parametrize("bring_on", HARDSHIPS.values(), ids=HARDSHIPS.keys())

@@ -149,6 +149,8 @@ STALE: dict[str, faults.Stale | None] = {
     "listings by 1 s": faults.Stale(1),
     "all reads by 4 s": faults.Stale(4, by_id=True),
 }
+#: How many requests a second a gateway lets through beside that: the first for some lags, all of them in ``deep``.
+RATES = [10, pytest.param(2, marks=pytest.mark.deep), pytest.param(50, marks=pytest.mark.deep)]
 MORE_STALE: dict[str, faults.Stale | None] = {
     "all reads by 1 s": faults.Stale(1, by_id=True),
     "listings by 4 s": faults.Stale(4),
@@ -178,25 +180,48 @@ async def test_no_key_is_lost_or_made_twice(
 ) -> None:
     """However far reads lag, and when the lost requests are done, each key is held or named; the next run agrees."""
     for lag, stale in lags.items():
-        emulator.reset()
-        before = keys_now(emulator)
-        if stale is not None:
-            emulator.faults.add("*", stale)
-        if (fault := LOSSES[loss]) is not None:
-            for place in ("POST /v1/projects", "POST */api-keys"):
-                emulator.faults.add(place, fault)
-        held = Held()
-        async with opened(face(emulator.api_key, base_url=emulator.url, clock=emulator.clock)) as client:
-            await JOBS[name](client, held)
-            assert fault is None or any(call.fault for call in emulator.writes)
-            emulator.faults.clear()
-            emulator.clock.advance(60)
-            _assert_all_is_well(name, emulator, before, held, lag)
-            made = keys_now(emulator).keys()
-            await JOBS[name](client, held)
+        await _play(name, LOSSES[loss], stale, None, face, emulator, lag)
+
+
+@pytest.mark.parametrize("per_second", RATES)
+@pytest.mark.parametrize("name", JOBS)
+async def test_no_key_is_lost_behind_a_rate_limit_as_well(
+    name: str, per_second: float, face: type[ConfidentAI], emulator: Emulator
+) -> None:
+    """Nor where reads lag, lost requests are done late, and few requests a second get through, all at once."""
+    await _play(name, faults.Late(2), faults.Stale(4, by_id=True), per_second, face, emulator, "all at once")
+
+
+async def _play(
+    name: str,
+    fault: faults.Fault | None,
+    stale: faults.Stale | None,
+    per_second: float | None,
+    face: type[ConfidentAI],
+    emulator: Emulator,
+    lag: str,
+) -> None:
+    emulator.reset()
+    before = keys_now(emulator)
+    if per_second is not None:
+        emulator.faults.add("*", faults.RateLimit(per_second))
+    if stale is not None:
+        emulator.faults.add("*", stale)
+    if fault is not None:
+        for place in ("POST /v1/projects", "POST */api-keys"):
+            emulator.faults.add(place, fault)
+    held = Held()
+    async with opened(face(emulator.api_key, base_url=emulator.url, clock=emulator.clock)) as client:
+        await JOBS[name](client, held)
+        assert fault is None or any(call.fault for call in emulator.writes)
+        emulator.faults.clear()
+        emulator.clock.advance(60)
         _assert_all_is_well(name, emulator, before, held, lag)
-        if name in ENSURING:
-            assert keys_now(emulator).keys() == made, lag
+        made = keys_now(emulator).keys()
+        await JOBS[name](client, held)
+    _assert_all_is_well(name, emulator, before, held, lag)
+    if name in ENSURING:
+        assert keys_now(emulator).keys() == made, lag
 
 
 def _assert_all_is_well(name: str, emulator: Emulator, before: dict[int, str], held: Held, lag: str) -> None:
