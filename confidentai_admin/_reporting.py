@@ -81,6 +81,8 @@ class CallDetails:
         attempts: How many requests were begun.
         elapsed: Seconds from the beginning of the call to its end, pauses included.
         last_attempt: Seconds of these since the last request was begun; 0 if none was.
+        outcome_unknown: Whether the server may have carried it out, or may still, although no answer says so: as on the
+            error, and also where the call was cancelled.
     """
 
     operation: str
@@ -92,6 +94,7 @@ class CallDetails:
     attempts: int
     elapsed: float
     last_attempt: float = 0.0
+    outcome_unknown: bool = False
 
 
 @attrs.define

@@ -31,6 +31,7 @@ class CallProgress:
         attempts: How many attempts have begun.
         began: When the last one did, by ``clock``.
         answer: The last answer.
+        may_be_done: Whether the server may have carried it out, or may still, although no answer says so.
     """
 
     request: Request
@@ -42,6 +43,7 @@ class CallProgress:
     attempts: int = 0
     began: float = math.nan
     answer: Answer | None = None
+    may_be_done: bool = False
 
     @property
     def seconds_left(self) -> float:

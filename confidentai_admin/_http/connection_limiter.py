@@ -18,15 +18,15 @@ class ConnectionLimiter:
         self._free = count  # none while somebody waits
         self._waiting: deque[asyncio.Future[bool]] = deque()
         self._front = asyncio.Lock()
-        self._front_of_jobs = asyncio.Lock()
+        self._front_of_bulk = asyncio.Lock()
 
     @contextlib.asynccontextmanager
-    async def at_the_front(self, *, is_of_job: bool) -> AsyncIterator[None]:
+    async def at_the_front(self, *, is_bulk: bool) -> AsyncIterator[None]:
         """Be the one to whom the next request belongs, where requests are spaced.
 
-        Single calls come before those of jobs, of which one at a time stands in their queue.
+        Single calls come before those of jobs over many, of which one at a time stands in their queue.
         """
-        async with self._front_of_jobs if is_of_job else contextlib.nullcontext(), self._front:
+        async with self._front_of_bulk if is_bulk else contextlib.nullcontext(), self._front:
             yield
 
     def acquire_nowait(self) -> bool:

@@ -212,6 +212,7 @@ async def exchange(
     if left <= 0:
         return not_sent("it was not this call's turn", timeout)
     call.attempts += 1
+    might_be_done, call.may_be_done = call.may_be_done, call.may_be_done or not is_read
     call.began = began
     added = {} if pool.options.session_adds_headers else HEADERS
     login = pool.options.proxy_login
@@ -248,6 +249,7 @@ async def exchange(
     except (Exception, asyncio.CancelledError) as error:
         if wire_state.refusal is not None:
             call.attempts -= 1  # nothing was sent
+            call.may_be_done = might_be_done
             raise wire_state.refusal from wire_state.refusal.__cause__
         if isinstance(error, asyncio.CancelledError):
             log(logging.DEBUG, _ATTEMPT, *place, "cancelled", clock.monotonic() - began)
@@ -255,6 +257,7 @@ async def exchange(
         was_sent = wire_state.is_reached and wire_state.is_made and (payload is None or not payload.is_unsent)
         is_known = isinstance(error, (aiohttp.ClientError, LostConnectionError, OSError))
         if not is_known and (is_read or not was_sent):
+            call.may_be_done = might_be_done
             raise  # a hook's or middleware's own, and nothing was done
         failure = _failure(error, was_sent=was_sent, timeout=timeout)
         if not is_known:

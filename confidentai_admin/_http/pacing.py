@@ -7,7 +7,9 @@ from collections.abc import Awaitable, Callable
 
 import attrs
 
-from .retry import LONGEST_RETRY_AFTER, Jitter, backoff
+from ..errors import RateLimitError
+from .attempts import Failure
+from .retry import LONGEST_RETRY_AFTER, Delivery, Jitter, backoff
 
 _UNPACED_AFTER = 30.0  # seconds without a 429
 _BELOW = 0.9  # of the rate that got through
@@ -15,6 +17,7 @@ _SLOWEST = 0.1  # requests per second, whatever got through
 _SHORTEST = 0.001  # seconds, for a rate over no time at all
 _WINDOW = 2.5  # seconds; a rate is that of two windows at most
 _SUREST = 8.0  # seconds
+_SURE_AFTER = 5  # requests, and a second
 
 
 class Pacing:
@@ -95,7 +98,7 @@ class Pacing:
             self._in_a_row += 1
             self._measure(now)
             self._held_from = now
-        pause = min(max(asked or 0.0, backoff(self._in_a_row - 1, jitter)), LONGEST_RETRY_AFTER)
+        pause = min(asked or backoff(self._in_a_row - 1, jitter), LONGEST_RETRY_AFTER)
         # A moment more, so that not all programs that share the server's limit come back together.
         self._held_until = max(self._held_until, now + pause + (backoff(0, jitter) if is_news else 0.0))
         if is_news:
@@ -118,20 +121,25 @@ class Pacing:
         # Where a server lets some through at once, the rate at which they were sent says too much. What came over all
         # the time, the wait included, says too little where it lets none through at once. The truth lies between.
         self._got_through = max(_SLOWEST, math.sqrt(least * rate))
-        self._sure_for = min(_SUREST, max(1.0, seconds))
+        least_sure = max(1.0, _SURE_AFTER / self._got_through)
+        self._sure_for = min(max(_SUREST, least_sure), max(least_sure, seconds))
 
 
 @attrs.define(eq=False)
 class Stall:
-    """For how long the requests of one job have met nothing but 429s.
+    """For how long the requests of one job have met nothing but 429s, their own or those of other calls.
 
     Attributes:
         timeout: How many seconds of that end the job.
-        on_wait: Is told for how many seconds the job waits, each time that a 429 tells something new.
+        on_wait: Is told for how many seconds the job waits.
+        is_bulk: Whether the job is one over many, before which single calls go.
+        told_until: Until when the job knows that it waits.
     """
 
     timeout: float
     on_wait: Callable[[float], Awaitable[None]] | None = None
+    is_bulk: bool = attrs.field(default=False, kw_only=True)
+    told_until: float = -math.inf
     _since: float | None = None
 
     def answered(self) -> None:
@@ -139,7 +147,19 @@ class Stall:
         self._since = None
 
     def refused(self, now: float) -> float:
-        """Note a 429; the seconds that are left."""
+        """Note that the server wants the job to wait; the seconds that are left for it."""
         if self._since is None:
             self._since = now
         return self.timeout - (now - self._since)
+
+    def why(self, seconds: float) -> str:
+        """Why the job ends, where the server wants it to wait for so many seconds more."""
+        return (
+            f"The job ends: it may go on for {self.timeout:g} s without a success (stall_timeout), and the server wants"
+            f" it to wait for {seconds:.0f} s more"
+        )
+
+    def failure(self, seconds: float) -> Failure:
+        """The failure of a request that does not wait for its turn so long."""
+        details = {"status": 429, "retry_after": seconds}
+        return Failure(Delivery.IMPOSSIBLE, RateLimitError, f"not sent. {self.why(seconds)}", details)

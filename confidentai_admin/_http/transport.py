@@ -76,6 +76,7 @@ def _call_details(progress: CallProgress, began: float, ended: float) -> CallDet
         progress.attempts,
         ended - began,
         ended - progress.began if progress.attempts else 0.0,
+        progress.may_be_done,
     )
 
 
@@ -113,12 +114,15 @@ class Transport:
         """Use another key from now on, in all copies but those of ``with_key``."""
         self.settings.credential.api_key = SecretText(value)
 
-    def for_job(self, on_wait: Callable[[float], Awaitable[None]] | None = None) -> Transport:
+    def for_job(self, on_wait: Callable[[float], Awaitable[None]] | None = None, *, is_bulk: bool = False) -> Transport:
         """A copy for the requests of one job: they wait while the server says that there are too many.
 
-        Single calls go before them, and their time begins at their turn. ``on_wait`` is told of each wait, in seconds.
+        Their time begins at their turn. ``on_wait`` is told of each wait, in seconds. Single calls, and jobs about one
+        thing, go before those that are ``is_bulk``.
         """
-        return attrs.evolve(self, stall=Stall(self.stall_timeout, on_wait)) if self._stall is None else self
+        if self._stall is not None:
+            return self
+        return attrs.evolve(self, stall=Stall(self.stall_timeout, on_wait, is_bulk=is_bulk))
 
     def refuse_job(self, job: str) -> None:
         """Raise a ``ConfigurationError`` if this client may not change anything, or cannot here."""
@@ -187,28 +191,33 @@ class Transport:
                     self._note_answer()
                 if outcome.status == 401 and self.settings.api_key != api_key:
                     log(logging.INFO, "%s: the API key was replaced meanwhile; sent again", request.operation)
+                    progress.may_be_done = retry is not None and retry.is_unknown
                     continue
                 delivery = _retry.delivery_of(outcome)
                 if delivery is Delivery.DONE:
                     result = self.version.read(call, outcome)
                     if isinstance(result, APIResponseValidationError):
+                        progress.may_be_done = result.outcome_unknown
                         raise result
+                    progress.may_be_done = False
                     return result
                 asked = self._retry_after(outcome)
             else:
                 delivery, asked = outcome.delivery, outcome.details.get("retry_after")
             retry = retry or self._retry(progress)
             if is_too_many:
-                is_news = self._note_refusal(progress, asked)
+                self._note_refusal(progress, asked)
                 if self._stall is not None:
+                    progress.may_be_done = retry.is_unknown
                     error = self._error(outcome, request, asked, outcome_unknown=retry.is_unknown)
-                    await self._wait_in_job(self._stall, error, asked, is_news=is_news)
+                    await self._wait_in_job(self._stall, error, asked)
                     progress.deadline = math.inf
                     if before_repeat is not None and (there := await before_repeat(error)) is not None:
                         return there
                     continue
             retry.last_start = progress.deadline - self._patience
             again = retry.after(delivery, self.clock.monotonic(), asked=asked, is_too_many=is_too_many)
+            progress.may_be_done = retry.is_unknown
             if retry.was_unknown and call.if_gone is not NOT_GIVEN and isinstance(outcome, Answer) and outcome.is_gone:
                 return call.if_gone
             error = self._error(outcome, request, asked, outcome_unknown=retry.is_unknown)
@@ -238,26 +247,22 @@ class Transport:
         if self._stall is not None:
             self._stall.answered()
 
-    def _note_refusal(self, progress: CallProgress, asked: float | None) -> bool:
-        """Hear that there are too many requests. Whether that is news."""
+    def _note_refusal(self, progress: CallProgress, asked: float | None) -> None:
+        """Hear that there are too many requests."""
         jitter = _surroundings.current().jitter
-        return self._pacing.refused(self.clock.monotonic(), sent_at=progress.began, asked=asked, jitter=jitter)
+        self._pacing.refused(self.clock.monotonic(), sent_at=progress.began, asked=asked, jitter=jitter)
 
-    async def _wait_in_job(self, stall: Stall, error: ConfidentAIError, asked: float | None, *, is_news: bool) -> None:
+    async def _wait_in_job(self, stall: Stall, error: ConfidentAIError, asked: float | None) -> None:
         """Have the request of a job wait as it was asked to, or raise its error if that takes too long."""
         now = self.clock.monotonic()
         left, seconds = stall.refused(now), max(asked or 0.0, self._pacing.held(now))
         if seconds > left:
-            error.add_note(
-                f"The job ends: it may go on for {stall.timeout:g} s without a success (stall_timeout), of which"
-                f" {max(0.0, left):.0f} s are left, and the server wants it to wait for {seconds:.0f} s more."
-            )
+            error.add_note(stall.why(seconds))
             raise error
         if self.pool.is_closed:
             raise error
         log(logging.INFO, "%s: 429; waits for %.1f s", error.operation, seconds)
-        if is_news and stall.on_wait is not None:
-            await stall.on_wait(seconds)
+        await self._tell_wait(seconds)
         # Where it is not for too long, all calls wait, and so will this one.
         if asked is not None and asked > LONGEST_RETRY_AFTER and not await self._pause(error, asked):
             raise error
@@ -304,41 +309,45 @@ class Transport:
     async def _attempt(self, progress: CallProgress) -> Answer | Failure:
         """Wait for a turn, where requests are spaced, and for a free connection; then send."""
         session, limiter = await self.pool.session()
-        is_its_turn = False
-        while True:
-            if not is_its_turn and self._is_paced():
-                refused = await self._wait_for_turn(limiter, progress)
-                if refused is not None:
-                    return refused
-                is_its_turn = True
-            if limiter.acquire_nowait():
-                break
-            if not await limiter.acquire(progress.seconds_left if self._stall is None else self._stall.timeout):
-                if self.pool.is_closed:
-                    raise client_is_closed()
-                return not_sent("no connection was free", self.timeout)
-            if is_its_turn or not self._is_paced():
-                break
-            limiter.release()  # there was a 429 meanwhile
+        refused: Failure | None = None
+        if self._is_paced():
+            refused = await self._acquire_in_turn(limiter, progress)
+        else:
+            refused = await self._acquire(limiter, progress)
+            if refused is None and self._is_paced():  # there was a 429 meanwhile
+                limiter.release()
+                refused = await self._acquire_in_turn(limiter, progress)
+        if refused is not None:
+            return refused
         try:
-            if progress.deadline == math.inf:
-                progress.deadline = self.clock.monotonic() + self.timeout.total
             return await self.exchange(self.pool, session, progress, self.settings.api_key)
         finally:
             limiter.release()
 
+    async def _acquire(self, limiter: ConnectionLimiter, progress: CallProgress) -> Failure | None:
+        """Wait for a free connection; a failure if there is none in time. The time of a job's request begins here."""
+        if progress.deadline == math.inf:
+            progress.deadline = self.clock.monotonic() + self.timeout.total
+        if limiter.acquire_nowait() or await limiter.acquire(progress.seconds_left):
+            return None
+        if self.pool.is_closed:
+            raise client_is_closed()
+        return not_sent("no connection was free", self.timeout)
+
     def _is_paced(self) -> bool:
         return self._pacing.was_needed and self._pacing.is_on(self.clock.monotonic())
 
-    async def _wait_for_turn(self, limiter: ConnectionLimiter, progress: CallProgress) -> Failure | None:
-        """Wait until this request may be sent; a failure if its time does not last for that."""
-        pacing, clock = self._pacing, self.clock
+    async def _acquire_in_turn(self, limiter: ConnectionLimiter, progress: CallProgress) -> Failure | None:
+        """Wait for a turn and a free connection; a failure if this call's time, or that of its job, does not last."""
+        pacing, clock, stall = self._pacing, self.clock, self._stall
         refused = self._refused_turn(progress)
         if refused is not None:
             return refused
-        seconds = math.inf if self._stall is not None else progress.seconds_left
-        with anyio.move_on_after(seconds):
-            async with limiter.at_the_front(is_of_job=self._stall is not None):
+        if held := pacing.held(clock.monotonic()):
+            await self._tell_wait(held)
+        began = clock.monotonic()
+        with anyio.move_on_after(math.inf if stall is not None else progress.seconds_left):
+            async with limiter.at_the_front(is_bulk=stall is not None and stall.is_bulk):
                 while True:
                     if self.pool.is_closed:
                         raise client_is_closed()
@@ -346,21 +355,40 @@ class Transport:
                     if refused is not None:
                         return refused
                     now = clock.monotonic()
-                    if (wait := pacing.wait(now)) <= 0:
-                        pacing.take(now)
+                    if (wait := pacing.wait(now)) > 0:
+                        await self.pool.pause(clock, wait)
+                        continue
+                    if stall is not None:
+                        progress.deadline += now - began  # the wait for its turn is none of the request's time
+                    refused = await self._acquire(limiter, progress)
+                    if refused is not None:
+                        return refused
+                    began = clock.monotonic()
+                    if pacing.wait(began) <= 0:
+                        pacing.take(began)
                         return None
-                    await self.pool.pause(clock, wait)
+                    limiter.release()  # there was a 429 while no connection was free
         return self._refused_turn(progress) or not_sent("it was not this call's turn", self.timeout)
 
     def _refused_turn(self, progress: CallProgress) -> Failure | None:
         """The failure of a call whose turn comes too late."""
         now = self.clock.monotonic()
+        if self._stall is not None:
+            held = self._pacing.held(now)
+            return self._stall.failure(held) if held and held > self._stall.refused(now) else None
         wait = self._pacing.wait(now)
         if self._has_time(wait, progress.deadline):
             return None
         if self._pacing.is_slowed(now):
             return _slowed_down(wait)
         return not_sent("by requests_per_second, it was not this call's turn", self.timeout)
+
+    async def _tell_wait(self, seconds: float) -> None:
+        """Tell the job how long it waits, once for all of its requests that wait together."""
+        stall, now = self._stall, self.clock.monotonic()
+        if stall is not None and stall.on_wait is not None and now >= stall.told_until:
+            stall.told_until = now + seconds
+            await stall.on_wait(seconds)
 
     def _note_deprecation(self, answer: Answer, request: Request) -> None:
         message = answer.deprecation

@@ -87,7 +87,7 @@ async def create_and_look(
                     in_doubt(error)
                 raise
         except BaseException as error:  # it was cancelled, or else a hook of the user's failed, and nothing was sent
-            is_sent = not isinstance(error, Exception) and any(call.attempts for call in calls)
+            is_sent = not isinstance(error, Exception) and any(call.outcome_unknown for call in calls)
             if is_sent or attempts.is_open:
                 in_doubt(error)
             raise

@@ -56,7 +56,7 @@ async def offboard(
         UnexpectedStateError: The person owns what has nobody to go to, or is nowhere although they must exist.
         ConfidentAIError: What the person has could not be read. Nothing was changed.
     """
-    person = _Person(transport.for_job(), email)
+    person = _Person(transport.for_job(is_bulk=True), email)
     plan = await person.plan(successor)
     if must_exist and not plan.holdings:
         raise UnexpectedStateError(

@@ -61,7 +61,7 @@ async def onboard(
         truth(name, option)
     if not addresses:
         return Onboarding([])
-    transport = transport.for_job()
+    transport = transport.for_job(is_bulk=True)
     requested = RequestedRole()
     if role is not None:
         requested = RequestedRole.among(await transport.send(list_roles(scope, role_type(scope))), role)

@@ -96,7 +96,7 @@ async def transfer_ownership(
     except Exception:
         raise
     except BaseException as error:  # it was cancelled
-        if any(each.attempts for each in calls):
+        if any(each.outcome_unknown for each in calls):
             error.add_note(f"{user_id} may be the Owner of the {scope} now: make the same call again.")
         raise
 

@@ -700,7 +700,7 @@ async def ensure_many(
     check_callback("store", store)
     transport.refuse_job("projects.ensure_many")
     job = Job(wishes, at_once=transport.pool.options.max_connections, on_progress=on_progress)
-    transport = transport.for_job(job.tell_wait)
+    transport = transport.for_job(job.tell_wait, is_bulk=True)
     provisioning = Provisioning(transport)
 
     async def ensure_one(wish: DesiredProject) -> Outcome[DesiredProject, EnsuredProject]:

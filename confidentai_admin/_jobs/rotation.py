@@ -152,7 +152,7 @@ class Rotation:
             with record_calls() as calls:
                 await self._calls.retire(old, delete=delete, witness=new)
         except BaseException as error:
-            is_sent = any(call.attempts for call in calls)
+            is_sent = any(call.outcome_unknown for call in calls)
             became = "may have been retired or not" if is_sent else "was left as it is"
             self._both = f"The new API key, {new.id}, works; the old one, {old.id}, {became}."
             self._note(error, self._both)

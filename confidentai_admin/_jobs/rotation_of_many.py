@@ -46,7 +46,7 @@ async def rotate_keys(
         raise ValueError("clean_up needs current: else a key that is in use might be taken for what a crash left")
     transport.refuse_job("projects.rotate_keys")
     job = Job(ids, at_once=transport.pool.options.max_connections, on_progress=on_progress)
-    transport = transport.for_job(job.tell_wait)
+    transport = transport.for_job(job.tell_wait, is_bulk=True)
     is_kept = retire == "keep"
 
     async def rotate(project_id: str) -> Outcome[str, RotatedKey]:
