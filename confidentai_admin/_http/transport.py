@@ -206,11 +206,11 @@ class Transport:
                 delivery, asked = outcome.delivery, outcome.details.get("retry_after")
             retry = retry or self._retry(progress)
             if is_too_many:
-                self._note_refusal(progress, asked)
+                is_news = self._note_refusal(progress, asked)
                 if self._stall is not None:
                     progress.may_be_done = retry.is_unknown
                     error = self._error(outcome, request, asked, outcome_unknown=retry.is_unknown)
-                    await self._wait_in_job(self._stall, error, asked)
+                    await self._wait_in_job(self._stall, error, asked, is_news=is_news)
                     progress.deadline = math.inf
                     if before_repeat is not None and (there := await before_repeat(error)) is not None:
                         return there
@@ -247,12 +247,12 @@ class Transport:
         if self._stall is not None:
             self._stall.answered()
 
-    def _note_refusal(self, progress: CallProgress, asked: float | None) -> None:
-        """Hear that there are too many requests."""
+    def _note_refusal(self, progress: CallProgress, asked: float | None) -> bool:
+        """Hear that there are too many requests. Whether that is news."""
         jitter = _surroundings.current().jitter
-        self._pacing.refused(self.clock.monotonic(), sent_at=progress.began, asked=asked, jitter=jitter)
+        return self._pacing.refused(self.clock.monotonic(), sent_at=progress.began, asked=asked, jitter=jitter)
 
-    async def _wait_in_job(self, stall: Stall, error: ConfidentAIError, asked: float | None) -> None:
+    async def _wait_in_job(self, stall: Stall, error: ConfidentAIError, asked: float | None, *, is_news: bool) -> None:
         """Have the request of a job wait as it was asked to, or raise its error if that takes too long."""
         now = self.clock.monotonic()
         left, seconds = stall.refused(now), max(asked or 0.0, self._pacing.held(now))
@@ -262,7 +262,8 @@ class Transport:
         if self.pool.is_closed:
             raise error
         log(logging.INFO, "%s: 429; waits for %.1f s", error.operation, seconds)
-        await self._tell_wait(seconds)
+        if is_news:
+            await self._tell_wait(seconds)
         # Where it is not for too long, all calls wait, and so will this one.
         if asked is not None and asked > LONGEST_RETRY_AFTER and not await self._pause(error, asked):
             raise error

@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from confidentai_admin import (
     ApiKey,
+    APITimeoutError,
     AsyncConfidentAI,
     ConfidentAI,
     ConfigurationError,
@@ -23,7 +24,7 @@ from confidentai_admin.emulator import Emulator, faults
 
 from ..operations.faces import done, opened, served
 from ..virtual_time import VirtualTime
-from .key_watch import entered, keys_in, valid_in
+from .key_watch import entered, keys_in, notes_of, valid_in
 
 ADA, OLIVIA = "ada@acme.example", "olivia@acme.example"
 MANY = 40
@@ -306,3 +307,113 @@ def test_a_limit_that_is_none(option: str, value: Any, error: type[Exception], f
     """A number that is not positive, and what is no number, is refused by its name."""
     with pytest.raises(error, match=f"^{option} must be a"):
         face("an-organization-key", **{option: value})
+
+
+async def test_a_repeat_that_waits_for_its_turn_has_its_time(
+    face: type[ConfidentAI], emulator: Emulator, time: VirtualTime
+) -> None:
+    """A failure of another kind under a limit is repeated at the next turn, however late that is, and ends no job."""
+    options: dict[str, Any] = {"clock": time, "trace_configs": [time.trace], "timeout": 15}
+    async with opened(face(emulator.api_key, base_url=emulator.url, **options)) as client:
+        ids = [project.id for project in await done(client.projects.list())]
+        emulator.faults.add("*", faults.RateLimit(1))
+        emulator.faults.add("listProjectApiKeys", faults.Answer(500), nth=3)
+        emulator.faults.add("updateProjectApiKey", faults.Drop(after_work=True))
+        report = await done(client.projects.rotate_keys(ids[:20], key="service", store=print))
+    assert report.counts == {Happened.ROTATED: 20}
+
+
+async def test_a_repeat_by_a_limit_of_ones_own_has_its_time(
+    face: type[ConfidentAI], emulator: Emulator, time: VirtualTime
+) -> None:
+    """The same holds where no server slows the client down, but `requests_per_second` does."""
+    options: dict[str, Any] = {"clock": time, "trace_configs": [time.trace], "timeout": 5, "requests_per_second": 2}
+    async with opened(face(emulator.api_key, base_url=emulator.url, **options)) as client:
+        emulator.faults.add("createProject", faults.Answer(503), nth=2)
+        wishes = [DesiredProject(f"n {number}") for number in range(30)]
+        (await done(client.projects.ensure_many(wishes))).raise_for_failures()
+
+
+async def test_a_wait_that_another_call_was_asked_for_ends_a_job_in_a_hurry(
+    face: type[ConfidentAI], emulator: Emulator
+) -> None:
+    """`stall_timeout` counts wherever the 429 came from; a job with more time waits, and is told so."""
+    clock = emulator.clock
+    told: list[Progress[DesiredProject, Any]] = []
+    async with opened(face(emulator.api_key, base_url=emulator.url, clock=clock)) as client:
+        emulator.faults.add("getOrganization", faults.Answer(429, retry_after=40))
+        with pytest.raises(RateLimitError):
+            await done(client.with_options(max_retries=0).whoami())
+        began = clock.monotonic()
+        with pytest.raises(RateLimitError, match=r"not sent.*20 s without a success \(stall_timeout\)") as caught:
+            await done(client.with_options(stall_timeout=20).projects.ensure("sign-up"))
+        assert caught.value.retry_after is not None
+        assert clock.monotonic() - began < 1
+        await done(client.projects.ensure_many([DesiredProject("n")], on_progress=told.append))
+        assert clock.monotonic() - began >= 39
+    assert [progress.waiting is not None for progress in told] == [True, False]
+
+
+async def test_a_job_about_one_thing_goes_before_those_over_many(emulator: Emulator, time: VirtualTime) -> None:
+    """A sign-up by `ensure` waits for few of a bulk job's requests."""
+    options: dict[str, Any] = {"clock": time, "trace_configs": [time.trace]}
+    async with AsyncConfidentAI(emulator.api_key, base_url=emulator.url, **options) as client:
+        await client.whoami()
+        limit = emulator.faults.add("*", faults.RateLimit(2))
+        bulk = asyncio.ensure_future(client.projects.ensure_many([DesiredProject(f"n {n}") for n in range(MANY)]))
+        while limit.used - limit.refused < 10:
+            await time.sleep(0.1)
+        began = time.monotonic()
+        await client.projects.ensure("sign-up", key="service")
+        assert not bulk.done()
+        # Four requests, each behind one of the other job's at most, and one wait of a second or so.
+        assert time.monotonic() - began < 4 * 2 / 2 + 3
+        (await bulk).raise_for_failures()
+
+
+async def test_no_connection_for_a_job_in_time(face: type[ConfidentAI], emulator: Emulator) -> None:
+    """Where none is free, a request of a job ends when its time is over, as any other does."""
+    async with AsyncConfidentAI(emulator.api_key, base_url=emulator.url, max_connections=1) as client:
+        hang = emulator.faults.add("getOrganization", faults.Hang())
+        holding = asyncio.ensure_future(client.whoami())
+        while not hang.used:  # noqa: ASYNC110  (the emulator may be another thread's)
+            await asyncio.sleep(0.001)
+        with pytest.raises(APITimeoutError, match=r"no connection was free within 0\.2 s"):
+            await asyncio.wait_for(client.with_options(timeout=0.2, max_retries=0).projects.ensure("tenant"), 30)
+        holding.cancel()
+        await asyncio.wait([holding])
+
+
+async def test_a_job_that_is_cancelled_while_it_waits_leaves_nothing_in_doubt(emulator: Emulator) -> None:
+    """What a 429 has refused was not done, and no note says that it may have been."""
+    fault = emulator.faults.add("createProject", faults.Answer(429, retry_after=300), nth=2, times=None)
+    async with AsyncConfidentAI(emulator.api_key, base_url=emulator.url) as client:
+        job = asyncio.ensure_future(client.projects.ensure_many([DesiredProject(f"n {n}") for n in range(6)]))
+        while fault.used < 5:  # noqa: ASYNC110  (the emulator may be another thread's)
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(0.05)  # and the answers are read
+        job.cancel()
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await job
+    assert notes_of(caught.value) == ""
+    report: Any = caught.value.partial  # type: ignore[attr-defined]
+    assert [outcome for outcome in report if "may be" in str(outcome.reason)] == []
+
+
+async def test_a_limit_of_ones_own_is_kept_where_connections_come_free_together(emulator: Emulator) -> None:
+    """Those that waited for a connection begin one after the other as well."""
+    options: dict[str, Any] = {"clock": emulator.clock, "requests_per_second": 5, "max_connections": 4}
+    async with AsyncConfidentAI(emulator.api_key, base_url=emulator.url, **options) as client:
+        # On this clock, some that are sent one after the other arrive together.
+        limit = emulator.faults.add("*", faults.RateLimit(5, burst=6))
+        hang = emulator.faults.add("getOrganization", faults.Hang(), times=4)
+        hanging = [asyncio.ensure_future(client.whoami()) for _ in range(4)]
+        while hang.used < 4:  # noqa: ASYNC110  (the emulator may be another thread's)
+            await asyncio.sleep(0.01)
+        others = [asyncio.ensure_future(client.whoami()) for _ in range(12)]
+        await asyncio.sleep(0.01)
+        for call in hanging:
+            call.cancel()
+        await asyncio.gather(*others)
+        await asyncio.wait(hanging)
+    assert limit.refused == 0
