@@ -9,11 +9,13 @@ import pytest
 
 from confidentai_admin.emulator import Emulator
 
+from .job_schedules import JobTally
 from .sequences import Tally
 from .state import SEED
 from .troubles import OWN_KEY
 
 _TALLY = pytest.StashKey[Tally]()
+_JOB_TALLY = pytest.StashKey[JobTally]()
 
 #: How many sequences there are to be, of both faces together; unset in an ordinary run.
 SEQUENCES = os.environ.get("MODEL_SEQUENCES")
@@ -31,9 +33,18 @@ def tally(request: pytest.FixtureRequest) -> Tally:
     return request.config.stash.setdefault(_TALLY, Tally())
 
 
+@pytest.fixture(scope="session")
+def job_tally(request: pytest.FixtureRequest) -> JobTally:
+    """What is done in this run by jobs; shown at its end."""
+    return request.config.stash.setdefault(_JOB_TALLY, JobTally())
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    tally = config.stash.get(_TALLY, None)
-    if tally is not None and (SEQUENCES is not None or config.option.capture == "no"):
-        terminalreporter.section("random sequences")
-        for line in tally.lines():
-            terminalreporter.line(line)
+    if SEQUENCES is None and config.option.capture != "no":
+        return
+    for title, key in (("random sequences", _TALLY), ("random schedules of jobs", _JOB_TALLY)):
+        tally: Tally | JobTally | None = config.stash.get(key, None)
+        if tally is not None:
+            terminalreporter.section(title)
+            for line in tally.lines():
+                terminalreporter.line(line)

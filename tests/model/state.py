@@ -132,7 +132,8 @@ def _differences(one: Any, other: Any, place: str) -> Iterable[str]:
 
 
 def look(emulator: Emulator) -> State:
-    """The state as it is, read past the client and past all faults."""
+    """The state as it is, with what is late and due, read past the client and past all faults."""
+    emulator._app.catch_up()
     with emulator._app._lock:
         world = emulator._app._world
         projects = {

@@ -5,15 +5,17 @@ from __future__ import annotations
 import enum
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 
 from confidentai_admin.emulator import RecordedCall, faults
 
 from .chance import Chance, built, just, one_of, sampled, several
+
+T = TypeVar("T")
 
 OWN_KEY = "confident_us_org_SequencesKeyThatNobodyMaySee0123456789"
 
@@ -205,6 +207,51 @@ outages: Chance[faults.Fault] = one_of(
     just(faults.Answer(503)),
     built(faults.Drop, after_work=_either, reset=_either),
     built(faults.Cut, _keeps),
+)
+
+
+def _is_bare(fault: faults.Fault) -> bool:
+    """Whether this tells a deletion that it is done, which it may not be: then nobody can know."""
+    return isinstance(fault, faults.Answer) and _judge_answer(fault).is_bare_success
+
+
+def _but(chance: Chance[T], is_left_out: Callable[[T], bool]) -> Chance[T]:
+    def draw(random: Random) -> T:
+        while is_left_out(value := chance(random)):
+            pass
+        return value
+
+    return draw
+
+
+_late = built(
+    faults.Late, sampled(0.5, 2.0, 2.0, 4.0, 20.0), one_of(*[just(faults.Drop())] * 2, just(faults.Answer(504)))
+)
+
+#: What happens to one request of a job: all of these, but for what has another type and for what only hangs.
+job_accidents: Chance[faults.Fault] = _but(
+    one_of(
+        *[_late] * 6,
+        *[_losses] * 4,
+        _failures,
+        _gateway_503,
+        _turned_away,
+        *[_refusals] * 2,
+        *[_unreadable] * 3,
+        sampled(faults.Hang(), faults.Hang(after_work=True), faults.Late(2, faults.Hang()), faults.Drip(0.0, 3)),
+    ),
+    lambda fault: isinstance(fault, Mistyped) or _is_bare(fault),
+)
+
+#: What a server is like in front of which a gateway lets some requests a second through.
+limits: Chance[faults.RateLimit | None] = one_of(
+    *[just(None)] * 3,
+    *[built(faults.RateLimit, sampled(2, 10, 50), sampled(None, None, 1, 5), sampled(1, 1, None, 0.25, 5))] * 2,
+)
+
+#: What a server is like whose listings lag, and perhaps also what is read by id.
+stales: Chance[faults.Stale | None] = one_of(
+    *[just(None)] * 2, *[built(faults.Stale, sampled(1, 4), by_id=sampled(False, False, True))] * 3
 )
 
 
