@@ -562,7 +562,8 @@ class Schedule:
 
     @property
     def hangs(self) -> bool:
-        return any(isinstance(each.fault, faults.Hang) for turn in self.turns for each in turn.accidents)
+        met = [accident.fault for turn in self.turns for accident in turn.accidents]
+        return any(isinstance(getattr(fault, "meanwhile", fault), faults.Hang) for fault in met)
 
 
 _accident = one_of(
