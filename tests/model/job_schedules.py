@@ -59,8 +59,16 @@ SEED: dict[str, Any] = {
     "governancePolicies": [{"name": "Baseline"}],
     "apiKeys": [{"name": "Nightly"}],
     "projects": [
-        {"name": "Old 1", "apiKeys": [{"name": "service"}], "members": [{"email": EVA, "role": "Owner"}, {"email": ADA}]},
-        {"name": "Old 2", "apiKeys": [{"name": "service"}], "members": [{"email": CLEO, "role": "Owner"}, {"email": DAN}]},
+        {
+            "name": "Old 1",
+            "apiKeys": [{"name": "service"}],
+            "members": [{"email": EVA, "role": "Owner"}, {"email": ADA}],
+        },
+        {
+            "name": "Old 2",
+            "apiKeys": [{"name": "service"}],
+            "members": [{"email": CLEO, "role": "Owner"}, {"email": DAN}],
+        },
         {
             "name": "Old 3",
             "apiKeys": [{"name": "service"}],
@@ -356,7 +364,11 @@ def rotate(random: Random) -> Job:
 
     def may_change(change: Change, before: State) -> bool:
         is_there = change.where is None if name is None else _project_named(before, name) == change.where
-        return is_there and change.kind == "keys" and (change.before is None or _is_deactivated(change) or mode == "delete")
+        return (
+            is_there
+            and change.kind == "keys"
+            and (change.before is None or _is_deactivated(change) or mode == "delete")
+        )
 
     return Job(
         f"api_keys.rotate(of {name}, retire={mode!r})",
@@ -438,8 +450,7 @@ def invite(random: Random) -> Job:
         was, now = _emails_in(before.scopes[where]), _emails_in(after.scopes[where])
         rows = result.outcomes if isinstance(result, Report) else getattr(result, "partial", None) or ()
         return not any(
-            row.happened is Happened.NOT_TRIED
-            or (row.is_failure and not getattr(row.error, "outcome_unknown", False))
+            row.happened is Happened.NOT_TRIED or (row.is_failure and not getattr(row.error, "outcome_unknown", False))
             for row in rows
             if row.item not in was and row.item in now
         )
@@ -555,10 +566,6 @@ class Schedule:
     outage: faults.Fault | None = None
     outage_seed: int = 0
     seed: str = attrs.field(default="", repr=False)
-
-    @property
-    def has_accidents(self) -> bool:
-        return self.outage is not None or any(turn.accidents for turn in self.turns)
 
     @property
     def hangs(self) -> bool:
@@ -690,6 +697,7 @@ class _Game:
         self.answers: list[tuple[Entry, bytes]] = []
         self.state = look(emulator)  # when all was settled
         self.group: list[Job] = []  # the jobs since then
+        self.has_accidents = False  # whether something may have happened to one of them that happens once
         self.told = Told(self.state.secrets)
 
     def requests(self) -> list[str]:
@@ -760,15 +768,14 @@ class _Game:
         job = turn.job
         is_first = not self.group
         self.group.append(job)
+        self.has_accidents = bool((not is_first and self.has_accidents) or turn.accidents or self.schedule.outage)
         self.bring_on(turn)
         result = await self.run(program, job)
         self.emulator.faults.clear()
         is_done = not isinstance(result, BaseException) and not (isinstance(result, Report) and result.failures)
         self.tally.jobs += 1
         self.tally.failed += not is_done
-        self.require(
-            is_done or self.schedule.has_accidents, f"it failed where nothing is lost and nothing broken: {result!r}"
-        )
+        self.require(is_done or self.has_accidents, f"it failed where nothing is lost and nothing broken: {result!r}")
         if is_done and is_first:
             missing = job.missing(program, look(self.emulator))
             self.require(not missing, f"it said that all was done, and there is missing: {missing}")
