@@ -109,19 +109,21 @@ def deep(session: nox.Session) -> None:
 
 @nox.session
 def soak(session: nox.Session) -> None:
-    """Play 2,000 random sequences, other ones every time.
+    """Play 2,000 random sequences of calls and 400 random schedules of jobs, other ones every time.
 
     With ``-- --hypothesis-seed=N``, those of an earlier run, which printed that option as it began. A sequence that
-    fails names its own seed: ``MODEL_SEED=<seed> pytest tests/model/test_sequences.py`` plays only that one.
+    fails names its own seed: ``MODEL_SEED=<seed> pytest tests/model/test_sequences.py`` plays only that one; so does
+    a schedule, with ``tests/model/test_job_schedules.py``.
     """
     install(session, "test")
     options = [*session.posargs]
     if not any(option.startswith("--hypothesis-seed") for option in options):
         options.append(f"--hypothesis-seed={secrets.randbelow(2**32)}")
-    session.log(f"the sequences of {' '.join(options)}")
+    session.log(f"the sequences and schedules of {' '.join(options)}")
     # A test is half of all sequences here, which takes minutes; what hangs in one of them fails within seconds anyway.
     limit = ["-o", "faulthandler_timeout=3600", "-m", "deep or not deep"]
-    session.run("pytest", "tests/model/test_sequences.py", *limit, *options, env={"MODEL_SEQUENCES": "2000"})
+    files = ["tests/model/test_sequences.py", "tests/model/test_job_schedules.py"]
+    session.run("pytest", *files, *limit, *options, env={"MODEL_SEQUENCES": "2000"})
 
 
 @nox.session

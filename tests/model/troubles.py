@@ -246,7 +246,7 @@ job_accidents: Chance[faults.Fault] = _but(
 #: What a server is like in front of which a gateway lets some requests a second through.
 limits: Chance[faults.RateLimit | None] = one_of(
     *[just(None)] * 3,
-    *[built(faults.RateLimit, sampled(0.2, 2, 10, 50), sampled(None, 1, 5), sampled(1, 1, None, 0.25, 5, 30))] * 2,
+    *[built(faults.RateLimit, sampled(2, 10, 50), sampled(None, 1, 1, 5), sampled(1, 1, None, 0.25, 30, 30))] * 2,
 )
 
 #: What a server is like whose listings lag, and perhaps also what is read by id.
