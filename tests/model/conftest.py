@@ -42,8 +42,8 @@ def job_tally(request: pytest.FixtureRequest) -> JobTally:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     if SEQUENCES is None and config.option.capture != "no":
         return
-    for title, key in (("random sequences", _TALLY), ("random schedules of jobs", _JOB_TALLY)):
-        tally: Tally | JobTally | None = config.stash.get(key, None)
+    done = {"random sequences": config.stash.get(_TALLY, None), "random jobs": config.stash.get(_JOB_TALLY, None)}
+    for title, tally in done.items():
         if tally is not None:
             terminalreporter.section(title)
             for line in tally.lines():

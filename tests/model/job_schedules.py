@@ -595,7 +595,7 @@ _PLAIN = (
         (Turn(invite(_BY_CHANCE)), Turn(rotate_keys(_BY_CHANCE)), Turn(offboard(_BY_CHANCE))), stale=faults.Stale(4)
     ),
     # A key is made after the last look.
-    Schedule((Turn(rotate_keys(_BY_CHANCE), (Accident(faults.Late(20), 0),)),)),
+    Schedule((Turn(ensure_many(_BY_CHANCE), (Accident(faults.Late(20), 1),)),)),
 )
 #: Whatever chance chooses, each of the three things that a server may be like is in one of these.
 NO_CHANCE = tuple(attrs.evolve(schedule, seed=f"plain-{number}") for number, schedule in enumerate(_PLAIN, 1))
@@ -625,9 +625,10 @@ def simpler(schedule: Schedule) -> Iterator[Schedule]:
         if not turn.is_settled:
             others.append((attrs.evolve(turn, is_settled=True),))
         yield from (attrs.evolve(schedule, turns=(*turns[:index], *other, *turns[index + 1 :])) for other in others)
-    for name in ("limit", "stale", "outage"):
-        if getattr(schedule, name) is not None:
-            yield attrs.evolve(schedule, **{name: None})
+    usual: dict[str, Any] = {"limit": None, "stale": None, "outage": None}
+    for name, value in usual.items():
+        if getattr(schedule, name) != value:
+            yield attrs.evolve(schedule, **{name: value})
 
 
 # What comes of it -----------------------------------------------------------------------------------------------------
