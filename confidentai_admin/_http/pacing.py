@@ -110,7 +110,8 @@ class Pacing:
         """Judge by what got through until now how much may."""
         if self.is_slowed(now):
             rate, seconds = self.rate(now), now - self._held_until
-            least = max(self._answers, 1) / max(now - self._held_from, _SHORTEST)
+            # Where nothing got through, half of the rate is tried.
+            least = self._answers / max(now - self._held_from, _SHORTEST) if self._answers else rate / 4
         else:
             answers, since = self._answers, self._counts_from
             if now - self._counted_before_from < 3 * _WINDOW:

@@ -116,6 +116,14 @@ def test_a_gateway_that_lets_none_through_at_once(per_second: int) -> None:
         assert played.seconds <= 1.2 * 1000 / per_second + 10
 
 
+@pytest.mark.parametrize(("per_second", "times"), [(0.2, 2), (0.5, 1.3), (1, 1.3)])
+def test_a_slow_gateway(per_second: float, times: float) -> None:
+    """One that lets less than one a second through, and asks for waits that are too short, is not asked in vain."""
+    for seed in range(3):
+        played = play(Pacing(), Gateway(per_second, 1), 200, seed=seed)
+        assert played.seconds <= times * 200 / per_second
+
+
 @each_rate
 def test_a_request_is_seldom_refused_again(per_second: int) -> None:
     """After the first seconds none is refused twice in a row, where a wait of a second is enough for one."""
