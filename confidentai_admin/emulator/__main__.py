@@ -11,6 +11,7 @@ from typing import TextIO
 from confidentai_admin._command import WRONG_USE, CommandError, output, run, say
 
 from ._contract.choices import PLANS
+from ._contract.versions import VERSIONS
 from .server import Emulator
 
 PROGRAM = "python -m confidentai_admin.emulator"
@@ -35,6 +36,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         default=[],
         help="refuse by this rule with another status; may be given for each rule that is assumed, not published",
     )
+    parser.add_argument(
+        "--api-versions",
+        metavar="VERSION",
+        nargs="+",
+        default=list(VERSIONS),
+        help="the versions of the API to serve (default: %(default)s); only v1 makes an older server",
+    )
     chosen = parser.parse_args(arguments)
     # Ctrl-C may come before the loop listens for it, or where the loop cannot.
     with contextlib.suppress(KeyboardInterrupt):
@@ -47,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 plan=chosen.plan,
                 seed=chosen.seed,
                 statuses=dict(map(_status, chosen.status)),
+                api_versions=chosen.api_versions,
             )
             asyncio.run(_serve(emulator, out))
         except (ValueError, OverflowError, OSError) as error:

@@ -26,14 +26,15 @@ import math
 import random
 import re
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import Enum
 from typing import Any, ClassVar, Final, TypeAlias
 
 import attrs
 
-from ._contract.routes import ANY_ID, parts, possible
-from ._contract.v1 import BY_NAME, OPERATIONS
+from ._contract.operation import Operation
+from ._contract.routes import ANY_ID, begins_with_a_version, in_any_version, parts, possible
+from ._contract.versions import VERSIONS, named, names, operations_of
 from .clock import Clock, check_seconds
 
 __all__ = [
@@ -62,9 +63,9 @@ _LONGEST_DELAY: Final = 1_000_000_000
 _FRAMING: Final = ("content-length", "transfer-encoding")
 
 
-# The examples in messages.
-_MANY: Final = BY_NAME["listProjects"].path
-_ONE: Final = BY_NAME["getProject"].path
+# The examples in messages, good for every version.
+_MANY: Final = named("listProjects", VERSIONS)[0].bare_path
+_ONE: Final = named("getProject", VERSIONS)[0].bare_path
 
 # How many a message names of those that may be meant.
 _NEAREST: Final = 3
@@ -381,7 +382,8 @@ class ScriptedFault:
         times: int | None,
         probability: float | None,
         seed: int,
-        unknown_route: bool,
+        matches: "_Where",
+        reads: frozenset[str] | None,
         added: float,
     ) -> None:
         self.where = where
@@ -391,8 +393,8 @@ class ScriptedFault:
         self.nth = nth
         self.times = times
         self.probability = probability
-        self._matches = _read_where(where, unknown_route=unknown_route)
-        self._reads = _lagging(where, fault) if isinstance(fault, Stale) else None
+        self._matches = matches
+        self._reads = reads
         self._bucket = _Bucket(fault) if isinstance(fault, RateLimit) else None
         self._refused = 0
         self._added = added
@@ -478,8 +480,9 @@ class _Bucket:
 class Faults:
     """The faults that an emulator was told to make; `Emulator.faults`. Its methods can be called from any thread."""
 
-    def __init__(self, clock: Clock | None = None) -> None:
+    def __init__(self, clock: Clock | None = None, versions: Collection[str] = tuple(VERSIONS)) -> None:
         self._clock = clock or Clock()
+        self._versions = versions
         self._lock = threading.Lock()
         self._scripted: list[ScriptedFault] = []
 
@@ -505,9 +508,10 @@ class Faults:
         others, and a `Stale`, with which a read can meet another fault, too.
 
         Args:
-            where: An operation by its name in the contract, as `createProject`; or a path, as `/v1/projects/*`, in
-                which `*` is anything, and a name in braces, as in `/v1/projects/{projectId}`, is any one id; or such
-                a path after a method, as `POST /v1/projects`. `*` is every request.
+            where: An operation by its name in the contract, as `createProject`, in whichever version; or a path, as
+                `/v1/projects/*`, in which `*` is anything, and a name in braces, as in `/v1/projects/{projectId}`, is
+                any one id; or such a path after a method, as `POST /v1/projects`. A path without a version, as
+                `/projects/*`, is that of each. `*` is every request.
                 A path is compared as it is sent, percent-encoded and without the query. The API must have a route
                 that fits.
             fault: What goes wrong. None if the call is only late.
@@ -562,12 +566,25 @@ class Faults:
             times=(None if lasts else 1) if isinstance(times, _Default) else times,
             probability=probability,
             seed=seed,
-            unknown_route=unknown_route,
+            matches=_read_where(where, self._versions, unknown_route=unknown_route),
+            reads=_lagging(where, fault, self._versions) if isinstance(fault, Stale) else None,
             added=self._clock.monotonic(),
         )
         with self._lock:
             self._scripted.append(scripted)
         return scripted
+
+    def matcher(self, where: str) -> Callable[[str, str, str | None], bool]:
+        """Give what tells whether a request, by its method, path and operation, is one for a place.
+
+        Args:
+            where: As for `add`.
+
+        Raises:
+            TypeError: It is no str.
+            ValueError: It can match nothing of the API's; the message names what is near.
+        """
+        return _read_where(where, self._versions, unknown_route=False).match
 
     @property
     def unused(self) -> list[ScriptedFault]:
@@ -645,10 +662,10 @@ class _Where:
         return self.method in (None, method) and self.path.fullmatch(path) is not None
 
 
-def _read_where(where: str, *, unknown_route: bool) -> _Where:
+def _read_where(where: str, versions: Collection[str], *, unknown_route: bool) -> _Where:
     if not isinstance(where, str):
         raise TypeError("where must be a str.")
-    if where in BY_NAME:
+    if named(where, versions):
         return _Where(operation=where)
     method, space, path = where.rpartition(" ")
     if space and method not in _METHODS:
@@ -656,7 +673,7 @@ def _read_where(where: str, *, unknown_route: bool) -> _Where:
     if not path.startswith(("/", "*")):
         raise ValueError(
             f"where must be an operation's name, a path such as {_MANY}/*, or a method and a path; {where!r} is "
-            f"none of these.{near(where, BY_NAME)}"
+            f"none of these.{near(where, names(versions))}"
         )
     if not path.isprintable() or not path.isascii() or "?" in path or "#" in path:
         raise ValueError("where must have a path as it is sent, percent-encoded and without a query.")
@@ -665,34 +682,44 @@ def _read_where(where: str, *, unknown_route: bool) -> _Where:
     if path.startswith("/_emulator/"):
         raise ValueError("where must be a path of the API: the emulator's own verbs have no faults.")
     if not unknown_route:
-        _refuse_unknown_route(where, method, path)
+        _refuse_unknown_route(where, method, path, versions)
     pattern = "".join(".*" if part == "*" else _SEGMENT if part == ANY_ID else re.escape(part) for part in parts(path))
+    if not begins_with_a_version(path):
+        pattern = in_any_version(pattern)
     return _Where(method=method or None, path=re.compile(pattern, re.DOTALL))
 
 
-def _lagging(where: str, fault: Stale) -> frozenset[str]:
+def _lagging(where: str, fault: Stale, versions: Collection[str]) -> frozenset[str]:
     """Give the names of the reads that lag by a fault for this place."""
     method, _, path = where.rpartition(" ")
-    fitting = [BY_NAME[where]] if where in BY_NAME else possible(path)
+    by_name = named(where, versions)
+    fitting = by_name or possible(path, versions)
     reads = [each for each in fitting if not each.changes_state and method in ("", each.method)]
     if not reads:
         raise ValueError(f"A Stale is for reads, and {where!r} is none.")
-    meant = [each for each in reads if each.is_listing or fault.by_id or where in BY_NAME]
+    meant = [each for each in reads if each.is_listing or fault.by_id or by_name]
     if not meant:
         raise ValueError(f"{where!r} is no listing: with by_id=True, a Stale is for reads by id, too.")
     return frozenset(each.name for each in meant)
 
 
-def _refuse_unknown_route(where: str, method: str, path: str) -> None:
-    fitting = possible(path)
+def _refuse_unknown_route(where: str, method: str, path: str, versions: Collection[str]) -> None:
+    has_version = begins_with_a_version(path)
+
+    def said(operation: Operation) -> str:
+        return operation.path if has_version else operation.bare_path
+
+    fitting = possible(path, versions)
+    known = [each for each in operations_of(versions) if not has_version or path.startswith(f"/{each.version}")]
     if any(method in ("", operation.method) for operation in fitting):
         return
     if fitting:
-        there = f" Did you mean {', '.join(f'{each.method} {each.path}' for each in fitting[:_NEAREST])}?"
+        meant = list(dict.fromkeys(f"{each.method} {said(each)}" for each in fitting))
+        there = f" Did you mean {', '.join(meant[:_NEAREST])}?"
     elif method:
-        there = near(where, [f"{each.method} {each.path}" for each in OPERATIONS])
+        there = near(where, list(dict.fromkeys(f"{each.method} {said(each)}" for each in known)))
     else:
-        there = near(where, list(dict.fromkeys(each.path for each in OPERATIONS)))
+        there = near(where, list(dict.fromkeys(said(each) for each in known)))
     raise ValueError(
         f"where must be a route that the API has, and {where!r} fits none.{there} docs/testing.md lists them; with "
         "unknown_route=True it may be one that the emulator does not know."

@@ -15,7 +15,7 @@ from aiohttp import web
 from .._surroundings import green_threads, new_event_loop
 from . import seed as seeds
 from ._contract.choices import PLANS
-from ._contract.v1 import BY_NAME
+from ._contract.versions import VERSIONS
 from ._http.app import App
 from ._http.calls import RecordedCall
 from ._http.protocol import EnvelopeServer
@@ -23,7 +23,7 @@ from ._rules.key_mask import KeyMask
 from ._rules.scopes import DEFAULT_ROLE
 from ._rules.world import World
 from .clock import Clock
-from .faults import Faults, near
+from .faults import Faults
 from .product import RESET
 from .refusal import NOT_HTTP, RULES
 
@@ -52,6 +52,8 @@ class Emulator:
             (see `confidentai_admin.emulator.seed`).
         statuses: By the name of a rule that this project assumes (SUPPORTED.md lists them), another status, 400 to
             599, with which it refuses: in answers and in `Refused.status`. A rule of the status 200 refuses only then.
+        api_versions: The versions of the API to serve, all on the same state: `("v1",)` makes an older server, to which
+            the paths of `/v2` are unknown.
 
     Raises:
         ValueError: An argument is wrong; `SeedError`, a kind of `ValueError`, if it is the seed.
@@ -66,6 +68,7 @@ class Emulator:
         plan: str | None = None,
         seed: str | PathLike[str] | Mapping[str, Any] | None = None,
         statuses: Mapping[str, int] | None = None,
+        api_versions: Sequence[str] = tuple(VERSIONS),
     ) -> None:
         self._host = _loopback(host)
         self._port = port
@@ -73,6 +76,7 @@ class Emulator:
         if plan is not None and plan not in PLANS:
             raise ValueError(f"plan must be one of {', '.join(PLANS)}.")
         _check_statuses(statuses or {})
+        versions = _checked_versions(api_versions)
         self._clock = clock = Clock()
         # For all worlds: a key of the one before a reset may still be sent, and is not to be recorded.
         key_mask = KeyMask()
@@ -81,7 +85,7 @@ class Emulator:
         def make_world() -> World:
             return seeds.build(first_state, api_key=api_key, plan=plan, clock=clock, key_mask=key_mask)
 
-        self._app = App(make_world, clock, statuses or {})
+        self._app = App(make_world, clock, statuses or {}, versions)
         self._api_key = self._app.first_api_key
         self._url: str | None = None
         self._runner: web.ServerRunner | None = None
@@ -124,18 +128,18 @@ class Emulator:
         """Those of `calls` that changed something, or sent an invitation again."""
         return [call for call in self.calls if call.changed_state]
 
-    def sent(self, operation: str) -> list[RecordedCall]:
-        """Give those of `calls` that were for an operation, by its name in the contract, whatever became of them.
+    def sent(self, where: str) -> list[RecordedCall]:
+        """Give those of `calls` that were for an operation or a path, whatever became of them.
+
+        Args:
+            where: As for `Faults.add`: an operation by its name in the contract, as `createProject`, in whichever
+                version; or a path, perhaps after a method, as `POST /v1/projects`, or without a version for each.
 
         Raises:
-            ValueError: The contract has no such operation.
+            ValueError: The API has nothing there; the message names what is near.
         """
-        if operation not in BY_NAME:
-            raise ValueError(
-                f"There is no operation {operation!r}.{near(operation, BY_NAME)} Those of the contract are "
-                f"{', '.join(BY_NAME)}."
-            )
-        return [call for call in self.calls if call.operation == operation]
+        matches = self.faults.matcher(where)
+        return [call for call in self.calls if matches(call.method, call.path, call.operation)]
 
     def accept_invitation(self, invitation_id: int, *, name: str | None = None) -> dict[str, Any]:
         """Let the invitee accept, and return the member they have become. `name` is theirs if they are new here."""
@@ -330,6 +334,13 @@ def _check_api_key(api_key: str | None) -> None:
         raise ValueError(f"api_key must have at least {_MIN_KEY_LENGTH} characters, or masking would show too much.")
     if "_proj_" in api_key:
         raise ValueError("api_key must be an organization's key, and this one is named like a project's.")
+
+
+def _checked_versions(versions: Sequence[str]) -> tuple[str, ...]:
+    known = tuple(version for version in VERSIONS if version in versions)
+    if isinstance(versions, str) or not known or len(known) != len(versions):
+        raise ValueError(f"api_versions must be one or more of {', '.join(VERSIONS)}, each once, in a tuple.")
+    return known
 
 
 def _check_statuses(statuses: Mapping[str, int]) -> None:

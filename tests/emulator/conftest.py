@@ -1,5 +1,7 @@
 """An emulator for each test, and a caller that holds every answer against the contract's table."""
 
+from __future__ import annotations
+
 import copy
 import io
 import json
@@ -13,8 +15,9 @@ import pytest
 from yarl import URL
 
 from confidentai_admin.emulator import Emulator
-from confidentai_admin.emulator._contract.v1 import BY_NAME
+from confidentai_admin.emulator._contract.shapes import Record
 from confidentai_admin.emulator._contract.validation import check
+from confidentai_admin.emulator._contract.versions import named
 from confidentai_admin.emulator._rules.world import World
 
 COMMAND = "import runpy; runpy.run_module('confidentai_admin.emulator', run_name='__main__', alter_sys=True)"
@@ -31,11 +34,16 @@ class Answer:
 
 
 class Api:
-    """Calls operations by name over a real socket."""
+    """Calls operations of a version by name over a real socket."""
 
-    def __init__(self, emu: Emulator, session: aiohttp.ClientSession) -> None:
+    def __init__(self, emu: Emulator, session: aiohttp.ClientSession, version: str = "v1") -> None:
         self.emu = emu
+        self.version = version
         self._session = session
+
+    def through(self, version: str) -> Api:
+        """Give another caller of the same emulator, through a version."""
+        return Api(self.emu, self._session, version)
 
     async def send(
         self,
@@ -71,7 +79,7 @@ class Api:
         self, name: str, *ids: object, body: object = None, query: str = "", key: str | None = None
     ) -> Answer:
         """Call an operation with these path ids; a success must have the shape that the table promises."""
-        operation = BY_NAME[name]
+        [operation] = named(name, [self.version])
         path = operation.path
         for parameter, value in zip(operation.path_parameters, ids, strict=True):
             path = path.replace(f"{{{parameter}}}", quote(str(value), safe=""))
@@ -81,11 +89,15 @@ class Api:
             check(answer.body["data"], operation.data, "data")
         return answer
 
-    async def ok(self, name: str, *ids: object, body: object = None, query: str = "") -> Any:
-        """Call an operation that must succeed, and give its data."""
-        answer = await self.call(name, *ids, body=body, query=query)
+    async def raw(self, name: str, *ids: object, body: object = None, query: str = "", key: str | None = None) -> Any:
+        """Call an operation that must succeed, and give its data as this version has it."""
+        answer = await self.call(name, *ids, body=body, query=query, key=key)
         assert answer.status == 200, answer.body
         return answer.body["data"]
+
+    async def ok(self, name: str, *ids: object, body: object = None, query: str = "") -> Any:
+        """Call an operation that must succeed, and give its data as the first version wraps it, for tests of both."""
+        return as_v1_wraps(name, await self.raw(name, *ids, body=body, query=query))
 
     async def refused(self, status: int, name: str, *ids: object, body: object = None, query: str = "") -> str:
         """Call an operation that must be refused and change nothing, and give the message."""
@@ -143,8 +155,28 @@ async def emu() -> AsyncIterator[Emulator]:
         yield emulator
 
 
+def as_v1_wraps(name: str, data: Any) -> Any:
+    """Put the one thing of an answer under its name, and the total of a page under `total`; nothing else is changed."""
+    total = next((field for field in data if field.startswith("total")), None)
+    if total is not None:
+        return {
+            **{field: value for field, value in data.items() if field not in (total, "page", "pageSize")},
+            "total": data[total],
+        }
+    [operation] = named(name, ["v1"])
+    [first, *others] = operation.data.fields
+    is_one = not others and isinstance(first.shape, Record) and first.name not in data
+    return {first.name: data} if is_one else data
+
+
+BOTH = pytest.mark.parametrize("api", ["v1", "v2"], indirect=True)
+"""For tests of a rule that both versions have."""
+
+V2 = pytest.mark.parametrize("api", ["v2"], indirect=True)
+
+
 @pytest.fixture
-async def api(emu: Emulator) -> AsyncIterator[Api]:
-    """A caller of that emulator."""
+async def api(emu: Emulator, request: pytest.FixtureRequest) -> AsyncIterator[Api]:
+    """A caller of that emulator, through the first version unless a test says otherwise."""
     async with aiohttp.ClientSession() as session:
-        yield Api(emu, session)
+        yield Api(emu, session, getattr(request, "param", "v1"))

@@ -58,6 +58,7 @@ def test_a_call_is_recorded_with_all_that_was_asked(emu: Emulator) -> None:
         status=400,
         changed_state=False,
         fault=None,
+        api_version="v1",
     )
 
 
@@ -97,7 +98,7 @@ def test_what_was_sent_for_an_operation_can_be_asked(emu: Emulator) -> None:
     ask(emu, "GET", "/v1/projects")
     assert [call.status for call in emu.sent("createProject")] == [503, 200, 400]
     assert emu.sent("listRoles") == []
-    with pytest.raises(ValueError, match="no operation 'createprojects'"):
+    with pytest.raises(ValueError, match="'createprojects' is none of these"):
         emu.sent("createprojects")
 
 

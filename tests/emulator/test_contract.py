@@ -6,8 +6,9 @@ from pathlib import Path
 
 from confidentai_admin.emulator._contract.arguments import arguments
 from confidentai_admin.emulator._contract.v1 import BY_NAME, OPERATIONS
+from confidentai_admin.emulator._contract.versions import VERSIONS, operations_of
 from confidentai_admin.emulator._rules.work import WORK
-from confidentai_admin.emulator._shown import v1
+from confidentai_admin.emulator._shown import v1, v2
 
 
 def test_there_are_53_operations_each_named_once() -> None:
@@ -17,19 +18,32 @@ def test_there_are_53_operations_each_named_once() -> None:
     assert len({(operation.method, operation.path) for operation in OPERATIONS}) == 53
 
 
+def test_the_second_version_has_all_that_the_first_has() -> None:
+    """Every operation is in both under the same path and method, and no pair of these is in a version twice."""
+    first, second = VERSIONS.values()
+    assert {(each.name, each.method, each.bare_path) for each in first} <= {
+        (each.name, each.method, each.bare_path) for each in second
+    }
+    for version, operations in VERSIONS.items():
+        assert {each.version for each in operations} == {version}
+        assert len({each.name for each in operations}) == len(operations)
+        assert len({(each.method, each.path) for each in operations}) == len(operations)
+
+
 def test_each_operation_is_carried_out_by_something() -> None:
     """What the emulator can do and what the table lists are the same operations."""
-    assert set(WORK) == set(BY_NAME)
+    assert set(WORK) == {operation.name for operation in operations_of(VERSIONS)}
 
 
 def test_what_is_shown_is_said_for_each_operation() -> None:
     """What the emulator can show and what the table lists are the same operations."""
     assert set(v1.OPERATIONS) == set(BY_NAME)
+    assert set(v2.OPERATIONS) == {operation.name for operation in VERSIONS["v2"]}
 
 
 def test_the_rules_have_a_name_of_their_own_for_all_that_is_sent() -> None:
     """No name of JSON reaches the rules, and no two things that an operation takes become one."""
-    for operation in OPERATIONS:
+    for operation in operations_of(VERSIONS):
         ids = dict.fromkeys(operation.path_parameters, "1")
         query = {field.name: 1 for field in operation.query}
         body = {} if operation.body is None else {field.name: None for field in operation.body.fields}

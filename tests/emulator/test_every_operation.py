@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from confidentai_admin.emulator._contract.v1 import BY_NAME
 
+from .conftest import BOTH
+
 if TYPE_CHECKING:
     from .conftest import Api
 
@@ -64,6 +66,7 @@ async def walk(api: Api, ok: Ok) -> None:
     await ok("deleteProject", project)
 
 
+@BOTH
 async def test_every_operation_succeeds_with_the_shape_of_the_table(api: Api) -> None:
     """Each of the 53 operations can be called with success, and its answer has exactly the table's shape."""
     done: set[str] = set()

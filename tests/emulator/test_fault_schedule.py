@@ -84,6 +84,14 @@ def test_an_operation_is_meant_by_its_name(operation: emulator.Operation) -> Non
         ("/v1/projects/a%2Fb", "GET", "/v1/projects/a%2Fb", True),
         ("POST /v1/projects", "POST", "/v1/projects", True),
         ("POST /v1/projects", "GET", "/v1/projects", False),
+        ("/projects", "GET", "/v1/projects", True),
+        ("/projects", "GET", "/v2/projects", True),
+        ("/projects", "GET", "/v3/projects", False),
+        ("/projects", "GET", "/v1/v1/projects", False),
+        ("/v2/projects", "GET", "/v1/projects", False),
+        ("/v2/projects", "GET", "/v2/projects", True),
+        ("PUT /projects/{projectId}", "PUT", "/v2/projects/a", True),
+        ("/*/members", "GET", "/v2/projects/a/members", True),
         ("GET *", "GET", "/x", True),
         ("GET *", "PUT", "/x", False),
     ],
@@ -132,7 +140,10 @@ def fits(pattern: str, path: str) -> bool:
         ("/v1/projects\n", "percent-encoded"),
         ("POST /v1/project", "Did you mean POST /v1/projects"),
         ("/v1/project", "Did you mean /v1/projects"),
-        ("/projects", "Did you mean /v1/projects"),
+        ("/project", "Did you mean /projects"),
+        ("DELETE /projects", "Did you mean GET /projects, POST /projects?"),
+        ("/v2/project", "Did you mean /v2/projects"),
+        ("/v3/projects", "Did you mean /projects"),
         ("/v1/projects/", "Did you mean /v1/projects"),
         ("DELETE /v1/projects", "Did you mean GET /v1/projects, POST /v1/projects"),
         ("PATCH /v1/projects/p1", "Did you mean GET /v1/projects/{projectId}, PUT /v1/projects/{projectId}"),
@@ -164,7 +175,7 @@ def test_every_route_can_be_meant_by_its_path(operation: emulator.Operation) -> 
         Faults().add(f"{operation.method} {where}", GONE)
 
 
-@pytest.mark.parametrize(("where", "example"), [("nowhere", "/v1/projects/*"), ("/v1/{", "/v1/projects/{projectId}")])
+@pytest.mark.parametrize(("where", "example"), [("nowhere", "/projects/*"), ("/v1/{", "/projects/{projectId}")])
 def test_the_example_in_a_message_is_a_path_of_the_api(where: str, example: str) -> None:
     """Whoever gives no path reads a whole one, as it may be given."""
     with pytest.raises(ValueError, match=re.escape(example)):
@@ -184,7 +195,7 @@ def test_a_name_in_braces_is_one_part_of_a_path() -> None:
     for path in ("/v1/projects/a/members", "/v1//members"):
         assert not matches("/v1/{scope}/members", "GET", path)
     Faults().add("/v1/{scope}/members", GONE)
-    for where in ("/v1/projects/{projectId}/{b}/{c}/{d}/{e}", "/v2/{projects}", "/v1/projects/{projectId"):
+    for where in ("/v1/projects/{projectId}/{b}/{c}/{d}/{e}", "/v3/{projects}", "/v1/projects/{projectId"):
         with pytest.raises(ValueError, match="where must"):
             Faults().add(where, GONE)
 

@@ -6,8 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from .conftest import BOTH
+
 if TYPE_CHECKING:
     from .conftest import Api
+
+
+pytestmark = BOTH
 
 
 async def _policies(api: Api) -> tuple[str, str]:

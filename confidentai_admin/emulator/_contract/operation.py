@@ -26,6 +26,16 @@ class Operation:
     query: tuple[Field, ...] = ()
 
     @property
+    def version(self) -> str:
+        """The version whose operation this is: how its path begins."""
+        return self.path.split("/", 2)[1]
+
+    @property
+    def bare_path(self) -> str:
+        """The path without the version."""
+        return f"/{self.path.split('/', 2)[2]}"
+
+    @property
     def path_parameters(self) -> tuple[str, ...]:
         """The names between braces in the path, in order."""
         return tuple(re.findall(r"{(\w+)}", self.path))

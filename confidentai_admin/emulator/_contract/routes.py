@@ -1,14 +1,14 @@
 """From a method and a raw path to the operation that is meant, and the ids in the path."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 from urllib.parse import unquote
 
 import attrs
 
 from .operation import Operation
-from .v1 import OPERATIONS
+from .versions import VERSIONS, operations_of
 
 
 @attrs.frozen
@@ -26,17 +26,22 @@ class WrongMethod:
     allowed: tuple[str, ...]
 
 
-_TEMPLATES: Final = [(tuple(operation.path.split("/")), operation) for operation in OPERATIONS]
+_TEMPLATES: Final = {
+    version: [(tuple(operation.path.split("/")), operation) for operation in operations]
+    for version, operations in VERSIONS.items()
+}
 
 
-def find(method: str, raw_path: str) -> Route | WrongMethod | None:
-    """Find the route of a request; `raw_path` is the path as it was sent, still percent-encoded.
+def find(method: str, raw_path: str, versions: Collection[str] = tuple(VERSIONS)) -> Route | WrongMethod | None:
+    """Find the route of a request in one of these versions.
 
-    Each segment is decoded by itself, so that an encoded slash stays within its id.
+    `raw_path` is the path as it was sent, still percent-encoded. Each segment is decoded by itself, so that an encoded
+    slash stays within its id.
     """
     segments = raw_path.split("/")
+    version = "".join(segments[1:2])
     allowed: list[str] = []
-    for template, operation in _TEMPLATES:
+    for template, operation in _TEMPLATES[version] if version in versions else ():
         ids = _match(template, segments)
         if ids is None:
             continue
@@ -51,9 +56,28 @@ def parts(pattern: str) -> list[str]:
     return [ANY_ID if len(part) > 1 else part for part in _PARTS.findall(pattern)]
 
 
-def possible(pattern: str) -> list[Operation]:
-    """Give the operations whose paths, with some ids, fit a pattern in which `*` is anything and `{name}` any id."""
-    return [operation for operation in OPERATIONS if _can_fit(_letters(operation.path), pattern)]
+def possible(pattern: str, versions: Collection[str] = tuple(VERSIONS)) -> list[Operation]:
+    """Give the operations whose paths, with some ids, fit a pattern in which `*` is anything and `{name}` any id.
+
+    A pattern that names no version fits those of each.
+    """
+    has_version = begins_with_a_version(pattern)
+    return [
+        operation
+        for operation in operations_of(versions)
+        if _can_fit(_letters(operation.path), pattern)
+        or (not has_version and _can_fit(_letters(operation.bare_path), pattern))
+    ]
+
+
+def begins_with_a_version(pattern: str) -> bool:
+    """Whether a path, or a pattern of one, says which version of the API is meant."""
+    return "".join(pattern.split("/", 2)[1:2]) in VERSIONS
+
+
+def in_any_version(expression: str) -> str:
+    """Give a regular expression of the paths in any version, or none, of one for a path without a version."""
+    return f"(?:/(?:{'|'.join(VERSIONS)}))?{expression}"
 
 
 #: What stands in a pattern for any one id.

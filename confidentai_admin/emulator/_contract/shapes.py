@@ -39,6 +39,7 @@ class ListOf:
 
     item: "Shape"
     min_items: int = 0
+    max_items: int | None = None
 
 
 @attrs.frozen
@@ -57,9 +58,10 @@ class Field:
 
 @attrs.frozen
 class Record:
-    """An object with these fields and no others."""
+    """An object with these fields and no others, and perhaps at least so many of them."""
 
     fields: tuple[Field, ...] = ()
+    min_fields: int = 0
 
 
 Shape: TypeAlias = Text | Whole | Seconds | Truth | ListOf | Record

@@ -37,6 +37,8 @@ def check(value: object, shape: Shape, where: str) -> None:
                 raise Refused(WRONG_SHAPE, f"{where} must be a list, not {_kind(value)}.")
             if len(value) < shape.min_items:
                 raise Refused(WRONG_SHAPE, f"{where} must have at least {shape.min_items} item.")
+            if shape.max_items is not None and len(value) > shape.max_items:
+                raise Refused(WRONG_SHAPE, f"{where} must have at most {shape.max_items} items.")
             for index, item in enumerate(value):
                 check(item, shape.item, f"{where}[{index}]")
         case Record():
@@ -119,6 +121,9 @@ def _check_record(value: object, record: Record, where: str) -> None:
     for name in value:
         if name not in known:
             raise Refused(UNKNOWN_FIELD, f"{prefix}{name} is not a known field here.")
+    if len(value) < record.min_fields:
+        fields = ", ".join(field.name for field in record.fields)
+        raise Refused(WRONG_SHAPE, f"{where or 'The body'} must have at least {record.min_fields} of {fields}.")
 
 
 def _is_time(value: str) -> bool:

@@ -7,7 +7,7 @@ import itertools
 import json
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final, NoReturn
 from urllib.parse import parse_qsl
@@ -24,7 +24,8 @@ from .._rules import api_keys
 from .._rules.history import History
 from .._rules.work import WORK, Call, changed_scopes
 from .._rules.world import Scope, World
-from .._shown import v1
+from .._shown import v1, v2
+from .._shown.v1 import Shown
 from ..clock import Clock, timestamp
 from ..faults import Faults, RateLimit, ScriptedFault
 from ..product import ADVANCE, OWN_VERBS, RESET, VERBS
@@ -46,6 +47,8 @@ from .calls import CallLog, Entry, RecordedCall
 from .envelope import failure, set_date, success
 
 logger = logging.getLogger("confidentai_admin.emulator")
+
+_SHOWN: Final[Mapping[str, Mapping[str, Shown]]] = {"v1": v1.OPERATIONS, "v2": v2.OPERATIONS}
 
 _FAILED: Final = "The emulator failed to answer %s %s"
 
@@ -82,9 +85,12 @@ class App:
         make_world: Makes the first state.
         clock: The clock of that world.
         statuses: By name of the rule, the status to refuse with instead of the rule's own.
+        versions: The versions of the API to serve, by their names.
     """
 
-    def __init__(self, make_world: Callable[[], World], clock: Clock, statuses: Mapping[str, int]) -> None:
+    def __init__(
+        self, make_world: Callable[[], World], clock: Clock, statuses: Mapping[str, int], versions: Sequence[str]
+    ) -> None:
         self._make_world = make_world
         self._clock = clock
         self._statuses = dict(statuses)
@@ -96,7 +102,8 @@ class App:
         self._put_off: list[_PutOff] = []
         self._numbers = itertools.count()
         self._history = History()
-        self.faults = Faults(clock)
+        self._versions = tuple(versions)
+        self.faults = Faults(clock, self._versions)
         self.calls = CallLog()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -168,7 +175,7 @@ class App:
         return await self._answer_operation(request, raw_path)
 
     async def _answer_operation(self, request: web.BaseRequest, raw_path: str) -> web.StreamResponse:
-        route = routes.find(request.method, raw_path)
+        route = routes.find(request.method, raw_path, self._versions)
         found = route if isinstance(route, routes.Route) else None
         operation = None if found is None else found.operation.name
         # Read before there is a record, from which a test could know that it may move the clock.
@@ -187,6 +194,7 @@ class App:
                 mask.url_part(request.rel_url.raw_query_string, "&"),
                 operation,
                 {} if found is None else mask.json(dict(found.ids)),
+                api_version=None if found is None else found.operation.version,
                 fault=fault,
                 stale=stale,
             )
@@ -243,6 +251,7 @@ class App:
         self, request: web.BaseRequest, route: routes.Route, raw: bytes, world: World, entry: Entry
     ) -> web.Response:
         operation = route.operation
+        shown = _SHOWN[operation.version][operation.name]
         try:
             with self._lock:
                 # The key may have been deleted, or the world been reset, while the body came in.
@@ -260,9 +269,9 @@ class App:
                 if isinstance(done, Unchanged):
                     if done.rule is not None and done.rule.name in self._statuses:
                         raise Refused(done.rule, done.rule.description)
-                    return success(v1.OPERATIONS[operation.name](call, done.result))
+                    return success(shown(call, done.result))
                 entry.note(changed_state=operation.changes_state)
-                return success(v1.OPERATIONS[operation.name](call, done))
+                return success(shown(call, done))
         except Refused as refusal:
             return self._refuse(refusal)
         except Exception:

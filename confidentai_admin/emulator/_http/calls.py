@@ -36,6 +36,7 @@ class RecordedCall:
         fault: What `Faults.add` returned, if a fault or a delay was applied to the call; of a `RateLimit` only if the
             call was refused.
         stale: What `Faults.add` returned, if the call was a read that lagged.
+        api_version: The version of the API that was asked, `v1` or `v2`; None where `operation` is.
     """
 
     method: str
@@ -48,6 +49,7 @@ class RecordedCall:
     changed_state: bool = False
     fault: ScriptedFault | None = None
     stale: ScriptedFault | None = None
+    api_version: str | None = None
 
 
 class Entry:

@@ -34,7 +34,7 @@ def project(world: World, shown: Project) -> dict[str, Any]:
 def governed_project(world: World, shown: Project) -> dict[str, Any]:
     """Show a project and the governance policy that it is under."""
     policy_id = shown.governance_policy_id
-    policy = None if policy_id is None else _named(world.governance_policies[policy_id])
+    policy = None if policy_id is None else named(world.governance_policies[policy_id])
     return {**project(world, shown), "governancePolicy": policy}
 
 
@@ -59,7 +59,7 @@ def member(world: World, shown: Membership) -> dict[str, Any]:
         "email": user.email,
         "name": user.name,
         "image": user.image,
-        f"{scope.kind}Role": None if role_id is None else _named(scope.roles[role_id]),
+        f"{scope.kind}Role": None if role_id is None else named(scope.roles[role_id]),
     }
 
 
@@ -81,7 +81,7 @@ def role(scope: Scope, shown: Role) -> dict[str, Any]:
         "name": shown.name,
         "description": shown.description,
         f"{scope.kind}Id": None if shown.system else scope.id,
-        "policies": [_named(scope.policies[policy_id]) for policy_id in shown.policy_ids],
+        "policies": [named(scope.policies[policy_id]) for policy_id in shown.policy_ids],
     }
 
 
@@ -91,7 +91,7 @@ def policy(scope: Scope, shown: Policy) -> dict[str, Any]:
         "id": shown.id,
         "name": shown.name,
         "description": shown.description,
-        "permissions": [_named(scope.permissions[permission_id]) for permission_id in shown.permission_ids],
+        "permissions": [named(scope.permissions[permission_id]) for permission_id in shown.permission_ids],
     }
 
 
@@ -118,14 +118,15 @@ def _governance_policies(call: Call, shown: Iterable[GovernancePolicy]) -> dict[
 
 def _moved(shown: Moved, done: str, not_done: str) -> dict[str, Any]:
     return {
-        "governancePolicy": _named(shown.policy),
+        "governancePolicy": named(shown.policy),
         done: shown.project_ids,
         not_done: shown.other_ids,
         "count": len(shown.project_ids),
     }
 
 
-def _named(shown: GovernancePolicy | Project | Role | Policy | Permission) -> dict[str, Any]:
+def named(shown: GovernancePolicy | Project | Role | Policy | Permission) -> dict[str, Any]:
+    """Show which one is meant."""
     return {"id": shown.id, "name": shown.name}
 
 
@@ -189,7 +190,7 @@ OPERATIONS: Final[dict[str, Shown]] = {
     "deleteProject": _deleted,
     "listGovernancePolicies": _governance_policies,
     "listGovernancePolicyProjects": lambda call, page: {
-        "projects": [_named(each) for each in page.items],
+        "projects": [named(each) for each in page.items],
         "total": page.total,
     },
     "assignProjectsToGovernancePolicy": lambda call, moved: _moved(moved, "assignedProjectIds", "notFoundProjectIds"),
