@@ -43,6 +43,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         default=list(VERSIONS),
         help="the versions of the API to serve (default: %(default)s); only v1 makes an older server",
     )
+    parser.add_argument(
+        "--second-rotation",
+        default="supersede",
+        help="what a rotation of a key does that is being rotated: supersede, refuse, old-dies (default: %(default)s)",
+    )
     chosen = parser.parse_args(arguments)
     # Ctrl-C may come before the loop listens for it, or where the loop cannot.
     with contextlib.suppress(KeyboardInterrupt):
@@ -56,6 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 seed=chosen.seed,
                 statuses=dict(map(_status, chosen.status)),
                 api_versions=chosen.api_versions,
+                second_rotation=chosen.second_rotation,
             )
             asyncio.run(_serve(emulator, out))
         except (ValueError, OverflowError, OSError) as error:

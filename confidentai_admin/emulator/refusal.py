@@ -43,12 +43,21 @@ class Refused(Exception):  # noqa: N818 - an answer like any other, not a failur
     `rule` is the reason, `status` the HTTP status: the rule's, unless the emulator was told to use another.
     """
 
-    def __init__(self, rule: Rule, message: str, *, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        rule: Rule,
+        message: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        details: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(message)
         self.rule = rule
         self.message = message
         self.status = rule.status
         self.headers = headers
+        self.details = details
+        """What the plan allows and what is used of it, where that is why."""
 
 
 NOT_HTTP: Final = Rule(
@@ -132,6 +141,31 @@ GOVERNANCE_POLICY_NAME_TAKEN: Final = Rule(
 )
 ALREADY_MEMBER: Final = Rule("already-member", 409, "assumed", "A verb adds somebody who is a member there already.")
 ALREADY_OWNED: Final = Rule("already-owned", 409, "assumed", "A verb adds an Owner where there is one.")
+
+# What the second version alone has, or has otherwise.
+BUILT_IN_UNKNOWN: Final = Rule(
+    "built-in-unknown", 404, "published", "v2: a system role, or the policy behind it, is changed or deleted."
+)
+UNUSABLE_ROLE: Final = Rule("unusable-role", 400, "assumed", "v2: the role id in a body is none of this scope's.")
+FREE_MAIL: Final = Rule("free-mail", 400, "assumed", "v2: an address to invite is at a free or throw-away mail domain.")
+NOBODY_LEFT_TO_INVITE: Final = Rule(
+    "nobody-left-to-invite", 409, "assumed", "v2: all who are to be invited are members, or have an invitation already."
+)
+TWO_USERS: Final = Rule(
+    "two-users", 403, "assumed", "v2: inviting more on the plan FREE than would make two users, the members counted."
+)
+EXPIRED_KEY_ROTATED: Final = Rule(
+    "expired-key-rotated",
+    400,
+    "assumed",
+    "v2: an expired key is rotated without `expiresInDays`, or with a grace period.",
+)
+ROTATION_RUNNING: Final = Rule(
+    "rotation-running",
+    409,
+    "assumed",
+    'v2: a key is rotated while a rotation of it runs, if the emulator was made with `second_rotation="refuse"`.',
+)
 
 # What is a success, and changes nothing, unless the status is switched.
 NOTHING_TO_UPDATE: Final = Rule(

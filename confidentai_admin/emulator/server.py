@@ -6,7 +6,7 @@ import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from os import PathLike
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, get_args
 
 import anyio
 import anyio.lowlevel
@@ -21,7 +21,7 @@ from ._http.calls import RecordedCall
 from ._http.protocol import EnvelopeServer
 from ._rules.key_mask import KeyMask
 from ._rules.scopes import DEFAULT_ROLE
-from ._rules.world import World
+from ._rules.world import SecondRotation, World
 from .clock import Clock
 from .faults import Faults
 from .product import RESET
@@ -54,6 +54,9 @@ class Emulator:
             599, with which it refuses: in answers and in `Refused.status`. A rule of the status 200 refuses only then.
         api_versions: The versions of the API to serve, all on the same state: `("v1",)` makes an older server, to which
             the paths of `/v2` are unknown.
+        second_rotation: What becomes of an API key that is rotated while a rotation of it runs, which is published
+            nowhere: `supersede` (its new replacement takes the place of the one before it), `refuse` (409), or
+            `old-dies` (its oldest value ends at once, and the one before the new one has the grace period).
 
     Raises:
         ValueError: An argument is wrong; `SeedError`, a kind of `ValueError`, if it is the seed.
@@ -69,6 +72,7 @@ class Emulator:
         seed: str | PathLike[str] | Mapping[str, Any] | None = None,
         statuses: Mapping[str, int] | None = None,
         api_versions: Sequence[str] = tuple(VERSIONS),
+        second_rotation: SecondRotation = "supersede",
     ) -> None:
         self._host = _loopback(host)
         self._port = port
@@ -77,13 +81,17 @@ class Emulator:
             raise ValueError(f"plan must be one of {', '.join(PLANS)}.")
         _check_statuses(statuses or {})
         versions = _checked_versions(api_versions)
+        if second_rotation not in get_args(SecondRotation):
+            raise ValueError(f"second_rotation must be one of {', '.join(get_args(SecondRotation))}.")
         self._clock = clock = Clock()
         # For all worlds: a key of the one before a reset may still be sent, and is not to be recorded.
         key_mask = KeyMask()
         first_state = seeds.read_seed(seed)
 
         def make_world() -> World:
-            return seeds.build(first_state, api_key=api_key, plan=plan, clock=clock, key_mask=key_mask)
+            world = seeds.build(first_state, api_key=api_key, plan=plan, clock=clock, key_mask=key_mask)
+            world.second_rotation = second_rotation
+            return world
 
         self._app = App(make_world, clock, statuses or {}, versions)
         self._api_key = self._app.first_api_key

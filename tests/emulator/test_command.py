@@ -97,6 +97,16 @@ def test_statuses_are_switched() -> None:
             assert caught.value.code == status
 
 
+def test_an_older_server_has_the_first_version_only() -> None:
+    """With --api-versions v1 the paths of v2 are unknown."""
+    with running("--api-versions", "v1") as (_, ready):
+        assert organization(ready["url"], ready["api_key"])["plan"] == "TEAM"
+        with pytest.raises(HTTPError) as caught:
+            urlopen(Request(ready["url"] + "/v2/organization"), timeout=60)
+        caught.value.close()
+        assert caught.value.code == 404
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals between processes")
 @pytest.mark.parametrize(
     ("number", "at_ctrl_c"),
@@ -130,6 +140,8 @@ def test_a_signal_ends_it_cleanly(number: signal.Signals, at_ctrl_c: Any) -> Non
         (["--api-key", "twelve-chars"], "api_key must have at least 13 characters"),
         (["--port", "70000"], "port"),
         (["--port", "-1"], "port"),
+        (["--api-versions", "v3"], "api_versions must be"),
+        (["--second-rotation", "both"], "second_rotation must be"),
     ],
 )
 def test_wrong_arguments_end_it_with_one_line(arguments: list[str], says: str) -> None:

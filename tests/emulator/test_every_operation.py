@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from confidentai_admin.emulator._contract.v1 import BY_NAME
+from confidentai_admin.emulator._contract.versions import names
 
 from .conftest import BOTH
 
@@ -33,6 +33,8 @@ async def walk(api: Api, ok: Ok) -> None:
         await ok(f"list{word}ApiKeys", *where)
         await ok(f"get{word}ApiKey", *where, key)
         await ok(f"update{word}ApiKey", *where, key, body={"valid": False})
+        if api.version != "v1":
+            await ok(f"rotate{word}ApiKey", *where, key)
         await ok(f"delete{word}ApiKey", *where, key)
         permissions = await ok(f"list{prefix}Permissions", *where)
         first = permissions["permissions"][0]["id"]
@@ -68,7 +70,7 @@ async def walk(api: Api, ok: Ok) -> None:
 
 @BOTH
 async def test_every_operation_succeeds_with_the_shape_of_the_table(api: Api) -> None:
-    """Each of the 53 operations can be called with success, and its answer has exactly the table's shape."""
+    """Each operation can be called with success, and its answer has exactly the table's shape."""
     done: set[str] = set()
 
     async def ok(name: str, *ids: object, body: object = None) -> Any:
@@ -76,4 +78,4 @@ async def test_every_operation_succeeds_with_the_shape_of_the_table(api: Api) ->
         return await api.ok(name, *ids, body=body)
 
     await walk(api, ok)
-    assert done == set(BY_NAME)
+    assert done == set(names([api.version]))

@@ -71,7 +71,7 @@ async def arrival(api: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/v1", "/v2/organization", "/v1/projects/", "/v1/projects//members", "/v1//projects"]
+    "path", ["/", "/v1", "/v3/organization", "/v1/projects/", "/v1/projects//members", "/v1//projects"]
 )
 async def test_an_unknown_route_is_404_before_the_key_is_looked_at(api: Api, path: str) -> None:
     """A path that is not in the contract is 404, an empty id or a trailing slash included, even without a key."""

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from .conftest import BOTH
+
 if TYPE_CHECKING:
     from .conftest import Api
 
@@ -17,11 +19,13 @@ async def _roles_by_email(api: Api, project: str | None = None) -> dict[str, str
     return {each["email"].partition("@")[0]: each[field] and each[field]["name"] for each in members}
 
 
+@BOTH
 async def test_the_default_members(api: Api) -> None:
     """The default world has an Owner, an Admin and two Members."""
     assert await _roles_by_email(api) == {"olivia": "Owner", "adam": "Admin", "mia": "Member", "max": "Member"}
 
 
+@BOTH
 async def test_members_come_in_pages_each_once(api: Api) -> None:
     """Walking the pages gives every member once, with one total; the default page has 25."""
     for number in range(30):
@@ -36,11 +40,13 @@ async def test_members_come_in_pages_each_once(api: Api) -> None:
     assert len((await api.ok("listMembers", query="?page=2"))["members"]) == 9
 
 
+@BOTH
 async def test_a_page_beyond_the_end_is_empty_with_the_same_total(api: Api) -> None:
     """Reading on after the end is no error."""
     assert await api.ok("listMembers", query="?page=999") == {"members": [], "total": 4}
 
 
+@BOTH
 @pytest.mark.parametrize(
     "query",
     ["page=0", "page=-1", "page=x", "page=", "page=1.5", "pageSize=0", "pageSize=101", "page=1&page=1", "page=%2B1"],
@@ -54,12 +60,14 @@ async def test_paging_out_of_range_is_400(api: Api, query: str) -> None:
     await api.refused(400, "listGovernancePolicyProjects", policy, query=f"?{query}")
 
 
+@BOTH
 async def test_the_limits_of_a_page_are_allowed(api: Api) -> None:
     """1 and 100 are page sizes."""
     assert len((await api.ok("listMembers", query="?pageSize=1"))["members"]) == 1
     assert len((await api.ok("listMembers", query="?pageSize=100"))["members"]) == 4
 
 
+@BOTH
 async def test_a_members_role_can_be_changed(api: Api) -> None:
     """The new role is answered and kept, and nobody else's changes."""
     mia, admin = await api.user_id("mia@acme.example"), await api.role_id("Admin")
@@ -68,6 +76,7 @@ async def test_a_members_role_can_be_changed(api: Api) -> None:
     assert await _roles_by_email(api) == {"olivia": "Owner", "adam": "Admin", "mia": "Admin", "max": "Member"}
 
 
+@BOTH
 async def test_a_new_owner_of_the_organization_makes_the_old_one_admin(api: Api) -> None:
     """Assigning Owner transfers ownership, and doing it again changes nothing."""
     mia, owner = await api.user_id("mia@acme.example"), await api.role_id("Owner")
@@ -76,6 +85,7 @@ async def test_a_new_owner_of_the_organization_makes_the_old_one_admin(api: Api)
         assert await _roles_by_email(api) == {"olivia": "Admin", "adam": "Admin", "mia": "Owner", "max": "Member"}
 
 
+@BOTH
 async def test_a_new_owner_of_a_project_makes_the_old_one_manager(api: Api) -> None:
     """In a project the former Owner becomes Manager; the organization's roles are untouched."""
     project = await api.project(email="mia@acme.example")
@@ -88,6 +98,7 @@ async def test_a_new_owner_of_a_project_makes_the_old_one_manager(api: Api) -> N
     assert await _roles_by_email(api) == before
 
 
+@BOTH
 async def test_a_project_without_an_owner_can_be_given_one(api: Api) -> None:
     """Where nobody is Owner, making somebody Owner demotes nobody."""
     project = await api.project()
@@ -98,6 +109,7 @@ async def test_a_project_without_an_owner_can_be_given_one(api: Api) -> None:
     assert await _roles_by_email(api, project) == {"mia": "Member", "max": "Owner"}
 
 
+@BOTH
 async def test_the_owners_role_cannot_just_be_changed(api: Api) -> None:
     """In both scopes the Owner stays Owner until somebody else is: 403."""
     project = await api.project(email="mia@acme.example")
@@ -117,6 +129,7 @@ async def test_a_role_of_another_scope_is_404(api: Api) -> None:
     await api.refused(404, "updateMemberRole", mia, body={"roleId": await api.role_id("Member", one)})
 
 
+@BOTH
 @pytest.mark.parametrize("role_id", [None, 7, ["x"]])
 async def test_a_role_id_is_a_string(api: Api, role_id: object) -> None:
     """No member's role can be set to null or to another type."""
@@ -124,6 +137,7 @@ async def test_a_role_id_is_a_string(api: Api, role_id: object) -> None:
     assert (await api.refused(400, "updateMemberRole", mia, body={"roleId": role_id})).startswith("roleId ")
 
 
+@BOTH
 async def test_who_is_no_member_is_404(api: Api) -> None:
     """A stranger, or an organization's member who is not in the project, cannot be changed or removed there."""
     project = await api.project()
@@ -134,6 +148,7 @@ async def test_who_is_no_member_is_404(api: Api) -> None:
     await api.refused(404, "removeProjectMember", project, mia)
 
 
+@BOTH
 async def test_the_owner_cannot_be_removed(api: Api) -> None:
     """Removing the Owner of the organization or of a project is 403."""
     project = await api.project(email="mia@acme.example")
@@ -152,6 +167,7 @@ async def test_who_owns_a_project_cannot_leave_the_organization(api: Api) -> Non
     assert await api.ok("removeMember", mia) == {"id": mia, "removed": True}
 
 
+@BOTH
 async def test_leaving_the_organization_is_leaving_everything(api: Api) -> None:
     """Removal detaches from every project and clears pending invitations everywhere, not others' or declined ones."""
     one, two, three = await api.project("One"), await api.project("Two"), await api.project("Three")
@@ -179,6 +195,7 @@ async def test_leaving_a_project_is_leaving_only_that(api: Api) -> None:
     assert (await _roles_by_email(api))["mia"] == "Member"
 
 
+@BOTH
 async def test_leaving_a_project_clears_its_pending_invitations(api: Api) -> None:
     """Who was invited and then added is not invited any more after leaving; other projects' invitations stay."""
     one, two = await api.project("One"), await api.project("Two")
@@ -203,6 +220,7 @@ async def test_only_new_people_are_invited(api: Api) -> None:
     assert {each["status"] for each in listed} == {"PENDING"}
 
 
+@BOTH
 async def test_existing_members_are_those_of_that_scope(api: Api) -> None:
     """An organization's member can be invited to a project, and is skipped there only once in it."""
     project = await api.project(email="max@acme.example")
@@ -211,6 +229,7 @@ async def test_existing_members_are_those_of_that_scope(api: Api) -> None:
     assert [each["email"] for each in made] == ["mia@acme.example"]
 
 
+@BOTH
 async def test_an_invitations_role_applies_to_all(api: Api) -> None:
     """The role id given is on every invitation, and null where none was given."""
     admin = await api.role_id("Admin")
@@ -221,6 +240,7 @@ async def test_an_invitations_role_applies_to_all(api: Api) -> None:
     assert plain["organizationRoleId"] is None
 
 
+@BOTH
 async def test_nobody_is_invited_as_owner(api: Api) -> None:
     """The Owner role is refused with 400 in both scopes."""
     project = await api.project()
@@ -241,6 +261,7 @@ async def test_an_invitations_role_is_of_its_scope(api: Api) -> None:
     await api.refused(404, "createProjectInvitations", project, body={**body, "projectRoleId": of_organization})
 
 
+@BOTH
 @pytest.mark.parametrize(
     "emails", [[], None, "a@x.example", [None], ["a@x.example", "nobody"], ["a b@x.example"], ["@x.example"], [""]]
 )
@@ -285,6 +306,7 @@ async def test_resending_changes_nothing(api: Api) -> None:
     assert api.state() == before
 
 
+@BOTH
 async def test_an_invitation_is_found_only_in_its_own_scope(api: Api) -> None:
     """Ids of the other scope, of nothing, and no integers are 404 for resending and revoking."""
     project = await api.project()
@@ -297,6 +319,7 @@ async def test_an_invitation_is_found_only_in_its_own_scope(api: Api) -> None:
     await api.refused(404, "deleteProjectInvitation", project, of_organization["id"])
 
 
+@BOTH
 async def test_accepting_makes_a_member_with_the_invited_role(api: Api) -> None:
     """An accepted invitation is gone, and the invitee is a member with its role, or Member if it named none."""
     body = {"emails": ["a@x.example"], "organizationRoleId": await api.role_id("Admin")}
@@ -310,6 +333,7 @@ async def test_accepting_makes_a_member_with_the_invited_role(api: Api) -> None:
     assert await api.ok("listInvitations") == {"invitations": []}
 
 
+@BOTH
 async def test_accepting_into_a_project_is_joining_the_organization_too(api: Api) -> None:
     """A stranger who accepts a project's invitation becomes Member of the organization as well."""
     project = await api.project()
@@ -320,6 +344,7 @@ async def test_accepting_into_a_project_is_joining_the_organization_too(api: Api
     assert (await _roles_by_email(api))["a"] == "Member"
 
 
+@BOTH
 async def test_accepting_into_a_project_leaves_the_organizations_role(api: Api) -> None:
     """Who is in the organization already keeps the role there."""
     project = await api.project()
@@ -330,6 +355,7 @@ async def test_accepting_into_a_project_leaves_the_organizations_role(api: Api) 
     assert (await _roles_by_email(api))["adam"] == "Admin"
 
 
+@BOTH
 async def test_who_returns_has_the_same_id(api: Api) -> None:
     """A person who was removed and accepts a new invitation is the same user as before."""
     mia = await api.user_id("mia@acme.example")

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from .conftest import BOTH
+
 if TYPE_CHECKING:
     from .conftest import Api
 
@@ -69,6 +71,7 @@ PROJECT_PERMISSIONS = {
 }
 
 
+@BOTH
 @pytest.mark.parametrize(("scope", "expected"), [("", ORGANIZATION_PERMISSIONS), ("Project", PROJECT_PERMISSIONS)])
 async def test_permissions_are_those_of_the_scope(api: Api, scope: str, expected: dict[str, str]) -> None:
     """Each scope has exactly its own list, in order, and all ids are different."""
@@ -77,6 +80,7 @@ async def test_permissions_are_those_of_the_scope(api: Api, scope: str, expected
     assert len(ids) == len(set(ids.values()))
 
 
+@BOTH
 async def test_permission_ids_differ_from_project_to_project(api: Api) -> None:
     """The same permission has another id in another project, so that ids have to be looked up."""
     one = await _permission_ids(api, "Project", (await api.project("One"),))
@@ -85,6 +89,7 @@ async def test_permission_ids_differ_from_project_to_project(api: Api) -> None:
     assert not set(one.values()) & set(two.values())
 
 
+@BOTH
 @pytest.mark.parametrize(
     ("scope", "names"), [("", ["Owner", "Admin", "Member"]), ("Project", ["Owner", "Manager", "Member"])]
 )
@@ -97,6 +102,7 @@ async def test_system_roles_are_listed_without_a_scope_id(api: Api, scope: str, 
     assert await api.ok(f"list{scope}Policies", *where) == {"policies": []}
 
 
+@BOTH
 async def test_system_roles_allow_what_is_published(api: Api) -> None:
     """Owner and Admin or Manager may do everything, Member everything but the published exceptions."""
     project = await api.project()
@@ -165,6 +171,7 @@ async def test_a_role_is_made_changed_and_deleted(api: Api, scope: str) -> None:
     await api.refused(404, f"delete{scope}Role", *where, role["id"])
 
 
+@BOTH
 @SCOPES
 @pytest.mark.parametrize(("noun", "field"), [("Policy", "permissionIds"), ("Role", "policyIds")])
 async def test_a_description_left_out_is_kept_and_null_clears_it(api: Api, scope: str, noun: str, field: str) -> None:
@@ -179,6 +186,7 @@ async def test_a_description_left_out_is_kept_and_null_clears_it(api: Api, scope
     assert cleared["description"] is None
 
 
+@BOTH
 @SCOPES
 @pytest.mark.parametrize(("noun", "field"), [("Policy", "permissionIds"), ("Role", "policyIds")])
 async def test_names_are_unique_in_their_scope(api: Api, scope: str, noun: str, field: str) -> None:
@@ -194,6 +202,7 @@ async def test_names_are_unique_in_their_scope(api: Api, scope: str, noun: str, 
     await api.ok(f"createProject{noun}", other, body={**body, field: await api.ids_for(noun, other)})
 
 
+@BOTH
 @SCOPES
 async def test_system_roles_names_are_taken(api: Api, scope: str) -> None:
     """No role can be named like the system's, and none be renamed to it."""
@@ -230,6 +239,7 @@ async def test_system_roles_and_their_policies_cannot_be_changed_or_deleted(api:
         await api.refused(403, f"delete{scope}Policy", *where, policy)
 
 
+@BOTH
 async def test_permissions_and_policies_of_another_scope_are_400(api: Api) -> None:
     """Unknown ids, and those of the organization or of another project, are refused and named by their place."""
     one, two = await api.project("One"), await api.project("Two")
@@ -259,6 +269,7 @@ async def test_a_policy_in_use_cannot_be_deleted(api: Api, scope: str) -> None:
     await api.ok(f"delete{scope}Policy", *where, policy)
 
 
+@BOTH
 @SCOPES
 async def test_a_role_in_use_cannot_be_deleted(api: Api, scope: str) -> None:
     """A role that a member has is 409 until the member has another."""
@@ -274,6 +285,7 @@ async def test_a_role_in_use_cannot_be_deleted(api: Api, scope: str) -> None:
     await api.ok(f"delete{scope}Role", *where, role)
 
 
+@BOTH
 @SCOPES
 async def test_a_role_that_a_pending_invitation_names_cannot_be_deleted(api: Api, scope: str) -> None:
     """Invited is as good as assigned while the invitation is pending, and not once it is declined."""
@@ -290,6 +302,7 @@ async def test_a_role_that_a_pending_invitation_names_cannot_be_deleted(api: Api
     assert left[field] is None
 
 
+@BOTH
 @SCOPES
 async def test_deleting_a_role_leaves_other_invitations_alone(api: Api, scope: str) -> None:
     """A declined or pending invitation that names another role, or none, is no reason and keeps what it names."""

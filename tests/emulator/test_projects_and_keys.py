@@ -11,22 +11,27 @@ import pytest
 from confidentai_admin.emulator import Emulator
 from confidentai_admin.emulator.clock import Clock
 
+from .conftest import BOTH
+
 if TYPE_CHECKING:
     from .conftest import Api
 
 
+@BOTH
 async def test_the_organization_is_that_of_the_default_world(api: Api) -> None:
     """The default world is Acme Inc. on the TEAM plan."""
     organization = (await api.ok("getOrganization"))["organization"]
     assert (organization["name"], organization["plan"]) == ("Acme Inc.", "TEAM")
 
 
+@BOTH
 async def test_the_organization_can_be_renamed(api: Api) -> None:
     """A new name is answered and kept."""
     assert (await api.ok("updateOrganization", body={"name": "New"}))["organization"]["name"] == "New"
     assert (await api.ok("getOrganization"))["organization"]["name"] == "New"
 
 
+@BOTH
 @pytest.mark.parametrize("name", ["", "   ", None, 7, ["x"]])
 async def test_an_organization_needs_a_name(api: Api, name: object) -> None:
     """An empty, blank or non-string name is 400 and the message names the field."""
@@ -34,6 +39,7 @@ async def test_an_organization_needs_a_name(api: Api, name: object) -> None:
     assert await api.refused(400, "updateOrganization", body={}) == "name is required."
 
 
+@BOTH
 async def test_a_new_project_comes_with_its_key_in_full_this_once(api: Api) -> None:
     """Creating a project gives its Default Key in full; every later answer masks it."""
     made = await api.ok("createProject", body={"name": "P", "description": "D"})
@@ -53,6 +59,7 @@ async def test_governance_is_absent_after_writes_and_present_after_reads(api: Ap
     assert (await api.ok("listProjects"))["projects"] == [{**made, "governancePolicy": None}]
 
 
+@BOTH
 async def test_project_names_are_unique(api: Api) -> None:
     """A second project of a name is 409, whether created or renamed to it; keeping one's own name is no conflict."""
     first = await api.project("One")
@@ -62,6 +69,7 @@ async def test_project_names_are_unique(api: Api) -> None:
     await api.ok("updateProject", first, body={"name": "One"})
 
 
+@BOTH
 async def test_a_project_made_with_an_email_is_owned_by_that_member(api: Api) -> None:
     """`email`, whatever its case, makes a member of the organization the project's Owner."""
     project = await api.project(email="MIA@Acme.example")
@@ -70,11 +78,13 @@ async def test_a_project_made_with_an_email_is_owned_by_that_member(api: Api) ->
     assert member["projectRole"] == {"id": await api.role_id("Owner", project), "name": "Owner"}
 
 
+@BOTH
 async def test_a_project_made_without_an_email_has_no_members(api: Api) -> None:
     """Nobody is in a new project unless named."""
     assert await api.ok("listProjectMembers", await api.project()) == {"members": [], "total": 0}
 
 
+@BOTH
 async def test_a_project_for_a_stranger_is_404_and_not_made(api: Api) -> None:
     """An address that is no member's is refused, and so is a former member's."""
     await api.refused(404, "createProject", body={"name": "P", "email": "stranger@else.example"})
@@ -82,6 +92,7 @@ async def test_a_project_for_a_stranger_is_404_and_not_made(api: Api) -> None:
     await api.refused(404, "createProject", body={"name": "P", "email": "max@acme.example"})
 
 
+@BOTH
 @pytest.mark.parametrize(
     "fields",
     [{"name": ""}, {"description": None}, {"email": "nobody"}, {"email": "a@b"}, {"email": None}, {"description": 1}],
@@ -103,6 +114,7 @@ async def test_an_update_changes_only_what_was_sent(api: Api) -> None:
     assert (await api.ok("getProject", project))["project"]["description"] == ""
 
 
+@BOTH
 async def test_a_projects_description_cannot_be_null(api: Api) -> None:
     """Null is 400 here, unlike for roles and policies."""
     await api.refused(400, "updateProject", await api.project(), body={"description": None})
@@ -125,6 +137,7 @@ async def test_deleting_a_project_takes_all_in_it_along(api: Api) -> None:
     await api.project("P")
 
 
+@BOTH
 @pytest.mark.parametrize("scope", ["Organization", "Project"])
 async def test_a_key_is_shown_in_full_only_when_made(api: Api, scope: str) -> None:
     """The creating answer has the value; the list, the get and the update show asterisks and six characters."""
@@ -140,6 +153,7 @@ async def test_a_key_is_shown_in_full_only_when_made(api: Api, scope: str) -> No
     assert made["value"] not in str(listed)
 
 
+@BOTH
 async def test_two_keys_may_have_one_name(api: Api) -> None:
     """Names of keys need not be unique; ids are, over all scopes."""
     one = (await api.ok("createOrganizationApiKey", body={"name": "k"}))["apiKey"]
@@ -149,6 +163,7 @@ async def test_two_keys_may_have_one_name(api: Api) -> None:
     assert len({one["value"], two["value"], three["value"]}) == 3
 
 
+@BOTH
 async def test_last_used_is_null_until_a_key_is_used(api: Api) -> None:
     """A key's first authentication sets `lastUsed`, even if the request is refused for another reason."""
     made = (await api.ok("createOrganizationApiKey", body={"name": "k"}))["apiKey"]
@@ -157,6 +172,7 @@ async def test_last_used_is_null_until_a_key_is_used(api: Api) -> None:
     assert (await api.ok("getOrganizationApiKey", made["id"]))["apiKey"]["lastUsed"] is not None
 
 
+@BOTH
 async def test_last_used_moves_with_each_use(api: Api) -> None:
     """`lastUsed` is the time of the latest use, not of the first."""
     made = (await api.ok("createOrganizationApiKey", body={"name": "k"}))["apiKey"]
@@ -167,6 +183,7 @@ async def test_last_used_moves_with_each_use(api: Api) -> None:
         assert shown["lastUsed"] == f"2026-01-0{day}T00:00:00.000Z"
 
 
+@BOTH
 async def test_a_key_can_shut_itself_out(api: Api) -> None:
     """Deactivating, or deleting, the key in use works, and the next call with it is 401."""
     made = (await api.ok("createOrganizationApiKey", body={"name": "k"}))["apiKey"]
@@ -178,6 +195,7 @@ async def test_a_key_can_shut_itself_out(api: Api) -> None:
     assert (await api.call("getOrganization")).status == 401
 
 
+@BOTH
 @pytest.mark.parametrize("key_id", ["abc", "0", "-1", "1.0", "01", "٣", "9" * 30, " 1", "1e3"])
 async def test_a_key_id_that_is_none_is_404(api: Api, key_id: str) -> None:
     """An id that is not an integer is as unknown as one that is, in both scopes."""
@@ -185,12 +203,14 @@ async def test_a_key_id_that_is_none_is_404(api: Api, key_id: str) -> None:
     await api.refused(404, "deleteProjectApiKey", await api.project(), key_id)
 
 
+@BOTH
 async def test_a_key_id_with_a_leading_zero_is_not_the_key(api: Api) -> None:
     """Only the id as it was given finds the key."""
     [key] = (await api.ok("listOrganizationApiKeys"))["apiKeys"]
     await api.refused(404, "getOrganizationApiKey", f"0{key['id']}")
 
 
+@BOTH
 async def test_a_key_is_found_only_in_its_own_scope(api: Api) -> None:
     """An organization's key is unknown under a project, and one project's under another."""
     one, two = await api.project("One"), await api.project("Two")
@@ -201,6 +221,7 @@ async def test_a_key_is_found_only_in_its_own_scope(api: Api) -> None:
     await api.refused(404, "deleteOrganizationApiKey", key_of_one["id"])
 
 
+@BOTH
 @pytest.mark.parametrize("valid", ["false", 0, 1, None])
 async def test_a_keys_validity_is_a_boolean(api: Api, valid: object) -> None:
     """Nothing but true and false is taken for `valid`."""

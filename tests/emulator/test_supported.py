@@ -191,6 +191,38 @@ def already_owned(emu: Emulator) -> object:
     return emu.add_member(INVITEE, role="Owner")
 
 
+async def unusable_role(api: Api) -> Answer:
+    return await unknown_role(api.through("v2"))
+
+
+async def free_mail(api: Api) -> Answer:
+    return await api.through("v2").call("createInvitations", body={"emails": ["me@gmail.com"]})
+
+
+async def nobody_left_to_invite(api: Api) -> Answer:
+    return await nobody_to_invite(api.through("v2"))
+
+
+async def two_users(api: Api) -> Answer:
+    api.emu.change_plan("FREE")
+    return await api.through("v2").call("createInvitations", body={"emails": [INVITEE]})
+
+
+async def expired_key_rotated(api: Api) -> Answer:
+    new = api.through("v2")
+    key = await new.raw("createOrganizationApiKey", body={"name": "k", "expiresInDays": 1})
+    api.emu.clock.advance(24 * 60 * 60)
+    return await new.call("rotateOrganizationApiKey", key["id"])
+
+
+async def rotation_running(api: Api) -> Answer:
+    new = api.through("v2")
+    api.emu._app._world.second_rotation = "refuse"
+    key = await new.raw("createOrganizationApiKey", body={"name": "k"})
+    await new.raw("rotateOrganizationApiKey", key["id"], body={"gracePeriodInHours": 1})
+    return await new.call("rotateOrganizationApiKey", key["id"])
+
+
 async def nothing_to_update(api: Api) -> Answer:
     name = (await api.ok("getOrganization"))["organization"]["name"]
     return await api.call("updateOrganization", body={"name": name})
@@ -288,6 +320,12 @@ MEETINGS: dict[str, list[Meeting]] = {
     "governance-policy-name-taken": [governance_policy_name_taken],
     "already-member": [already_member, already_member_by_a_verb],
     "already-owned": [already_owned],
+    "unusable-role": [unusable_role],
+    "free-mail": [free_mail],
+    "nobody-left-to-invite": [nobody_left_to_invite],
+    "two-users": [two_users],
+    "expired-key-rotated": [expired_key_rotated],
+    "rotation-running": [rotation_running],
     "nothing-to-update": [
         nothing_to_update,
         nothing_to_update_in_a_project,

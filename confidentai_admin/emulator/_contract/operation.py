@@ -1,7 +1,8 @@
 """What a version's table says of each operation."""
 
 import re
-from typing import Literal, TypeAlias
+from collections.abc import Mapping
+from typing import Any, Literal, TypeAlias
 
 import attrs
 
@@ -15,7 +16,8 @@ class Operation:
     """One operation of the API.
 
     `body` is None where no request body is read. `data` is the shape of the `data` in a successful answer's
-    envelope; the answer's status is always 200. `changes_state` tells the writes from the reads.
+    envelope; the answer's status is always 200. `changes_state` tells the writes from the reads. `settled` is what the
+    version has settled where the rules can do one thing or another: arguments for them that no request can name.
     """
 
     name: str
@@ -24,6 +26,9 @@ class Operation:
     data: Record
     body: Record | None = None
     query: tuple[Field, ...] = ()
+    settled: Mapping[str, Any] = attrs.field(factory=dict, eq=False)
+    needs_body: bool = True
+    """Whether a request without a body is refused, and not taken for one with an empty object."""
 
     @property
     def version(self) -> str:

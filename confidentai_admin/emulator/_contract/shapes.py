@@ -13,6 +13,8 @@ class Text:
     format: Literal["email", "uuid", "date-time", "moment"] | None = None
     """`date-time` is a time as the API writes it, `moment` one as ISO 8601 has it, with an offset."""
     choices: tuple[str, ...] = ()
+    trimmed: bool = False
+    """Whether white space around it does not count."""
 
 
 @attrs.frozen

@@ -7,12 +7,28 @@ none of is null.
 
 from typing import Final
 
+from ..refusal import (
+    BUILT_IN,
+    BUILT_IN_UNKNOWN,
+    NOBODY_LEFT_TO_INVITE,
+    NOBODY_TO_INVITE,
+    UNKNOWN_ROLE,
+    UNUSABLE_ROLE,
+    Rule,
+)
 from .choices import CONTROL_TYPES, INVITATION_STATUSES, PLANS
 from .operation import Operation
 from .shapes import Field, ListOf, Record, Shape, Text, Truth, Whole
 
 DEFAULT_PAGE_SIZE: Final = 25
 MAX_PAGE_SIZE: Final = 100
+
+#: Where this version refuses by another rule than the first.
+REFUSALS: Final[dict[Rule, Rule]] = {
+    BUILT_IN: BUILT_IN_UNKNOWN,
+    UNKNOWN_ROLE: UNUSABLE_ROLE,
+    NOBODY_TO_INVITE: NOBODY_LEFT_TO_INVITE,
+}
 
 
 def _has(name: str, shape: Shape) -> Field:
@@ -34,6 +50,7 @@ def _may_have_or_null(name: str, shape: Shape) -> Field:
 _TEXT = Text()
 _NAME = Text(min_length=1)
 _EMAIL = Text(format="email")
+_INVITEE = Text(format="email", trimmed=True)
 _TIME = Text(format="date-time")
 _WHOLE = Whole()
 _TRUTH = Truth()
@@ -200,7 +217,13 @@ _PROJECT_IDS_BODY = Record((_has("projectIds", _SOME_TEXTS),))
 
 _NAME_BODY = Record((_has("name", _NAME),))
 
-_NEW_KEY_BODY = Record((_has("name", _NAME),))
+# So long that nothing in use is refused, and so short that there is a date at the end.
+_DAYS = Whole(minimum=1, maximum=1_000_000)
+_HOURS = Whole(minimum=0, maximum=24_000_000)
+
+_NEW_KEY_BODY = Record((_has("name", _NAME), _may_have("expiresInDays", _DAYS)))
+
+_ROTATION_BODY = Record((_may_have("gracePeriodInHours", _HOURS), _may_have_or_null("expiresInDays", _DAYS)))
 
 _VALID_BODY = Record((_has("valid", _TRUTH),))
 
@@ -210,16 +233,24 @@ _PROJECT_BODY = Record((_may_have("name", _NAME), _may_have("description", _TEXT
 
 
 def _invitations_body(role_id: str) -> Record:
-    return Record((_has("emails", ListOf(_EMAIL, min_items=1, max_items=50)), _may_have(role_id, _TEXT)))
+    return Record((_has("emails", ListOf(_INVITEE, min_items=1, max_items=50)), _may_have(role_id, _TEXT)))
 
 
 _ORGANIZATION_INVITATIONS_BODY = _invitations_body("organizationRoleId")
 _PROJECT_INVITATIONS_BODY = _invitations_body("projectRoleId")
 
+# What this version has settled where the rules can do one thing or another.
+
+_NEWEST_FIRST: Final = {"newest_first": True}
+_FOR_COMPANIES: Final = {"for_companies": True}
+_SYSTEMS_NAMES_IN_ANY_CASE: Final = {"systems_names_in_any_case": True}
+
 OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation("getOrganization", "GET", "/v2/organization", _ORGANIZATION),
     Operation("updateOrganization", "PUT", "/v2/organization", _ORGANIZATION, body=_NAME_BODY),
-    Operation("listOrganizationApiKeys", "GET", "/v2/organization/api-keys", _all("apiKeys", _API_KEY)),
+    Operation(
+        "listOrganizationApiKeys", "GET", "/v2/organization/api-keys", _all("apiKeys", _API_KEY), settled=_NEWEST_FIRST
+    ),
     Operation("createOrganizationApiKey", "POST", "/v2/organization/api-keys", _API_KEY, body=_NEW_KEY_BODY),
     Operation("getOrganizationApiKey", "GET", "/v2/organization/api-keys/{apiKeyId}", _API_KEY),
     Operation(
@@ -230,6 +261,14 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         body=_VALID_BODY,
     ),
     Operation("deleteOrganizationApiKey", "DELETE", "/v2/organization/api-keys/{apiKeyId}", _WHOLE_ID),
+    Operation(
+        "rotateOrganizationApiKey",
+        "POST",
+        "/v2/organization/api-keys/{apiKeyId}/rotate",
+        _API_KEY,
+        body=_ROTATION_BODY,
+        needs_body=False,
+    ),
     Operation(
         "listMembers",
         "GET",
@@ -244,7 +283,13 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         _ORGANIZATION_MEMBER,
         body=_MEMBER_ROLE_BODY,
     ),
-    Operation("removeMember", "DELETE", "/v2/organization/members/{userId}", _TEXT_ID),
+    Operation(
+        "removeMember",
+        "DELETE",
+        "/v2/organization/members/{userId}",
+        _TEXT_ID,
+        settled={"even_owners_of_projects": True},
+    ),
     Operation("listInvitations", "GET", "/v2/organization/invitations", _all("invitations", _ORGANIZATION_INVITATION)),
     Operation(
         "createInvitations",
@@ -252,28 +297,47 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         "/v2/organization/invitations",
         _all("invitations", _ORGANIZATION_INVITATION),
         body=_ORGANIZATION_INVITATIONS_BODY,
+        settled=_FOR_COMPANIES,
     ),
     Operation(
         "resendInvitation",
         "PUT",
         "/v2/organization/invitations/{invitationId}",
         _ORGANIZATION_INVITATION,
+        settled={"anew": True},
     ),
     Operation("deleteInvitation", "DELETE", "/v2/organization/invitations/{invitationId}", _WHOLE_ID),
     Operation("listRoles", "GET", "/v2/organization/roles", _all("roles", _ORGANIZATION_ROLE)),
-    Operation("createRole", "POST", "/v2/organization/roles", _ORGANIZATION_ROLE, body=_ROLE_BODY),
-    Operation("updateRole", "PUT", "/v2/organization/roles/{roleId}", _ORGANIZATION_ROLE, body=_ROLE_BODY),
+    Operation(
+        "createRole",
+        "POST",
+        "/v2/organization/roles",
+        _ORGANIZATION_ROLE,
+        body=_ROLE_BODY,
+        settled=_SYSTEMS_NAMES_IN_ANY_CASE,
+    ),
+    Operation(
+        "updateRole",
+        "PUT",
+        "/v2/organization/roles/{roleId}",
+        _ORGANIZATION_ROLE,
+        body=_ROLE_BODY,
+        settled=_SYSTEMS_NAMES_IN_ANY_CASE,
+    ),
     Operation("deleteRole", "DELETE", "/v2/organization/roles/{roleId}", _TEXT_ID),
     Operation("listPolicies", "GET", "/v2/organization/policies", _all("policies", _POLICY)),
     Operation("createPolicy", "POST", "/v2/organization/policies", _POLICY, body=_POLICY_BODY),
     Operation("updatePolicy", "PUT", "/v2/organization/policies/{policyId}", _POLICY, body=_POLICY_BODY),
-    Operation("deletePolicy", "DELETE", "/v2/organization/policies/{policyId}", _TEXT_ID),
+    Operation(
+        "deletePolicy", "DELETE", "/v2/organization/policies/{policyId}", _TEXT_ID, settled={"even_in_use": True}
+    ),
     Operation("listPermissions", "GET", "/v2/organization/permissions", _all("permissions", _PERMISSION)),
     Operation(
         "listGovernancePolicies",
         "GET",
         "/v2/organization/governance-policies",
         _all("governancePolicies", _GOVERNANCE_POLICY),
+        settled=_NEWEST_FIRST,
     ),
     Operation(
         "listGovernancePolicyProjects",
@@ -281,6 +345,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         "/v2/organization/governance-policies/{policyId}/projects",
         _page("projects", _NAMED, "totalGovernancePolicyProjects"),
         query=_PAGING,
+        settled=_NEWEST_FIRST,
     ),
     Operation(
         "assignProjectsToGovernancePolicy",
@@ -296,12 +361,18 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         _moved("unassignedProjectIds", "skippedProjectIds"),
         body=_PROJECT_IDS_BODY,
     ),
-    Operation("listProjects", "GET", "/v2/projects", _all("projects", _PROJECT)),
+    Operation("listProjects", "GET", "/v2/projects", _all("projects", _PROJECT), settled={"by_name": True}),
     Operation("createProject", "POST", "/v2/projects", _CREATED_PROJECT, body=_NEW_PROJECT_BODY),
     Operation("getProject", "GET", "/v2/projects/{projectId}", _PROJECT),
     Operation("updateProject", "PUT", "/v2/projects/{projectId}", _PROJECT, body=_PROJECT_BODY),
     Operation("deleteProject", "DELETE", "/v2/projects/{projectId}", _TEXT_ID),
-    Operation("listProjectApiKeys", "GET", "/v2/projects/{projectId}/api-keys", _all("apiKeys", _API_KEY)),
+    Operation(
+        "listProjectApiKeys",
+        "GET",
+        "/v2/projects/{projectId}/api-keys",
+        _all("apiKeys", _API_KEY),
+        settled=_NEWEST_FIRST,
+    ),
     Operation("createProjectApiKey", "POST", "/v2/projects/{projectId}/api-keys", _API_KEY, body=_NEW_KEY_BODY),
     Operation("getProjectApiKey", "GET", "/v2/projects/{projectId}/api-keys/{apiKeyId}", _API_KEY),
     Operation(
@@ -312,6 +383,14 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         body=_VALID_BODY,
     ),
     Operation("deleteProjectApiKey", "DELETE", "/v2/projects/{projectId}/api-keys/{apiKeyId}", _WHOLE_ID),
+    Operation(
+        "rotateProjectApiKey",
+        "POST",
+        "/v2/projects/{projectId}/api-keys/{apiKeyId}/rotate",
+        _API_KEY,
+        body=_ROTATION_BODY,
+        needs_body=False,
+    ),
     Operation(
         "listProjectMembers",
         "GET",
@@ -339,22 +418,32 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         "/v2/projects/{projectId}/invitations",
         _all("invitations", _PROJECT_INVITATION),
         body=_PROJECT_INVITATIONS_BODY,
+        settled=_FOR_COMPANIES,
     ),
     Operation(
         "resendProjectInvitation",
         "PUT",
         "/v2/projects/{projectId}/invitations/{invitationId}",
         _PROJECT_INVITATION,
+        settled={"anew": True},
     ),
     Operation("deleteProjectInvitation", "DELETE", "/v2/projects/{projectId}/invitations/{invitationId}", _WHOLE_ID),
     Operation("listProjectRoles", "GET", "/v2/projects/{projectId}/roles", _all("roles", _PROJECT_ROLE)),
-    Operation("createProjectRole", "POST", "/v2/projects/{projectId}/roles", _PROJECT_ROLE, body=_ROLE_BODY),
+    Operation(
+        "createProjectRole",
+        "POST",
+        "/v2/projects/{projectId}/roles",
+        _PROJECT_ROLE,
+        body=_ROLE_BODY,
+        settled=_SYSTEMS_NAMES_IN_ANY_CASE,
+    ),
     Operation(
         "updateProjectRole",
         "PUT",
         "/v2/projects/{projectId}/roles/{roleId}",
         _PROJECT_ROLE,
         body=_ROLE_BODY,
+        settled=_SYSTEMS_NAMES_IN_ANY_CASE,
     ),
     Operation("deleteProjectRole", "DELETE", "/v2/projects/{projectId}/roles/{roleId}", _TEXT_ID),
     Operation("listProjectPolicies", "GET", "/v2/projects/{projectId}/policies", _all("policies", _POLICY)),
@@ -366,7 +455,13 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         _POLICY,
         body=_POLICY_BODY,
     ),
-    Operation("deleteProjectPolicy", "DELETE", "/v2/projects/{projectId}/policies/{policyId}", _TEXT_ID),
+    Operation(
+        "deleteProjectPolicy",
+        "DELETE",
+        "/v2/projects/{projectId}/policies/{policyId}",
+        _TEXT_ID,
+        settled={"even_in_use": True},
+    ),
     Operation(
         "listProjectPermissions", "GET", "/v2/projects/{projectId}/permissions", _all("permissions", _PERMISSION)
     ),

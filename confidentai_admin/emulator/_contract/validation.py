@@ -74,6 +74,7 @@ def read_body(value: object, record: Record) -> dict[str, Any]:
 def _check_text(value: object, shape: Text, where: str) -> None:
     if not isinstance(value, str):
         raise Refused(WRONG_SHAPE, f"{where} must be a string, not {_kind(value)}.")
+    value = value.strip() if shape.trimmed else value
     if shape.min_length and not value.strip():
         raise Refused(WRONG_SHAPE, f"{where} must not be empty.")
     if shape.choices and value not in shape.choices:

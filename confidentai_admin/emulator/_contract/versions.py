@@ -1,13 +1,16 @@
 """The versions of the API that the emulator knows, and which operations each has."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
+from ..refusal import Rule
 from . import v1, v2
 from .operation import Operation
 
 #: By the name with which the paths of a version begin, the oldest first.
 VERSIONS: Final[dict[str, tuple[Operation, ...]]] = {"v1": v1.OPERATIONS, "v2": v2.OPERATIONS}
+
+_REFUSALS: Final[Mapping[str, Mapping[Rule, Rule]]] = {"v1": {}, "v2": v2.REFUSALS}
 
 _BY_NAME: Final = {
     version: {operation.name: operation for operation in operations} for version, operations in VERSIONS.items()
@@ -17,6 +20,11 @@ _BY_NAME: Final = {
 def operations_of(versions: Iterable[str]) -> list[Operation]:
     """Give the operations of some versions, one version after the other."""
     return [operation for version in versions for operation in VERSIONS[version]]
+
+
+def rule_in(version: str, rule: Rule) -> Rule:
+    """Give the rule by which a version refuses what the rules of the world refuse by this one."""
+    return _REFUSALS[version].get(rule, rule)
 
 
 def named(name: str, versions: Iterable[str]) -> list[Operation]:

@@ -8,7 +8,7 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, NoReturn
 from urllib.parse import parse_qsl
 
@@ -18,8 +18,10 @@ from aiohttp import HttpVersion11, web
 
 from .._contract import routes
 from .._contract.arguments import arguments
+from .._contract.operation import Operation
 from .._contract.shapes import Record
 from .._contract.validation import read_body, read_query
+from .._contract.versions import rule_in
 from .._rules import api_keys
 from .._rules.history import History
 from .._rules.work import WORK, Call, changed_scopes
@@ -49,6 +51,9 @@ from .envelope import failure, set_date, success
 logger = logging.getLogger("confidentai_admin.emulator")
 
 _SHOWN: Final[Mapping[str, Mapping[str, Shown]]] = {"v1": v1.OPERATIONS, "v2": v2.OPERATIONS}
+
+# What an answer's headers say of the key that was sent, by when its value ends.
+_HEADERS: Final[Mapping[str, Callable[[datetime | None], dict[str, str]]]] = {"v1": v1.headers, "v2": v2.headers}
 
 _FAILED: Final = "The emulator failed to answer %s %s"
 
@@ -252,28 +257,28 @@ class App:
     ) -> web.Response:
         operation = route.operation
         shown = _SHOWN[operation.version][operation.name]
+        headers: dict[str, str] = {}
         try:
             with self._lock:
                 # The key may have been deleted, or the world been reset, while the body came in.
-                _authenticate(self._world, request)
+                headers |= _HEADERS[operation.version](_authenticate(self._world, request))
                 if self._world is not world:
                     # The world that this call came to is gone, and so is its record.
                     gateway.end(request)
                     return web.Response()
                 query = read_query(parse_qsl(request.rel_url.raw_query_string, keep_blank_values=True), operation.query)
-                body = {} if operation.body is None else read_body(_parse_json(request, raw), operation.body)
-                call = self._call(route, arguments(route.ids, query, body), entry.call.stale)
+                given = arguments(route.ids, query, _body(request, raw, operation))
+                call = self._call(route, {**operation.settled, **given}, entry.call.stale)
                 if operation.changes_state:
                     self._remember(lambda: changed_scopes(operation.name, call))
                 done = WORK[operation.name](call)
                 if isinstance(done, Unchanged):
-                    if done.rule is not None and done.rule.name in self._statuses:
-                        raise Refused(done.rule, done.rule.description)
-                    return success(shown(call, done.result))
+                    self._refuse_unchanged(done.rule, operation.version)
+                    return success(shown(call, done.result), headers=headers)
                 entry.note(changed_state=operation.changes_state)
-                return success(shown(call, done))
+                return success(shown(call, done), headers=headers)
         except Refused as refusal:
-            return self._refuse(refusal)
+            return self._refuse(refusal, operation.version, headers)
         except Exception:
             logger.exception(_FAILED, request.method, request.path)
             return _failed()
@@ -322,8 +327,22 @@ class App:
             raise Refused(WRONG_SHAPE, "The request's body must be a JSON object.")
         return success(self.perform(verb, body))
 
-    def _refuse(self, refusal: Refused) -> web.Response:
-        return failure(self.status_of(refusal.rule), refusal.message, headers=refusal.headers)
+    def _refuse_unchanged(self, met: Rule | None, version: str) -> None:
+        if met is not None:
+            rule = rule_in(version, met)
+            if self.status_of(rule) >= 400:
+                raise Refused(met, rule.description)
+
+    def _refuse(
+        self, refusal: Refused, version: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> web.Response:
+        rule = refusal.rule if version is None else rule_in(version, refusal.rule)
+        return failure(
+            self.status_of(rule),
+            refusal.message,
+            headers={**(headers or {}), **(refusal.headers or {})},
+            details=refusal.details,
+        )
 
     @contextlib.contextmanager
     def _switched_status(self) -> Iterator[None]:
@@ -344,11 +363,11 @@ class App:
             self._held.discard(task)
 
 
-def _authenticate(world: World, request: web.BaseRequest) -> None:
+def _authenticate(world: World, request: web.BaseRequest) -> datetime | None:
     value = request.headers.get(KEY_HEADER)
     if value is None:
         raise Refused(BAD_KEY, f"The header {KEY_HEADER} is missing.")
-    api_keys.authenticate(world, value)
+    return api_keys.authenticate(world, value)
 
 
 def _refuse_method(allowed: tuple[str, ...]) -> NoReturn:
@@ -369,6 +388,12 @@ def _recorded(raw: bytes, world: World) -> Any:
 
 def _form(verb: str) -> Record:
     return OWN_VERBS[verb] if verb in OWN_VERBS else _VERBS[verb].body
+
+
+def _body(request: web.BaseRequest, raw: bytes, operation: Operation) -> dict[str, Any]:
+    if operation.body is None or not (raw or operation.needs_body):
+        return {}
+    return read_body(_parse_json(request, raw), operation.body)
 
 
 def _parse_json(request: web.BaseRequest, raw: bytes) -> object:

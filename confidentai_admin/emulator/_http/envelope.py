@@ -9,14 +9,19 @@ from aiohttp import web
 from ..clock import Clock
 
 
-def success(data: Mapping[str, Any]) -> web.Response:
+def success(data: Mapping[str, Any], *, headers: Mapping[str, str] | None = None) -> web.Response:
     """Put an operation's data into the envelope."""
-    return web.json_response({"success": True, "data": data, "deprecated": False})
+    return web.json_response({"success": True, "data": data, "deprecated": False}, headers=headers)
 
 
-def failure(status: int, message: str, *, headers: Mapping[str, str] | None = None) -> web.Response:
-    """Put a message about what went wrong into the envelope."""
-    return web.json_response({"success": False, "error": message, "deprecated": False}, status=status, headers=headers)
+def failure(
+    status: int, message: str, *, headers: Mapping[str, str] | None = None, details: Mapping[str, str] | None = None
+) -> web.Response:
+    """Put a message about what went wrong into the envelope, and perhaps what a plan allows."""
+    envelope = {"success": False, "error": message, "deprecated": False}
+    return web.json_response(
+        envelope if details is None else {**envelope, "details": details}, status=status, headers=headers
+    )
 
 
 def set_date(response: web.StreamResponse, clock: Clock) -> None:

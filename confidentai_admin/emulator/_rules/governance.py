@@ -19,17 +19,18 @@ class Moved:
     other_ids: list[str]
 
 
-def listing(world: World) -> list[GovernancePolicy]:
+def listing(world: World, *, newest_first: bool = False) -> list[GovernancePolicy]:
     """List all governance policies."""
-    return list(world.governance_policies.values())
+    policies = list(world.governance_policies.values())
+    return policies[::-1] if newest_first else policies
 
 
 def list_projects(
-    world: World, policy_id: str, *, page: int, page_size: int
+    world: World, policy_id: str, *, page: int, page_size: int, newest_first: bool = False
 ) -> Page[Project] | Unchanged[Page[Project]]:
     """List one page of the projects under a policy."""
     projects = _projects_under(world, _find(world, policy_id))
-    of_page = pages.cut(projects, page=page, page_size=page_size)
+    of_page = pages.cut(projects[::-1] if newest_first else projects, page=page, page_size=page_size)
     found = Page(of_page, len(projects))
     return found if of_page or page == 1 else Unchanged(found, PAGE_BEYOND_END)
 

@@ -40,6 +40,10 @@ class Ids:
         """Make the value of an API key; `scope` is the word that the real ones have there, `org` or `proj`."""
         return f"confident_us_{scope}_" + self._characters(f"key-{scope}", _BASE62, 43)
 
+    def token(self) -> str:
+        """Make what is in the link of an invitation."""
+        return self._characters("invitation-token", _BASE62, 43)
+
     def _characters(self, kind: str, alphabet: str, length: int) -> str:
         return "".join(self._sequence(kind).choices(alphabet, k=length))
 

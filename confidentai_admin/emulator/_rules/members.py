@@ -49,12 +49,12 @@ def update_role(scope: Scope, user_id: str, role_id: str) -> Membership | Unchan
     return Membership(scope, user_id)
 
 
-def remove_from_organization(world: World, user_id: str) -> str:
-    """Remove somebody from the organization and so from all that is in it."""
+def remove_from_organization(world: World, user_id: str, *, even_owners_of_projects: bool = False) -> str:
+    """Remove somebody from the organization and so from all that is in it; projects may be left without an Owner."""
     _refuse_stranger(world.scope, user_id)
     _refuse_owner(world.scope, user_id)
     for project in world.projects.values():
-        if project.scope.owner_id() == user_id:
+        if project.scope.owner_id() == user_id and not even_owners_of_projects:
             raise Refused(
                 OWNS_A_PROJECT, f"This member owns the project {project.name!r}; make somebody else its Owner first."
             )

@@ -53,12 +53,14 @@ def update(
     return policy
 
 
-def delete(scope: Scope, policy_id: str) -> str:
-    """Remove a policy that no role uses."""
+def delete(scope: Scope, policy_id: str, *, even_in_use: bool = False) -> str:
+    """Remove a policy that no role uses, or take it off every role as well."""
     policy = _find_own(scope, policy_id)
     for role in scope.roles.values():
         if policy.id in role.policy_ids:
-            raise Refused(POLICY_IN_USE, f"The role {role.name!r} still uses this policy.")
+            if not even_in_use:
+                raise Refused(POLICY_IN_USE, f"The role {role.name!r} still uses this policy.")
+            role.policy_ids = [each for each in role.policy_ids if each != policy.id]
     del scope.policies[policy.id]
     return policy.id
 

@@ -18,9 +18,10 @@ class Created:
     first_key: ApiKey
 
 
-def listing(world: World) -> list[Project]:
-    """List all projects."""
-    return list(world.projects.values())
+def listing(world: World, *, by_name: bool = False) -> list[Project]:
+    """List all projects, in the order in which they were made or of their names, by code point."""
+    projects = list(world.projects.values())
+    return sorted(projects, key=lambda project: project.name) if by_name else projects
 
 
 def create(world: World, name: str, description: str | None = None, email: str | None = None) -> Created:

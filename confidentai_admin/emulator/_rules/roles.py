@@ -22,22 +22,36 @@ def listing(scope: Scope) -> list[Role]:
     return list(scope.roles.values())
 
 
-def create(world: World, scope: Scope, name: str, policy_ids: Sequence[str], description: str | None = None) -> Role:
+def create(
+    world: World,
+    scope: Scope,
+    name: str,
+    policy_ids: Sequence[str],
+    description: str | None = None,
+    *,
+    systems_names_in_any_case: bool = False,
+) -> Role:
     """Make a role."""
     known = _known_policies(scope, policy_ids)
-    _refuse_taken_name(scope, name, None)
+    _refuse_taken_name(scope, name, None, systems_names_in_any_case)
     role = Role(world.ids.uuid("role"), name, description, known)
     scope.roles[role.id] = role
     return role
 
 
 def update(
-    scope: Scope, role_id: str, name: str, policy_ids: Sequence[str], **described: str | None
+    scope: Scope,
+    role_id: str,
+    name: str,
+    policy_ids: Sequence[str],
+    *,
+    systems_names_in_any_case: bool = False,
+    **described: str | None,
 ) -> Role | Unchanged[Role]:
     """Give a role a name and a set of policies; a `description` left out stays."""
     role = _find_own(scope, role_id)
     known = _known_policies(scope, policy_ids)
-    _refuse_taken_name(scope, name, role)
+    _refuse_taken_name(scope, name, role, systems_names_in_any_case)
     description = described.get("description", role.description)
     if (name, description, known) == (role.name, role.description, role.policy_ids):
         return Unchanged(role, NOTHING_TO_UPDATE)
@@ -87,7 +101,10 @@ def _known_policies(scope: Scope, policy_ids: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(policy_ids))
 
 
-def _refuse_taken_name(scope: Scope, name: str, but: Role | None) -> None:
+def _refuse_taken_name(scope: Scope, name: str, but: Role | None, systems_in_any_case: bool) -> None:
     other = scope.roles.named(name)
-    if other is not None and other is not but:
+    is_the_systems = systems_in_any_case and any(
+        role.system and role.name.casefold() == name.casefold() for role in scope.roles.values()
+    )
+    if is_the_systems or (other is not None and other is not but):
         raise Refused(NAME_TAKEN, f"The {scope.kind} already has a role named {name!r}.")

@@ -26,12 +26,17 @@ class Call:
 Work: TypeAlias = Callable[[Call], Any]
 
 _AT_BOTH_SCOPES: Final[dict[tuple[str, str], Work]] = {
-    ("listOrganizationApiKeys", "listProjectApiKeys"): lambda call: api_keys.listing(call.scope),
+    ("listOrganizationApiKeys", "listProjectApiKeys"): lambda call: api_keys.listing(
+        call.world, call.scope, **call.arguments
+    ),
     ("createOrganizationApiKey", "createProjectApiKey"): lambda call: api_keys.add(
         call.world, call.scope, **call.arguments
     ),
     ("getOrganizationApiKey", "getProjectApiKey"): lambda call: api_keys.find(call.scope, **call.arguments),
     ("updateOrganizationApiKey", "updateProjectApiKey"): lambda call: api_keys.update(call.scope, **call.arguments),
+    ("rotateOrganizationApiKey", "rotateProjectApiKey"): lambda call: api_keys.rotate(
+        call.world, call.scope, **call.arguments
+    ),
     ("deleteOrganizationApiKey", "deleteProjectApiKey"): lambda call: api_keys.delete(call.scope, **call.arguments),
     ("listMembers", "listProjectMembers"): lambda call: members.listing(call.scope, **call.arguments),
     ("updateMemberRole", "updateProjectMemberRole"): lambda call: members.update_role(call.scope, **call.arguments),
@@ -78,11 +83,11 @@ WORK: Final[dict[str, Work]] = {
     "updateOrganization": lambda call: organization.update(call.world, **call.arguments),
     "removeMember": lambda call: members.remove_from_organization(call.world, **call.arguments),
     "removeProjectMember": lambda call: members.remove_from_project(call.scope, **call.arguments),
-    "listGovernancePolicies": lambda call: governance.listing(call.world),
+    "listGovernancePolicies": lambda call: governance.listing(call.world, **call.arguments),
     "listGovernancePolicyProjects": lambda call: governance.list_projects(call.world, **call.arguments),
     "assignProjectsToGovernancePolicy": lambda call: governance.assign(call.world, **call.arguments),
     "unassignProjectsFromGovernancePolicy": lambda call: governance.unassign(call.world, **call.arguments),
-    "listProjects": lambda call: projects.listing(call.world),
+    "listProjects": lambda call: projects.listing(call.world, **call.arguments),
     "createProject": lambda call: projects.create(call.world, **call.arguments),
     "getProject": lambda call: call.project(),
     "updateProject": lambda call: projects.update(call.world, call.project(), **call.arguments),

@@ -14,6 +14,10 @@ from .tables import Members, Table
 
 ScopeKind: TypeAlias = Literal["organization", "project"]
 
+#: What becomes of a key that is rotated while a rotation of it runs: the new replacement takes the place of the one
+#: before it, or the call is refused, or the oldest value ends at once and the one before it has the grace period.
+SecondRotation: TypeAlias = Literal["supersede", "refuse", "old-dies"]
+
 
 @attrs.define
 class User:
@@ -66,6 +70,22 @@ class ApiKey:
     created_at: datetime
     valid: bool = True
     last_used: datetime | None = None
+    expires_at: datetime | None = None
+    replacement: str | None = attrs.field(default=None, repr=False)
+    """While it is rotated, the value that comes after `value`; both are good until `rotates_at`."""
+    rotates_at: datetime | None = None
+
+    def is_expired(self, now: datetime) -> bool:
+        """Whether its time is over; `valid` says nothing about that."""
+        return self.expires_at is not None and self.expires_at <= now
+
+    def is_rotated(self, now: datetime) -> bool:
+        """Whether its rotation is due, though the replacement may not have taken its place yet."""
+        return self.rotates_at is not None and self.rotates_at <= now
+
+    def has(self, value: str, now: datetime) -> bool:
+        """Whether this is a value of it, and one that was not rotated out."""
+        return value == self.replacement or (value == self.value and not self.is_rotated(now))
 
 
 @attrs.define
@@ -76,6 +96,7 @@ class Invitation:
     email: str
     role_id: str | None
     created_at: datetime
+    token: str = attrs.field(repr=False)
     status: Literal["PENDING", "DECLINED"] = "PENDING"
 
 
@@ -167,6 +188,7 @@ class World:
     """The scopes of all invitations that ever were, by their ids; whether one is still there, its scope says."""
     late_by: timedelta = attrs.field(default=timedelta(0), eq=False, repr=False)
     """How long ago what is being carried out was due."""
+    second_rotation: SecondRotation = attrs.field(default="supersede", eq=False, repr=False)
     users: Table[str, User] = attrs.Factory(lambda: Table(_address))
     projects: Table[str, Project] = attrs.Factory(lambda: Table(_name))
     governance_policies: Table[str, GovernancePolicy] = attrs.Factory(lambda: Table(_name))

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any, Final, TypeAlias
 
 from .._rules.governance import Moved
@@ -38,13 +39,23 @@ def governed_project(world: World, shown: Project) -> dict[str, Any]:
     return {**project(world, shown), "governancePolicy": policy}
 
 
+def headers(ends_at: datetime | None) -> dict[str, str]:
+    """Give the headers of an answer to somebody whose key has a value that ends then: here they are not told."""
+    return {}
+
+
+def masked(value: str) -> str:
+    """Show which key a value is of, and not what it is."""
+    return "*" * 15 + value[-6:]
+
+
 def api_key(shown: ApiKey, *, in_full: bool = False) -> dict[str, Any]:
     """Show a key, its value masked unless asked otherwise."""
     return {
         "id": shown.id,
         "name": shown.name,
         "valid": shown.valid,
-        "value": shown.value if in_full else "*" * 15 + shown.value[-6:],
+        "value": shown.value if in_full else masked(shown.value),
         "created_at": timestamp(shown.created_at),
         "lastUsed": None if shown.last_used is None else timestamp(shown.last_used),
     }
