@@ -39,8 +39,15 @@ def accept_invitation(world: World, body: Mapping[str, Any]) -> Membership:
     """Let an invitee accept: a member of the organization from now on, and of the project if it invited."""
     scope, invitation = _pending(world, body["invitationId"])
     user = world.user_by_email(invitation.email) or _new_user(world, invitation.email, body.get("name"))
-    # The invitee is no member of the scope yet: whoever joins one has no pending invitation to it left.
-    members.join(world, scope, user.id, invitation.role_id or scope.system_role(DEFAULT_ROLE).id)
+    if user.id in scope.members:
+        # One that was accepted before, and sent again since, changes nothing for the member.
+        role_id = scope.members[user.id]
+    else:
+        role_id = invitation.role_id or scope.system_role(DEFAULT_ROLE).id
+    # Whoever joins a scope has no pending invitation to it left.
+    members.join(world, scope, user.id, role_id)
+    invitation.status = "ACCEPTED"
+    scope.accepted[invitation.id] = invitation
     if user.id not in world.scope.members:
         members.join(world, world.scope, user.id, world.scope.system_role(DEFAULT_ROLE).id)
     return Membership(scope, user.id)

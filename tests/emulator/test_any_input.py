@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from confidentai_admin.emulator import Emulator
-from confidentai_admin.emulator._contract.v1 import BY_NAME, OPERATIONS
+from confidentai_admin.emulator import Emulator, Operation
 from confidentai_admin.emulator._contract.validation import check
+from confidentai_admin.emulator._contract.versions import VERSIONS, operations_of
 from confidentai_admin.emulator.product import VERBS
 
 from ..any_text import any_text
@@ -71,45 +71,43 @@ def _path(template: str, ids: list[str]) -> str:
 
 
 # Operations with a body that can change nothing which the other examples need.
-BODIES = [operation.name for operation in OPERATIONS if operation.body is not None]
+OPERATIONS = operations_of(VERSIONS)
+BODIES = [operation for operation in OPERATIONS if operation.body is not None]
 
 
-@given(name=st.sampled_from(BODIES), body=JSON, ids=st.tuples(IDS, IDS))
-def test_any_json_body_is_answered(wire: Wire, name: str, body: object, ids: tuple[str, str]) -> None:
+@given(operation=st.sampled_from(BODIES), body=JSON, ids=st.tuples(IDS, IDS))
+def test_any_json_body_is_answered(wire: Wire, operation: Operation, body: object, ids: tuple[str, str]) -> None:
     """Any JSON at all as a body of any operation gets an answer in the envelope that is no 5xx."""
-    operation = BY_NAME[name]
     status, answer = wire.send(operation.method, _path(operation.path, list(ids)), json.dumps(body).encode())
     if status == 200:
         check(answer["data"], operation.data, "data")
 
 
 @st.composite
-def nearly_right(draw: st.DrawFn) -> tuple[str, dict[str, object]]:
+def nearly_right(draw: st.DrawFn) -> tuple[Operation, dict[str, object]]:
     """Draw a body that has the fields of its operation, with values that may be right."""
-    operation = BY_NAME[draw(st.sampled_from(BODIES))]
+    operation = draw(st.sampled_from(BODIES))
     assert operation.body is not None
     values = JSON | st.sampled_from(["mia@acme.example", "x@y.example", "P"]) | st.lists(st.just("x@y.example"))
     names = [field.name for field in operation.body.fields]
     chosen = draw(st.lists(st.sampled_from(names), unique=True))
-    return operation.name, {name: draw(values) for name in chosen}
+    return operation, {name: draw(values) for name in chosen}
 
 
 @given(drawn=nearly_right())
-def test_bodies_that_are_nearly_right_are_answered(wire: Wire, drawn: tuple[str, dict[str, object]]) -> None:
+def test_bodies_that_are_nearly_right_are_answered(wire: Wire, drawn: tuple[Operation, dict[str, object]]) -> None:
     """The right fields with any values get an answer in the envelope that is no 5xx."""
-    name, body = drawn
-    operation = BY_NAME[name]
+    operation, body = drawn
     status, answer = wire.send(operation.method, _path(operation.path, ["x", "x"]), json.dumps(body).encode())
     if status == 200:
         check(answer["data"], operation.data, "data")
 
 
-@given(name=st.sampled_from([each.name for each in OPERATIONS if each.path_parameters]), ids=st.tuples(IDS, IDS))
-def test_any_path_id_is_one_segment_of_its_route(wire: Wire, name: str, ids: tuple[str, str]) -> None:
+@given(operation=st.sampled_from([each for each in OPERATIONS if each.path_parameters]), ids=st.tuples(IDS, IDS))
+def test_any_path_id_is_one_segment_of_its_route(wire: Wire, operation: Operation, ids: tuple[str, str]) -> None:
     """No id, encoded, leads to another route or to a failure: it is unknown (404), or the body is missing (400)."""
-    operation = BY_NAME[name]
     status, answer = wire.send(operation.method, _path(operation.path, list(ids)))
-    assert status == (404 if operation.body is None else 400)
+    assert status == (404 if operation.body is None or not operation.needs_body else 400)
     assert answer["error"] != "There is nothing at this path."
 
 

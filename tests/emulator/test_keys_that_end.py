@@ -82,6 +82,16 @@ async def test_an_expiry_is_a_number_of_days(api: Api, days: object) -> None:
 
 
 @V2
+async def test_an_end_beyond_all_dates_is_the_last_date(api: Api) -> None:
+    """Where the clock was moved very far, a key or a grace period ends when there are no more dates."""
+    api.emu.clock.advance(7_900 * 365 * DAY)
+    key = await made(api, expiresInDays=1_000_000)
+    assert key["expiresAt"].startswith("9999-12-31T")
+    new = await rotated(api, key, gracePeriodInHours=24_000_000)
+    assert new["rotatesAt"] == key["expiresAt"]
+
+
+@V2
 async def test_the_first_version_takes_no_expiry(api: Api) -> None:
     """It does not know the field, and has no rotation."""
     old = api.through("v1")

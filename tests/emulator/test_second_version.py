@@ -47,6 +47,41 @@ async def test_sending_again_makes_another_link_and_another_time(api: Api, scope
 
 
 @BOTH_SCOPES
+async def test_an_accepted_invitation_can_be_sent_again_or_deleted(api: Api, scope: str) -> None:
+    """It is listed again and pending, and the member and their role stay, also if it is accepted again."""
+    where = await _where(api, scope)
+    [made] = (await api.raw(f"create{scope}Invitations", *where, body={"emails": ["a@x.example"]}))["invitations"]
+    field = "projectRole" if scope else "organizationRole"
+    api.emu.accept_invitation(made["id"])
+    body = {"name": "R", "policyIds": []}
+    role = (await api.raw(f"create{scope}Role", *where, body=body))["id"]
+    member = await api.user_id("a@x.example")
+    await api.raw(f"update{scope}MemberRole", *where, member, body={"roleId": role})
+    await api.through("v1").refused(404, f"resend{scope}Invitation", *where, made["id"])
+    await api.through("v1").refused(404, f"delete{scope}Invitation", *where, made["id"])
+    again = await api.raw(f"resend{scope}Invitation", *where, made["id"])
+    assert (await api.raw(f"list{scope}Invitations", *where))["invitations"] == [again]
+    assert (again["id"], again["status"]) == (made["id"], "PENDING")
+    assert api.emu.accept_invitation(made["id"])[field]["id"] == role
+    assert (await api.raw(f"list{scope}Invitations", *where))["invitations"] == []
+    assert await api.raw(f"delete{scope}Invitation", *where, made["id"]) == {"id": made["id"]}
+    await api.refused(404, f"delete{scope}Invitation", *where, made["id"])
+    members = (await api.raw(f"list{scope}Members", *where))["members"]
+    assert member in [each["id"] for each in members]
+
+
+async def test_an_old_invitation_takes_the_place_of_a_newer_one(api: Api) -> None:
+    """Who left and was invited anew has one invitation, also where the accepted one is sent again."""
+    [old] = (await api.raw("createInvitations", body={"emails": ["a@x.example"]}))["invitations"]
+    api.emu.accept_invitation(old["id"])
+    await api.raw("removeMember", await api.user_id("a@x.example"))
+    [new] = (await api.raw("createInvitations", body={"emails": ["a@x.example"]}))["invitations"]
+    assert new["id"] != old["id"]
+    await api.raw("resendInvitation", old["id"])
+    assert [each["id"] for each in (await api.raw("listInvitations"))["invitations"]] == [old["id"]]
+
+
+@BOTH_SCOPES
 async def test_fifty_addresses_are_invited_at_once_and_no_more(api: Api, scope: str) -> None:
     """The fifty-first refuses the whole request."""
     where = await _where(api, scope)

@@ -306,7 +306,13 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         _ORGANIZATION_INVITATION,
         settled={"anew": True},
     ),
-    Operation("deleteInvitation", "DELETE", "/v2/organization/invitations/{invitationId}", _WHOLE_ID),
+    Operation(
+        "deleteInvitation",
+        "DELETE",
+        "/v2/organization/invitations/{invitationId}",
+        _WHOLE_ID,
+        settled={"even_accepted": True},
+    ),
     Operation("listRoles", "GET", "/v2/organization/roles", _all("roles", _ORGANIZATION_ROLE)),
     Operation(
         "createRole",
@@ -427,7 +433,13 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         _PROJECT_INVITATION,
         settled={"anew": True},
     ),
-    Operation("deleteProjectInvitation", "DELETE", "/v2/projects/{projectId}/invitations/{invitationId}", _WHOLE_ID),
+    Operation(
+        "deleteProjectInvitation",
+        "DELETE",
+        "/v2/projects/{projectId}/invitations/{invitationId}",
+        _WHOLE_ID,
+        settled={"even_accepted": True},
+    ),
     Operation("listProjectRoles", "GET", "/v2/projects/{projectId}/roles", _all("roles", _PROJECT_ROLE)),
     Operation(
         "createProjectRole",

@@ -1,6 +1,6 @@
 """API keys, of the organization and of projects, and who a request's key says it is."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from ..refusal import (
     BAD_KEY,
@@ -110,7 +110,7 @@ def rotate(
     api_key.replacement = _new_value(world, scope)
     _register(world, scope, api_key, api_key.replacement)
     if grace_period_in_hours:
-        end = now + timedelta(hours=grace_period_in_hours)
+        end = _later(now, timedelta(hours=grace_period_in_hours))
         api_key.rotates_at = end if api_key.expires_at is None else min(end, api_key.expires_at)
     else:
         _replace(api_key)
@@ -128,7 +128,15 @@ def _replace(api_key: ApiKey) -> None:
 
 
 def _expiry(now: datetime, days: int | None) -> datetime | None:
-    return None if days is None else now + timedelta(days=days)
+    return None if days is None else _later(now, timedelta(days=days))
+
+
+def _later(now: datetime, by: timedelta) -> datetime:
+    try:
+        return now + by
+    except OverflowError:
+        # The clock may have been moved that far.
+        return datetime.max.replace(tzinfo=UTC)
 
 
 def _new_value(world: World, scope: Scope) -> str:

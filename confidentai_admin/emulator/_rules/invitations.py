@@ -77,8 +77,10 @@ def create(
 def resend(world: World, scope: Scope, invitation_id: int, *, anew: bool = False) -> Invitation:
     """Send a pending invitation once more; nothing about it changes, unless it is sent anew.
 
-    Then it is as good as new, one that was declined too, and the links that were sent before lead nowhere.
+    Then it is as good as new, one that was declined or accepted too, and the links that were sent before lead nowhere.
     """
+    if anew and invitation_id in scope.accepted:
+        _put(scope, scope.accepted.pop(invitation_id))
     invitation = _find(scope, invitation_id)
     if anew:
         invitation.status, invitation.created_at = "PENDING", world.now()
@@ -90,8 +92,10 @@ def resend(world: World, scope: Scope, invitation_id: int, *, anew: bool = False
     return invitation
 
 
-def delete(scope: Scope, invitation_id: int) -> int:
-    """Revoke an invitation, pending or declined."""
+def delete(scope: Scope, invitation_id: int, *, even_accepted: bool = False) -> int:
+    """Revoke an invitation, pending or declined, or one that was accepted, which changes nothing for the member."""
+    if even_accepted and scope.accepted.pop(invitation_id, None) is not None:
+        return invitation_id
     del scope.invitations[_find(scope, invitation_id).id]
     return invitation_id
 
@@ -103,14 +107,18 @@ def add(
 
     It is made now unless a time is given.
     """
-    earlier = scope.invitation_to(email)
-    if earlier is not None:
-        del scope.invitations[earlier.id]
     created_at = created_at or world.now()
     invitation = Invitation(world.ids.integer("invitation"), email, role_id, created_at, _new_token(world))
-    scope.invitations[invitation.id] = invitation
+    _put(scope, invitation)
     world.inviting_scopes[invitation.id] = scope
     return invitation
+
+
+def _put(scope: Scope, invitation: Invitation) -> None:
+    earlier = scope.invitation_to(invitation.email)
+    if earlier is not None:
+        del scope.invitations[earlier.id]
+    scope.invitations[invitation.id] = invitation
 
 
 def _new_token(world: World) -> str:

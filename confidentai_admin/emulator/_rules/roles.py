@@ -70,7 +70,7 @@ def delete(scope: Scope, role_id: str) -> str:
     for invitation in scope.invitations.values():
         if invitation.role_id == role.id and invitation.status == "PENDING":
             raise Refused(ROLE_INVITED, "This role is named by a pending invitation.")
-    for invitation in scope.invitations.values():
+    for invitation in (*scope.invitations.values(), *scope.accepted.values()):
         if invitation.role_id == role.id:
             invitation.role_id = None
     del scope.roles[role.id]

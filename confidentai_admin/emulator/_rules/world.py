@@ -90,14 +90,14 @@ class ApiKey:
 
 @attrs.define
 class Invitation:
-    """An invitation that was not accepted (accepting one turns it into a membership)."""
+    """An invitation; accepting one turns it into a membership."""
 
     id: int
     email: str
     role_id: str | None
     created_at: datetime
     token: str = attrs.field(repr=False)
-    status: Literal["PENDING", "DECLINED"] = "PENDING"
+    status: Literal["PENDING", "DECLINED", "ACCEPTED"] = "PENDING"
 
 
 @attrs.define
@@ -112,6 +112,8 @@ class Scope:
     api_keys: dict[int, ApiKey] = attrs.Factory(dict)
     members: Members = attrs.Factory(Members)
     invitations: Table[int, Invitation] = attrs.Factory(lambda: Table(_address))
+    accepted: dict[int, Invitation] = attrs.Factory(dict)
+    """The invitations that were accepted, which are listed nowhere; those of `invitations` were not."""
 
     def copied(self) -> "Scope":
         """Give a copy that keeps what is in it now; permissions are never changed, and shared."""
