@@ -43,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         default=list(VERSIONS),
         help="the versions of the API to serve (default: %(default)s); only v1 makes an older server",
     )
+    parser.add_argument("--project-limit", type=int, help="how many projects the plan allows in v2 (default: any)")
     parser.add_argument(
         "--second-rotation",
         default="supersede",
@@ -61,6 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 seed=chosen.seed,
                 statuses=dict(map(_status, chosen.status)),
                 api_versions=chosen.api_versions,
+                project_limit=chosen.project_limit,
                 second_rotation=chosen.second_rotation,
             )
             asyncio.run(_serve(emulator, out))

@@ -154,6 +154,9 @@ NOBODY_LEFT_TO_INVITE: Final = Rule(
 TWO_USERS: Final = Rule(
     "two-users", 403, "assumed", "v2: inviting more on the plan FREE than would make two users, the members counted."
 )
+PROJECT_LIMIT: Final = Rule(
+    "project-limit", 403, "assumed", "v2: more projects are made than the emulator was told that the plan allows."
+)
 EXPIRED_KEY_ROTATED: Final = Rule(
     "expired-key-rotated",
     400,

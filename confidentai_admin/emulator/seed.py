@@ -33,7 +33,7 @@ left out is `Member`, null is no role. Each key is one more beside the first org
 
 The organization, projects, keys and invitations can have `createdAt`, and keys `lastUsed`: times of ISO 8601 with an
 offset, none of them to come. What is left out is now, and for `lastUsed` never. The first organization key and a
-project's `Default Key` are as old as what they are the keys of.
+project's `Default Key` are as old as what they are the keys of. Keys can have `expiresAt`, past or to come.
 """
 
 import json
@@ -115,6 +115,7 @@ _OF_A_SCOPE = (
                     _optional("valid", Truth()),
                     _CREATED_AT,
                     _optional("lastUsed", Text(format="moment"), nullable=True),
+                    _optional("expiresAt", Text(format="moment"), nullable=True),
                 )
             )
         ),
@@ -297,6 +298,10 @@ def _fill_rest(world: World, scope: Scope, described: Mapping[str, Any], prefix:
         api_key.last_used = _time(world.clock, described_key, "lastUsed", place)
         if api_key.last_used is not None and api_key.last_used < api_key.created_at:
             raise SeedError(f"The seed is wrong: {place}.lastUsed is before createdAt, which is now if it is left out.")
+        expires_at = described_key.get("expiresAt")
+        api_key.expires_at = None if expires_at is None else moment(expires_at)
+        if api_key.expires_at is not None and api_key.expires_at <= api_key.created_at:
+            raise SeedError(f"The seed is wrong: {place}.expiresAt is not after createdAt, which is now if left out.")
     for index, described_invitation in enumerate(described.get("invitations", ())):
         place = f"{prefix}invitations[{index}]"
         email = described_invitation["email"]

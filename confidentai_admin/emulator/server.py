@@ -54,6 +54,8 @@ class Emulator:
             599, with which it refuses: in answers and in `Refused.status`. A rule of the status 200 refuses only then.
         api_versions: The versions of the API to serve, all on the same state: `("v1",)` makes an older server, to which
             the paths of `/v2` are unknown.
+        project_limit: How many projects the plan allows: `/v2` refuses to make more, with `details`. None for any;
+            which plan allows how many is published nowhere.
         second_rotation: What becomes of an API key that is rotated while a rotation of it runs, which is published
             nowhere: `supersede` (its new replacement takes the place of the one before it), `refuse` (409), or
             `old-dies` (its oldest value ends at once, and the one before the new one has the grace period).
@@ -72,6 +74,7 @@ class Emulator:
         seed: str | PathLike[str] | Mapping[str, Any] | None = None,
         statuses: Mapping[str, int] | None = None,
         api_versions: Sequence[str] = tuple(VERSIONS),
+        project_limit: int | None = None,
         second_rotation: SecondRotation = "supersede",
     ) -> None:
         self._host = _loopback(host)
@@ -81,6 +84,8 @@ class Emulator:
             raise ValueError(f"plan must be one of {', '.join(PLANS)}.")
         _check_statuses(statuses or {})
         versions = _checked_versions(api_versions)
+        if project_limit is not None and (isinstance(project_limit, bool) or not isinstance(project_limit, int)):
+            raise ValueError("project_limit must be an int or None.")
         if second_rotation not in get_args(SecondRotation):
             raise ValueError(f"second_rotation must be one of {', '.join(get_args(SecondRotation))}.")
         self._clock = clock = Clock()
@@ -90,6 +95,7 @@ class Emulator:
 
         def make_world() -> World:
             world = seeds.build(first_state, api_key=api_key, plan=plan, clock=clock, key_mask=key_mask)
+            world.project_limit = project_limit
             world.second_rotation = second_rotation
             return world
 

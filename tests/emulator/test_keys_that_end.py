@@ -302,3 +302,22 @@ def test_a_second_rotation_does_one_of_three_things() -> None:
     Emulator(second_rotation="supersede")
     with pytest.raises(ValueError, match="second_rotation must be one of supersede, refuse, old-dies"):
         Emulator(second_rotation="both")  # type: ignore[arg-type]
+
+
+async def test_a_key_of_a_seed_may_have_an_end() -> None:
+    """It is past or to come, null is none, and keys are listed by when they were made."""
+    keys = [
+        {"name": "new"},
+        {"name": "ended", "createdAt": "2020-01-01T00:00:00Z", "expiresAt": "2021-01-01T00:00:00Z"},
+        {"name": "ends", "createdAt": "2022-01-01T00:00:00Z", "expiresAt": "2999-01-01T00:00:00+01:00"},
+    ]
+    about = {"createdAt": "2019-01-01T00:00:00Z"}
+    seed = {"organization": about, "members": [{"email": "o@x.example", "role": "Owner"}], "apiKeys": keys}
+    async with Emulator(seed=seed) as emu, aiohttp.ClientSession() as session:
+        listed = (await Api(emu, session, "v2").raw("listOrganizationApiKeys"))["apiKeys"]
+    assert [(key["name"], key["expiresAt"]) for key in listed[:3]] == [
+        ("new", None),
+        ("ends", "2998-12-31T23:00:00.000Z"),
+        ("ended", "2021-01-01T00:00:00.000Z"),
+    ]
+    assert len(listed) == 4

@@ -312,6 +312,7 @@ def test_a_seed_says_since_when_things_are_there() -> None:
         ("projects.0.createdAt", "2999-01-01T00:00:00Z", "projects[0].createdAt is in the future"),
         ("invitations.0.createdAt", "2999-01-01T00:00:00Z", "invitations[0].createdAt is in the future"),
         ("apiKeys.0.lastUsed", "2999-01-01T00:00:00Z", "apiKeys[0].lastUsed is in the future"),
+        ("apiKeys.0.expiresAt", LONG_AGO, "apiKeys[0].expiresAt is not after createdAt"),
     ],
 )
 def test_a_time_that_cannot_be_is_refused_by_the_place(place: str, value: object, says: str) -> None:

@@ -208,6 +208,11 @@ async def two_users(api: Api) -> Answer:
     return await api.through("v2").call("createInvitations", body={"emails": [INVITEE]})
 
 
+async def project_limit(api: Api) -> Answer:
+    api.emu._app._world.project_limit = 0
+    return await api.through("v2").call("createProject", body={"name": "P"})
+
+
 async def expired_key_rotated(api: Api) -> Answer:
     new = api.through("v2")
     key = await new.raw("createOrganizationApiKey", body={"name": "k", "expiresInDays": 1})
@@ -324,6 +329,7 @@ MEETINGS: dict[str, list[Meeting]] = {
     "free-mail": [free_mail],
     "nobody-left-to-invite": [nobody_left_to_invite],
     "two-users": [two_users],
+    "project-limit": [project_limit],
     "expired-key-rotated": [expired_key_rotated],
     "rotation-running": [rotation_running],
     "nothing-to-update": [

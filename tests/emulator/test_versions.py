@@ -149,6 +149,19 @@ def test_versions_that_there_are_not_are_refused(versions: Any) -> None:
         Emulator(api_versions=versions)
 
 
+def test_a_plan_allows_so_many_projects_in_v2() -> None:
+    """The refusal says how many there are and may be; v1 knows no limit, and a deleted project leaves its place."""
+    with Emulator(project_limit=1) as emu:
+        made = ask(emu, "POST", "/v2/projects", {"name": "A"}).json["data"]["project"]["id"]
+        refused = ask(emu, "POST", "/v2/projects", {"name": "A"})
+        assert (refused.status, refused.json["details"]) == (403, {"usage": "1", "limit": "1"})
+        assert ask(emu, "POST", "/v1/projects", {"name": "B"}).status == 200
+        ask(emu, "DELETE", f"/v1/projects/{made}")
+        assert ask(emu, "POST", "/v2/projects", {"name": "C"}).json["details"]["usage"] == "1"
+    with pytest.raises(ValueError, match="project_limit must be an int or None"):
+        Emulator(project_limit="1")  # type: ignore[arg-type]
+
+
 def test_the_order_in_which_versions_are_given_means_nothing() -> None:
     """Both are served, whichever is named first."""
     with Emulator(api_versions=["v2", "v1"]) as emu:

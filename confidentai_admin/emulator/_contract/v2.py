@@ -368,7 +368,9 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         body=_PROJECT_IDS_BODY,
     ),
     Operation("listProjects", "GET", "/v2/projects", _all("projects", _PROJECT), settled={"by_name": True}),
-    Operation("createProject", "POST", "/v2/projects", _CREATED_PROJECT, body=_NEW_PROJECT_BODY),
+    Operation(
+        "createProject", "POST", "/v2/projects", _CREATED_PROJECT, body=_NEW_PROJECT_BODY, settled={"limited": True}
+    ),
     Operation("getProject", "GET", "/v2/projects/{projectId}", _PROJECT),
     Operation("updateProject", "PUT", "/v2/projects/{projectId}", _PROJECT, body=_PROJECT_BODY),
     Operation("deleteProject", "DELETE", "/v2/projects/{projectId}", _TEXT_ID),

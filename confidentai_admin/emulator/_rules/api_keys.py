@@ -12,6 +12,7 @@ from ..refusal import (
     Refused,
     Unchanged,
 )
+from . import pages
 from .world import ApiKey, Scope, World
 
 DEFAULT_KEY_NAME = "Default Key"
@@ -68,7 +69,7 @@ def listing(world: World, scope: Scope, *, newest_first: bool = False) -> list[A
     listed = list(scope.api_keys.values())
     for api_key in listed:
         _complete(api_key, world.now())
-    return listed[::-1] if newest_first else listed
+    return pages.newest_first(listed) if newest_first else listed
 
 
 def find(scope: Scope, api_key_id: int) -> ApiKey:

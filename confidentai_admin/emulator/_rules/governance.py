@@ -30,7 +30,7 @@ def list_projects(
 ) -> Page[Project] | Unchanged[Page[Project]]:
     """List one page of the projects under a policy."""
     projects = _projects_under(world, _find(world, policy_id))
-    of_page = pages.cut(projects[::-1] if newest_first else projects, page=page, page_size=page_size)
+    of_page = pages.cut(pages.newest_first(projects) if newest_first else projects, page=page, page_size=page_size)
     found = Page(of_page, len(projects))
     return found if of_page or page == 1 else Unchanged(found, PAGE_BEYOND_END)
 

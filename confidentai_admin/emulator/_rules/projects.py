@@ -4,7 +4,7 @@ from datetime import datetime
 
 import attrs
 
-from ..refusal import NAME_TAKEN, NOTHING_TO_UPDATE, UNKNOWN_EMAIL, Refused, Unchanged
+from ..refusal import NAME_TAKEN, NOTHING_TO_UPDATE, PROJECT_LIMIT, UNKNOWN_EMAIL, Refused, Unchanged
 from . import api_keys, members
 from .scopes import new_scope
 from .world import ApiKey, Project, World
@@ -24,8 +24,16 @@ def listing(world: World, *, by_name: bool = False) -> list[Project]:
     return sorted(projects, key=lambda project: project.name) if by_name else projects
 
 
-def create(world: World, name: str, description: str | None = None, email: str | None = None) -> Created:
-    """Make a project with its first key, and its Owner if somebody is named."""
+def create(
+    world: World, name: str, description: str | None = None, email: str | None = None, *, limited: bool = False
+) -> Created:
+    """Make a project with its first key, and its Owner if somebody is named; limited, no more than the plan allows."""
+    if limited and world.project_limit is not None and len(world.projects) >= world.project_limit:
+        raise Refused(
+            PROJECT_LIMIT,
+            f"The plan allows {world.project_limit} projects.",
+            details={"usage": str(len(world.projects)), "limit": str(world.project_limit)},
+        )
     owner_id: str | None = None
     if email is not None:
         owner = world.user_by_email(email)

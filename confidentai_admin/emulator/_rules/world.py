@@ -190,6 +190,8 @@ class World:
     """The scopes of all invitations that ever were, by their ids; whether one is still there, its scope says."""
     late_by: timedelta = attrs.field(default=timedelta(0), eq=False, repr=False)
     """How long ago what is being carried out was due."""
+    project_limit: int | None = attrs.field(default=None, eq=False, repr=False)
+    """How many projects the plan allows; None for any number."""
     second_rotation: SecondRotation = attrs.field(default="supersede", eq=False, repr=False)
     users: Table[str, User] = attrs.Factory(lambda: Table(_address))
     projects: Table[str, Project] = attrs.Factory(lambda: Table(_name))
