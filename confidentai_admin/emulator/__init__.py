@@ -13,6 +13,7 @@ key; answers come in the API's envelope:
 | `decline-invitation` | `invitationId` |
 | `add-member` | `email`, optionally `name`, `role`, `projectId`, `projectRole` (roles by name, null for none) |
 | `create-governance-policy` | `name`, optionally `description`, `controls` (each with `name` and `type`) |
+| `set-verdict` | `projectId`, `passed` (null for no data) |
 | `change-plan` | `plan` |
 | `reset` | none, or `{}` |
 | `advance` | `seconds`, by which the clock is moved ahead |

@@ -10,11 +10,11 @@ from typing import Any, Final
 import attrs
 
 from ._contract.choices import CONTROL_TYPES, PLANS
-from ._contract.shapes import Field, ListOf, Record, Seconds, Shape, Text, Whole
+from ._contract.shapes import Field, ListOf, Record, Seconds, Shape, Text, Truth, Whole
 from ._rules import governance, members
 from ._rules.members import Membership
 from ._rules.scopes import DEFAULT_ROLE
-from ._rules.world import GovernancePolicy, Invitation, Scope, User, World
+from ._rules.world import GovernancePolicy, Invitation, Project, Scope, User, World
 from .refusal import (
     ALREADY_MEMBER,
     ALREADY_OWNED,
@@ -101,6 +101,13 @@ def change_plan(world: World, body: Mapping[str, Any]) -> World:
     return world
 
 
+def set_verdict(world: World, body: Mapping[str, Any]) -> Project:
+    """Say what the deployment gate finds of a project from now on."""
+    project = world.project(body["projectId"])
+    project.verdict = body["passed"]
+    return project
+
+
 def _pending(world: World, invitation_id: int) -> tuple[Scope, Invitation]:
     scope = world.inviting_scopes.get(invitation_id)
     invitation = None if scope is None or not world.has(scope) else scope.invitations.get(invitation_id)
@@ -170,5 +177,6 @@ VERBS: Final[tuple[Verb, ...]] = (
         ),
         create_governance_policy,
     ),
+    Verb("set-verdict", Record((Field("projectId", Text()), Field("passed", Truth(), nullable=True))), set_verdict),
     Verb("change-plan", Record((Field("plan", Text(choices=PLANS)),)), change_plan),
 )

@@ -154,6 +154,12 @@ NOBODY_LEFT_TO_INVITE: Final = Rule(
 TWO_USERS: Final = Rule(
     "two-users", 403, "assumed", "v2: inviting more on the plan FREE than would make two users, the members counted."
 )
+ORGANIZATION_KEY: Final = Rule(
+    "organization-key", 403, "assumed", "v2: the key is an organization's; the deployment gate takes a project's."
+)
+UNGOVERNED: Final = Rule(
+    "ungoverned", 400, "published", "v2: the deployment gate is asked for a project without a policy."
+)
 PROJECT_LIMIT: Final = Rule(
     "project-limit", 403, "assumed", "v2: more projects are made than the emulator was told that the plan allows."
 )

@@ -194,6 +194,10 @@ class Emulator:
         body = _given(name=name, description=description, controls=list(controls))
         return _part(self._app.perform("create-governance-policy", body), "governancePolicy")
 
+    def set_verdict(self, project_id: str, passed: bool | None) -> None:
+        """Say what the deployment gate of `/v2` finds of a project: None, as at first, is no data, and no pass."""
+        self._app.perform("set-verdict", {"projectId": project_id, "passed": passed})
+
     def change_plan(self, plan: str) -> dict[str, Any]:
         """Put the organization on another plan and return the organization."""
         return _part(self._app.perform("change-plan", {"plan": plan}), "organization")

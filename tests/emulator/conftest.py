@@ -95,9 +95,9 @@ class Api:
         assert answer.status == 200, answer.body
         return answer.body["data"]
 
-    async def ok(self, name: str, *ids: object, body: object = None, query: str = "") -> Any:
+    async def ok(self, name: str, *ids: object, body: object = None, query: str = "", key: str | None = None) -> Any:
         """Call an operation that must succeed, and give its data as the first version wraps it, for tests of both."""
-        return as_v1_wraps(name, await self.raw(name, *ids, body=body, query=query))
+        return as_v1_wraps(name, await self.raw(name, *ids, body=body, query=query, key=key))
 
     async def refused(self, status: int, name: str, *ids: object, body: object = None, query: str = "") -> str:
         """Call an operation that must be refused and change nothing, and give the message."""

@@ -62,6 +62,9 @@ async def walk(api: Api, ok: Ok) -> None:
     governance_policy = listed["governancePolicies"][0]["id"]
     await ok("assignProjectsToGovernancePolicy", governance_policy, body={"projectIds": [project]})
     await ok("listGovernancePolicyProjects", governance_policy)
+    if api.version != "v1":
+        key = (await api.raw("createProjectApiKey", project, body={"name": "gate"}))["value"]
+        await ok("assessGovernance", key=key)
     await ok("unassignProjectsFromGovernancePolicy", governance_policy, body={"projectIds": [project]})
     await ok("removeProjectMember", project, await api.user_id("max@acme.example"))
     await ok("removeMember", await api.user_id("new@acme.example"))
@@ -73,9 +76,9 @@ async def test_every_operation_succeeds_with_the_shape_of_the_table(api: Api) ->
     """Each operation can be called with success, and its answer has exactly the table's shape."""
     done: set[str] = set()
 
-    async def ok(name: str, *ids: object, body: object = None) -> Any:
+    async def ok(name: str, *ids: object, body: object = None, key: str | None = None) -> Any:
         done.add(name)
-        return await api.ok(name, *ids, body=body)
+        return await api.ok(name, *ids, body=body, key=key)
 
     await walk(api, ok)
     assert done == set(names([api.version]))

@@ -26,7 +26,7 @@ from confidentai_admin.emulator._rules import work as operations
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from confidentai_admin.emulator._rules.world import World
+    from confidentai_admin.emulator._rules.world import ScopeKind, World
 
     from .conftest import Api
 
@@ -331,9 +331,9 @@ async def test_authentication_and_work_are_one(api: Api) -> None:
                 seen.append("out")
             self._lock.release()
 
-    def looked(world: World, value: str) -> None:
+    def looked(world: World, value: str, *, of: ScopeKind) -> None:
         seen.append("key")
-        authenticate(world, value)
+        authenticate(world, value, of=of)
 
     def worked(call: operations.Call) -> Any:
         seen.append("work")

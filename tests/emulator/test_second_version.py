@@ -243,3 +243,34 @@ async def test_the_first_version_keeps_its_own_rules_on_the_same_world(api: Api)
     await old.refused(403, "deleteRole", await old.role_id("Owner"))
     await old.refused(404, "updateMemberRole", await old.user_id("mia@acme.example"), body={"roleId": "none"})
     assert (await api.raw("resendInvitation", made["id"]))["status"] == "PENDING"
+
+
+async def test_the_gate_passes_only_what_a_test_says(api: Api) -> None:
+    """By a project's key it answers for that project: 400 without a policy, and no data, which passes nothing."""
+    made = await api.raw("createProject", body={"name": "P"})
+    project, key = made["project"]["id"], made["apiKey"]["value"]
+    assert (await api.call("assessGovernance", key=key)).status == 400
+    policy = (await api.raw("listGovernancePolicies"))["governancePolicies"][0]
+    await api.raw("assignProjectsToGovernancePolicy", policy["id"], body={"projectIds": [project]})
+    named = {"id": policy["id"], "name": policy["name"]}
+    for verdict, passed in ((..., False), (True, True), (False, False), (None, False)):
+        if verdict is not ...:
+            api.emu.set_verdict(project, verdict)
+        assert await api.raw("assessGovernance", key=key) == {"passed": passed, "governancePolicy": named}
+    await api.raw("deleteProject", project)
+    assert (await api.call("assessGovernance", key=key)).status == 401
+    assert (await api.call("assessGovernance", key="unknown")).status == 401
+    assert (await api.call("assessGovernance")).status == 403
+    said = await api.send("POST", "/_emulator/set-verdict", json_body={"projectId": project, "passed": True})
+    assert said.status == 404
+
+
+async def test_the_gates_outgoing_key_is_told_of_its_end(api: Api) -> None:
+    """A project's key that is rotated out is as good as the other until then, and its answers say so."""
+    made = (await api.raw("createProject", body={"name": "P"}))["apiKey"]
+    project = (await api.raw("listProjects"))["projects"][0]["id"]
+    body = {"gracePeriodInHours": 1}
+    new = (await api.raw("rotateProjectApiKey", project, made["id"], body=body))["shadowValue"]
+    for value, is_told in ((made["value"], True), (new, False)):
+        answer = await api.call("assessGovernance", key=value)
+        assert (answer.status, "Sunset" in answer.headers) == (400, is_told)

@@ -208,6 +208,10 @@ async def two_users(api: Api) -> Answer:
     return await api.through("v2").call("createInvitations", body={"emails": [INVITEE]})
 
 
+async def organization_key(api: Api) -> Answer:
+    return await api.through("v2").call("assessGovernance")
+
+
 async def project_limit(api: Api) -> Answer:
     api.emu._app._world.project_limit = 0
     return await api.through("v2").call("createProject", body={"name": "P"})
@@ -329,6 +333,7 @@ MEETINGS: dict[str, list[Meeting]] = {
     "free-mail": [free_mail],
     "nobody-left-to-invite": [nobody_left_to_invite],
     "two-users": [two_users],
+    "organization-key": [organization_key],
     "project-limit": [project_limit],
     "expired-key-rotated": [expired_key_rotated],
     "rotation-running": [rotation_running],

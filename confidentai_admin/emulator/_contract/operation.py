@@ -27,6 +27,8 @@ class Operation:
     body: Record | None = None
     query: tuple[Field, ...] = ()
     settled: Mapping[str, Any] = attrs.field(factory=dict, eq=False)
+    key: Literal["organization", "project"] = "organization"
+    """Whose key it takes."""
     needs_body: bool = True
     """Whether a request without a body is refused, and not taken for one with an empty object."""
 

@@ -194,6 +194,8 @@ def _moved(moved: str, others: str) -> Record:
     )
 
 
+_ASSESSMENT = Record((_has("passed", _TRUTH), _has("governancePolicy", _NAMED)))
+
 _CREATED_PROJECT = Record((_has("project", _NEW_PROJECT), _has_or_null("apiKey", _API_KEY)))
 
 # What requests are made of.
@@ -367,6 +369,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         _moved("unassignedProjectIds", "skippedProjectIds"),
         body=_PROJECT_IDS_BODY,
     ),
+    Operation("assessGovernance", "POST", "/v2/governance/assess", _ASSESSMENT, key="project"),
     Operation("listProjects", "GET", "/v2/projects", _all("projects", _PROJECT), settled={"by_name": True}),
     Operation(
         "createProject", "POST", "/v2/projects", _CREATED_PROJECT, body=_NEW_PROJECT_BODY, settled={"limited": True}

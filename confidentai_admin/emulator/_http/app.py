@@ -243,7 +243,7 @@ class App:
             if route.operation.body is not None:
                 # No body is taken in from somebody unknown.
                 with self._lock:
-                    _authenticate(self._world, request)
+                    _authenticate(self._world, request, route.operation)
                 raw = await _read(request)
                 with self._lock:
                     entry.note(body=_recorded(raw, self._world))
@@ -261,14 +261,18 @@ class App:
         try:
             with self._lock:
                 # The key may have been deleted, or the world been reset, while the body came in.
-                headers |= _HEADERS[operation.version](_authenticate(self._world, request))
+                headers |= _HEADERS[operation.version](_authenticate(self._world, request, operation))
                 if self._world is not world:
                     # The world that this call came to is gone, and so is its record.
                     gateway.end(request)
                     return web.Response()
                 query = read_query(parse_qsl(request.rel_url.raw_query_string, keep_blank_values=True), operation.query)
                 given = arguments(route.ids, query, _body(request, raw, operation))
-                call = self._call(route, {**operation.settled, **given}, entry.call.stale)
+                given = {**operation.settled, **given}
+                if operation.key == "project":
+                    call = Call(world, api_keys.scope_of(world, request.headers[KEY_HEADER]), given)
+                else:
+                    call = self._call(route, given, entry.call.stale)
                 if operation.changes_state:
                     self._remember(lambda: changed_scopes(operation.name, call))
                 done = WORK[operation.name](call)
@@ -363,11 +367,11 @@ class App:
             self._held.discard(task)
 
 
-def _authenticate(world: World, request: web.BaseRequest) -> datetime | None:
+def _authenticate(world: World, request: web.BaseRequest, operation: Operation) -> datetime | None:
     value = request.headers.get(KEY_HEADER)
     if value is None:
         raise Refused(BAD_KEY, f"The header {KEY_HEADER} is missing.")
-    return api_keys.authenticate(world, value)
+    return api_keys.authenticate(world, value, of=operation.key)
 
 
 def _refuse_method(allowed: tuple[str, ...]) -> NoReturn:

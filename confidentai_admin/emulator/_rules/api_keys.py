@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from ..refusal import (
     BAD_KEY,
     EXPIRED_KEY_ROTATED,
+    ORGANIZATION_KEY,
     PROJECT_KEY,
     ROTATION_RUNNING,
     UNKNOWN_ID,
@@ -13,14 +14,14 @@ from ..refusal import (
     Unchanged,
 )
 from . import pages
-from .world import ApiKey, Scope, World
+from .world import ApiKey, Scope, ScopeKind, World
 
 DEFAULT_KEY_NAME = "Default Key"
 _KEY_WORD = {"organization": "org", "project": "proj"}
 
 
-def authenticate(world: World, value: str) -> datetime | None:
-    """Let an organization's valid key pass and note that it was used; refuse everything else.
+def authenticate(world: World, value: str, *, of: ScopeKind = "organization") -> datetime | None:
+    """Let a valid key pass, an organization's or a project's, and note that it was used; refuse everything else.
 
     Returns:
         When this value ends, if it is being rotated out.
@@ -35,10 +36,17 @@ def authenticate(world: World, value: str) -> datetime | None:
         raise Refused(BAD_KEY, "This API key has expired.")
     if not api_key.valid:
         raise Refused(BAD_KEY, "This API key has been deactivated.")
-    if scope.kind == "project":
-        raise Refused(PROJECT_KEY, "This is a project's API key; management takes an organization's.")
+    if scope.kind != of:
+        if scope.kind == "project":
+            raise Refused(PROJECT_KEY, "This is a project's API key; management takes an organization's.")
+        raise Refused(ORGANIZATION_KEY, "This is an organization's API key; the gate takes a project's.")
     api_key.last_used = now
     return api_key.rotates_at if value == api_key.value else None
+
+
+def scope_of(world: World, value: str) -> Scope:
+    """Give the scope of a key that was let pass."""
+    return world.keys_by_value[value][0]
 
 
 def add(

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
-from ..refusal import NO_RIGHT_ID, PAGE_BEYOND_END, UNKNOWN_ID, Refused, Unchanged
+from ..refusal import NO_RIGHT_ID, PAGE_BEYOND_END, UNGOVERNED, UNKNOWN_ID, Refused, Unchanged
 from . import pages
 from .pages import Page
 from .world import GovernanceControl, GovernancePolicy, Project, World
@@ -69,6 +69,21 @@ def unassign(world: World, policy_id: str, project_ids: Sequence[str]) -> Moved 
             skipped.append(project_id)
     done = Moved(policy, unassigned, skipped)
     return done if unassigned else Unchanged(done, NO_RIGHT_ID)
+
+
+@attrs.frozen
+class Assessment:
+    """What the deployment gate says of a project."""
+
+    policy: GovernancePolicy
+    passed: bool
+
+
+def assess(world: World, project: Project) -> Assessment:
+    """Ask the deployment gate: without a verdict there is no data, and nothing passes without it."""
+    if project.governance_policy_id is None:
+        raise Refused(UNGOVERNED, "This project is under no governance policy.")
+    return Assessment(world.governance_policies[project.governance_policy_id], project.verdict is True)
 
 
 def add(world: World, name: str, description: str | None, controls: Sequence[Mapping[str, str]]) -> GovernancePolicy:

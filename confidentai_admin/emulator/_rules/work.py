@@ -87,6 +87,7 @@ WORK: Final[dict[str, Work]] = {
     "listGovernancePolicyProjects": lambda call: governance.list_projects(call.world, **call.arguments),
     "assignProjectsToGovernancePolicy": lambda call: governance.assign(call.world, **call.arguments),
     "unassignProjectsFromGovernancePolicy": lambda call: governance.unassign(call.world, **call.arguments),
+    "assessGovernance": lambda call: governance.assess(call.world, call.project()),
     "listProjects": lambda call: projects.listing(call.world, **call.arguments),
     "createProject": lambda call: projects.create(call.world, **call.arguments),
     "getProject": lambda call: call.project(),

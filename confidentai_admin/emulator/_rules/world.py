@@ -151,6 +151,8 @@ class Project:
     created_at: datetime
     scope: Scope
     governance_policy_id: str | None = None
+    verdict: bool | None = None
+    """Whether the deployment gate lets it pass; None where there is no data."""
 
 
 @attrs.define

@@ -217,5 +217,6 @@ VERBS: Final[dict[str, Callable[[World, Any], dict[str, Any]]]] = {
     "decline-invitation": lambda world, declined: {"invitation": invitation(*declined)},
     "add-member": lambda world, membership: {"member": member(world, membership)},
     "create-governance-policy": lambda world, made: {"governancePolicy": governance_policy(made, 0)},
+    "set-verdict": lambda world, judged: {"project": project(world, judged)},
     "change-plan": lambda world, changed: {"organization": organization(changed)},
 }

@@ -125,6 +125,7 @@ _AS_BEFORE: Final = (
 OPERATIONS: Final[dict[str, Shown]] = {
     "getOrganization": lambda call, world: v1.organization(world),
     "updateOrganization": lambda call, world: v1.organization(world),
+    "assessGovernance": lambda call, made: {"passed": made.passed, "governancePolicy": v1.named(made.policy)},
     "createProject": _created,
     "getProject": lambda call, found: v1.governed_project(call.world, found),
     "updateProject": lambda call, found: v1.governed_project(call.world, found),
