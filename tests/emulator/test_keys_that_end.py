@@ -11,6 +11,7 @@ import pytest
 
 from confidentai_admin.emulator import Emulator
 from confidentai_admin.emulator.clock import moment
+from confidentai_admin.emulator.faults import Stale
 
 from .conftest import V2, Api
 
@@ -139,6 +140,18 @@ async def test_a_rotation_is_completed_by_listing_and_not_by_a_get(api: Api) -> 
     assert (listed["value"], listed["shadowValue"], listed["rotatesAt"]) == (mask(new["shadowValue"]), None, None)
     assert (await api.raw("getOrganizationApiKey", key["id"]))["value"] == listed["value"]
     assert await status(api, new["shadowValue"]) == 200
+
+
+@V2
+async def test_a_listing_that_lags_completes_no_rotation_before_its_time(api: Api) -> None:
+    """It shows the key as it was then, with both values, and leaves it so for the reads that do not lag."""
+    key = await made(api)
+    api.emu.faults.add("listOrganizationApiKeys", Stale(60), times=1)
+    new = await rotated(api, key, gracePeriodInHours=1)
+    api.emu.clock.advance(HOUR + timedelta(seconds=30))
+    for expected in (mask(new["shadowValue"]), None):
+        listed = (await api.raw("listOrganizationApiKeys"))["apiKeys"][0]
+        assert listed["shadowValue"] == expected
 
 
 @V2

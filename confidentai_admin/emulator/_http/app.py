@@ -291,7 +291,11 @@ class App:
         world, project_id = self._world, route.ids.get("projectId")
         if stale is None:
             return Call(world, world.scope_of(project_id), given)
-        past = self._history.past(world, stale.shows(self._clock.monotonic()))
+        now = self._clock.monotonic()
+        moment = stale.shows(now)
+        past = self._history.past(world, moment)
+        # What is due by the clock is done as of the moment that is shown.
+        past = attrs.evolve(past, late_by=timedelta(seconds=now - moment))
         if route.operation.is_listing and project_id is not None and project_id not in past.projects:
             return Call(past, world.scope_of(project_id).as_it_began(), given)
         return Call(past, past.scope_of(project_id), given)
