@@ -33,7 +33,7 @@ FLOORS = [
 BESIDE = {"demo", "emulator", "_codegen"}
 
 #: Where a version of the API is spoken of in code.
-OF_VERSIONS = {"_api/v1.py", "emulator/_contract/v1.py", "emulator/_contract/v2.py"}
+OF_VERSIONS = {"_api/v1.py", "_api/v2.py", "emulator/_contract/v1.py", "emulator/_contract/v2.py"}
 
 #: What decides and does nothing: it needs no room in which something is sent, not even by another module.
 PURE = ["_api", "_operations", "models", "_jobs.matching", "_jobs.onboarding_plan", "_jobs.system_roles"]

@@ -152,11 +152,13 @@ class Unreadable:
         )
 
 
-def read_data(answer: Answer, returns: type[T], key: str | None = None) -> T | Unreadable:
+def read_data(
+    answer: Answer, returns: type[T], key: str | None = None, implied: Mapping[str, Any] | None = None
+) -> T | Unreadable:
     """The data of a successful answer as ``returns``.
 
-    ``key`` names the field of the data to read; without it, all of the data is read. ``object`` as the type leaves the
-    data as it is.
+    ``key`` names the field of the data to read; without it, all of the data is read. ``implied`` has the fields that
+    are true if the data does not say otherwise. ``object`` as the type leaves the data as it is.
     """
     envelope = answer.envelope
     if envelope is None or envelope.get("success") is not True:
@@ -173,6 +175,8 @@ def read_data(answer: Answer, returns: type[T], key: str | None = None) -> T | U
         if key not in data:
             return Unreadable(key, f"in the answer, {key} is missing")
         data, place = data[key], key
+    if implied and type(data) is dict:
+        data = {**implied, **data}
     result = structure(data, returns)
     if isinstance(result, Misfit):
         field = (place + result.place).removeprefix("data.")

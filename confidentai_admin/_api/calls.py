@@ -92,12 +92,14 @@ class Route:
         path: The path after the base URL. Ids stand in it as ``{projectId}``.
         payload: The field of the answer's data that is the result; ``None`` if all of the data is.
         total: The field of the data that counts what a list has, of which the answer is a page.
+        implied: The fields of the result that the answer leaves out, since they are true of every success.
     """
 
     method: str
     path: str
     payload: str | None = None
     total: str | None = attrs.field(default=None, kw_only=True)
+    implied: Mapping[str, Any] = attrs.field(default=_NOTHING, kw_only=True)
 
 
 @attrs.define(eq=False)  # frozen, it would take three times as long to make

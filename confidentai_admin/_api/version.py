@@ -68,7 +68,7 @@ class Version:
         route = self._route(call)
         result: T | Unreadable
         if route.total is None:
-            result = read_data(answer, call.returns, route.payload)
+            result = read_data(answer, call.returns, route.payload, route.implied)
         else:
             result = self._page(call, route, route.total, answer)
         return result.error(answer, self.request(call)) if isinstance(result, Unreadable) else result

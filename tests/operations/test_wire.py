@@ -22,6 +22,8 @@ from confidentai_admin import (
 from confidentai_admin._api.answers import Answer
 from confidentai_admin._api.calls import Call, Effect
 from confidentai_admin._api.v1 import V1
+from confidentai_admin._api.v2 import V2
+from confidentai_admin._api.version import Version
 from confidentai_admin._http.transport import Transport
 from confidentai_admin._secrets import Received
 from confidentai_admin.emulator._contract.v1 import BY_NAME
@@ -29,6 +31,7 @@ from confidentai_admin.emulator._contract.v1 import BY_NAME
 from .cases import CASES
 from .cases.case import NO_BODY, Case
 from .cases.samples import ORGANIZATION, ORGANIZATION_JSON
+from .cases.versions import in_v2
 from .faces import assert_same, done, opened
 from .serving import Recorder, serving
 
@@ -78,21 +81,22 @@ async def call_of(case: Case) -> Call[Any]:
 @each_case
 @pytest.mark.usefixtures("transport_that_tells")
 async def test_says_exactly_this_and_reads_exactly_that(case: Case) -> None:
-    """A call becomes the request of its case, and the answer exactly the model of the case."""
+    """In each version a call becomes the request of its case, and the answer exactly the model of the case."""
     call = await call_of(case)
-    request = V1.request(call)
-    assert (request.operation, request.method, request.path + request.query) == (
-        case.operation,
-        case.method,
-        case.target,
-    )
-    if case.body is NO_BODY:
-        assert request.body is None
-    else:
-        assert request.body is not None
-        assert_same_json(request.body.decode(), case.body)
-    answer = Answer.of(200, {}, Received(json.dumps(envelope(case.data)).encode()))
-    assert_same(V1.read(call, answer), case.result)
+    for version, said in in_each_version(case):
+        request = version.request(call)
+        assert (request.operation, request.method, request.path + request.query) == (
+            said.operation,
+            said.method,
+            said.target,
+        )
+        if said.body is NO_BODY:
+            assert request.body is None
+        else:
+            assert request.body is not None
+            assert_same_json(request.body.decode(), said.body)
+        answer = Answer.of(200, {}, Received(json.dumps(envelope(said.data)).encode()))
+        assert_same(version.read(call, answer), said.result)
 
 
 @each_case
@@ -100,13 +104,20 @@ async def test_says_exactly_this_and_reads_exactly_that(case: Case) -> None:
 async def test_an_answer_without_its_data_is_no_result(case: Case) -> None:
     """What is not there is an error that names the operation, but for a deletion, which is done."""
     call = await call_of(case)
-    result = V1.read(call, Answer.of(200, {}, Received(b'{"success": true}')))
-    if case.method == "DELETE":
-        assert_same(result, case.result)
-    else:
-        assert isinstance(result, APIResponseValidationError)
-        assert (result.operation, result.method, result.path) == (case.operation, case.method, case.path)
-        assert result.outcome_unknown is (case.method != "GET")
+    for version, said in in_each_version(case):
+        for body in (b'{"success": true}', b'{"success": true, "data": {}}'):
+            result = version.read(call, Answer.of(200, {}, Received(body)))
+            if case.method == "DELETE" and b"data" not in body:
+                assert_same(result, case.result)
+            else:
+                assert isinstance(result, APIResponseValidationError)
+                assert (result.operation, result.method, result.path) == (said.operation, said.method, said.path)
+                assert result.outcome_unknown is (said.method != "GET")
+
+
+def in_each_version(case: Case) -> list[tuple[Version, Case]]:
+    """The versions, and the case as each has it."""
+    return [(V1, case), (V2, in_v2(case))]
 
 
 def envelope(data: object) -> dict[str, object]:
@@ -183,8 +194,8 @@ async def test_a_refusal_names_the_operation(case: Case, face: type[ConfidentAI]
 
 
 def test_every_operation_of_the_contract_has_a_route() -> None:
-    """The table and the contract know the same operations, under the same names."""
-    assert set(V1.routes) == set(BY_NAME) == {case.operation for case in CASES}
+    """The tables and the contract know the same operations, under the same names."""
+    assert set(V1.routes) == set(BY_NAME) == {case.operation for case in CASES} == set(V2.routes)
 
 
 def test_an_operation_that_a_version_lacks_is_refused() -> None:
