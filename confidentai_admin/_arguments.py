@@ -91,6 +91,11 @@ def path_segment(name: str, value: str | int) -> str:
         raise ValueError(f"{name} is not valid Unicode") from None
 
 
+def number_id(value: T) -> T | int:
+    """An id that is a number as that, if it is a text of digits; anything else as it is."""
+    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
+
+
 def request_path(path: str) -> str:
     """A path that a caller wrote, percent-encoded where it must be.
 

@@ -26,7 +26,9 @@ _FIELDS = (
 )
 
 _KEY = re.compile(r"confident_[\w.+/=-]{12,}", re.IGNORECASE)  # longer than the names of variables that begin so
-_SECRET_FIELD = re.compile(r"api[-_ ]?key|token|secret|passw|credential|authorization|cookie", re.IGNORECASE)
+_SECRET_FIELD = re.compile(
+    r"api[-_ ]?key|shadow[-_ ]?value|token|secret|passw|credential|authorization|cookie", re.IGNORECASE
+)
 # Of one mistake in what was sent: the names of what says where it is, and of what was there.
 _PLACES = ("loc", "path", "param", "field", "property", "name")
 _SENT = re.compile(r"input|value|received|rejected_?value|ctx", re.IGNORECASE)

@@ -99,7 +99,7 @@ class Route:
     path: str
     payload: str | None = None
     total: str | None = attrs.field(default=None, kw_only=True)
-    implied: Mapping[str, Any] = attrs.field(default=_NOTHING, kw_only=True)
+    implied: Mapping[str, Any] = attrs.field(factory=dict, kw_only=True)
 
 
 @attrs.define(eq=False)  # frozen, it would take three times as long to make

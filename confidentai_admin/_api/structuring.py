@@ -17,6 +17,7 @@ import cattrs
 from cattrs.cols import list_structure_factory
 from cattrs.gen import make_dict_structure_fn, override
 
+from ..models.number_id import NumberId
 from .names import camel_case
 from .quick_structuring import quick_model
 
@@ -69,6 +70,17 @@ def _structure_time(value: Any, _: Any) -> datetime.datetime:
     if type(value) is not str:
         raise _WrongTypeError("a time", value)
     return read_time(value)
+
+
+_DIGITS = re.compile(r"[0-9]+", re.ASCII)
+
+
+def _structure_number_id(value: Any, _: Any) -> int:
+    if type(value) is str and _DIGITS.fullmatch(value):
+        return int(value)
+    if type(value) is not int:
+        raise _WrongTypeError("an integer", value)
+    return value
 
 
 def _structure_id(value: Any, _: Any) -> int | str:
@@ -127,6 +139,7 @@ def _make_converter(*, quick: bool) -> cattrs.Converter:
     for kind in (str, int, bool):
         converter.register_structure_hook(kind, _exactly(kind))
     converter.register_structure_hook(datetime.datetime, _structure_time)
+    converter.register_structure_hook_func(lambda kind: kind == NumberId, _structure_number_id)
     converter.register_structure_hook_func(lambda kind: kind == int | str, _structure_id)
     converter.register_structure_hook_factory(_is_list, _list)
     converter.register_structure_hook_factory(attrs.has, quick_model if quick else _model)

@@ -13,7 +13,7 @@ import attrs
 
 from .._arguments import path_segment, plain, query
 from ..errors import APIResponseValidationError, ConfigurationError
-from ..models import Page
+from ..models import DeletionResult, Page
 from .answers import Answer, Unreadable, read_count, read_data
 from .calls import NOT_GIVEN, Call, Request, Route
 from .names import camel_case
@@ -71,7 +71,9 @@ class Version:
             result = read_data(answer, call.returns, route.payload, route.implied)
         else:
             result = self._page(call, route, route.total, answer)
-        return result.error(answer, self.request(call)) if isinstance(result, Unreadable) else result
+        if isinstance(result, Unreadable):
+            return result.error(answer, self.request(call))
+        return _as_asked(result, call) if isinstance(result, DeletionResult) else result
 
     @staticmethod
     def _page(call: Call[T], route: Route, total_field: str, answer: Answer) -> T | Unreadable:
@@ -93,6 +95,14 @@ class Version:
                 f"the API's version {self.name} has no operation {call.operation}", operation=call.operation
             )
         return self.routes[call.operation]
+
+
+def _as_asked(result: DeletionResult, call: Call[Any]) -> Any:
+    """What was deleted, by the id that it was asked for: a server may write a number as text."""
+    asked = call.if_gone
+    if not isinstance(asked, DeletionResult) or str(asked.id) != str(result.id):
+        return result
+    return attrs.evolve(result, id=asked.id)
 
 
 def encode(body: Any) -> bytes:

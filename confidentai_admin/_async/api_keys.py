@@ -7,7 +7,7 @@ import datetime
 from typing import Literal
 
 from .._api.calls import Scope
-from .._arguments import text, truth, whole_number
+from .._arguments import number_id, text, truth, whole_number
 from .._http.transport import Transport
 from .._jobs.own_key import KeyCalls, check_retire, check_span, is_later
 from .._jobs.rotation import Rotation
@@ -34,13 +34,13 @@ class AsyncApiKeys:
         """
         return await self._calls.all()
 
-    async def get(self, api_key_id: int) -> ApiKey:
+    async def get(self, api_key_id: int | str) -> ApiKey:
         """Get an API key.
 
         Endpoint: ``GET /v1/organization/api-keys/{apiKeyId}`` or ``GET /v1/projects/{projectId}/api-keys/{apiKeyId}``.
 
         Args:
-            api_key_id: The id of the key.
+            api_key_id: The id of the key, a number, or the same as a text.
 
         Returns:
             The key. ``value`` is masked but for its last 6 characters.
@@ -69,7 +69,7 @@ class AsyncApiKeys:
         """
         return await self._calls.create(name)
 
-    async def update(self, api_key_id: int, *, valid: bool, allow_self: bool = False) -> ApiKey:
+    async def update(self, api_key_id: int | str, *, valid: bool, allow_self: bool = False) -> ApiKey:
         """Deactivate an API key, or activate it again.
 
         A client that deactivates the key that it uses is locked out. So an organization's key is read before it is
@@ -80,7 +80,7 @@ class AsyncApiKeys:
         after ``GET /v1/organization/api-keys/{apiKeyId}``.
 
         Args:
-            api_key_id: The id of the key.
+            api_key_id: The id of the key, a number, or the same as a text.
             valid: ``False`` to deactivate it, ``True`` to activate it.
             allow_self: ``True`` to deactivate a key of the organization without looking whether it is the client's own.
                 For a project's key it makes no difference.
@@ -96,7 +96,7 @@ class AsyncApiKeys:
             api_key_id, valid=truth("valid", valid), allow_self=truth("allow_self", allow_self)
         )
 
-    async def delete(self, api_key_id: int, *, allow_self: bool = False) -> DeletionResult:
+    async def delete(self, api_key_id: int | str, *, allow_self: bool = False) -> DeletionResult:
         """Delete an API key, at once and for good. What still uses it is refused from now on.
 
         An organization's key is read first, and refused if it is the one that the client uses, as far as its last 6
@@ -106,7 +106,7 @@ class AsyncApiKeys:
         ``DELETE /v1/projects/{projectId}/api-keys/{apiKeyId}``, after ``GET /v1/organization/api-keys/{apiKeyId}``.
 
         Args:
-            api_key_id: The id of the key.
+            api_key_id: The id of the key, a number, or the same as a text.
             allow_self: ``True`` to delete a key of the organization without looking whether it is the client's own. For
                 a project's key it makes no difference.
 
@@ -121,7 +121,7 @@ class AsyncApiKeys:
 
     def rotate(
         self,
-        api_key_id: int,
+        api_key_id: int | str,
         *,
         name: str | None = None,
         retire: Literal["disable", "delete", "keep"] = "disable",
@@ -151,7 +151,7 @@ class AsyncApiKeys:
         ``DELETE /v1/projects/{projectId}/api-keys/{apiKeyId}``.
 
         Args:
-            api_key_id: The id of the key to replace.
+            api_key_id: The id of the key to replace, a number, or the same as a text.
             name: What the new key's name begins with. Default: what the old key's name begins with.
             retire: What becomes of the old key at the end of the block: ``disable`` deactivates it, ``delete`` deletes
                 it for good, ``keep`` leaves it valid for a time of grace. Then ``rotation.retire()`` finishes, or
@@ -168,7 +168,7 @@ class AsyncApiKeys:
             UnexpectedStateError: The old key is deactivated. Raised at the beginning of the block; no key was made.
                 Or the new key is gone, deactivated or refused. Raised at the end; both keys are left as they are.
         """
-        api_key_id = whole_number("api_key_id", api_key_id)
+        api_key_id = whole_number("api_key_id", number_id(api_key_id))
         if name is not None:
             name = text("name", name)
         check_retire(retire)
@@ -176,7 +176,7 @@ class AsyncApiKeys:
 
     async def retire(
         self,
-        api_key_id: int,
+        api_key_id: int | str,
         *,
         unused_for: datetime.timedelta,
         delete: bool = False,
@@ -192,7 +192,7 @@ class AsyncApiKeys:
         ``DELETE /v1/projects/{projectId}/api-keys/{apiKeyId}``.
 
         Args:
-            api_key_id: The id of the key.
+            api_key_id: The id of the key, a number, or the same as a text.
             unused_for: How long it must not have been used, by the server's clock. A key that was never used is unused
                 for any time.
             delete: Whether to delete it, for good. Otherwise it is deactivated.
@@ -210,7 +210,7 @@ class AsyncApiKeys:
             UnexpectedStateError: It was used since, or there is no younger valid key. Nothing was changed.
             ConfigurationError: It is the key that the client uses. Nothing was changed.
         """
-        api_key_id = whole_number("api_key_id", api_key_id)
+        api_key_id = whole_number("api_key_id", number_id(api_key_id))
         check_span("unused_for", unused_for)
         truth("delete", delete)
         truth("force", force)

@@ -62,7 +62,7 @@ class AsyncInvitations(Generic[InvitationT]):
             invitations.create_invitations(self._scope, self._invitation, emails=emails, role_id=role_id)
         )
 
-    async def resend(self, invitation_id: int) -> InvitationT:
+    async def resend(self, invitation_id: int | str) -> InvitationT:
         """Send the e-mail of a pending invitation again.
 
         It is never sent twice: if an error says ``outcome_unknown``, the e-mail may have gone out.
@@ -71,7 +71,7 @@ class AsyncInvitations(Generic[InvitationT]):
         ``PUT /v1/projects/{projectId}/invitations/{invitationId}``.
 
         Args:
-            invitation_id: The id of the invitation.
+            invitation_id: The id of the invitation, a number, or the same as a text.
 
         Returns:
             The invitation.
@@ -82,14 +82,14 @@ class AsyncInvitations(Generic[InvitationT]):
         """
         return await self._transport.send(invitations.resend_invitation(self._scope, self._invitation, invitation_id))
 
-    async def revoke(self, invitation_id: int) -> DeletionResult:
+    async def revoke(self, invitation_id: int | str) -> DeletionResult:
         """Delete an invitation, pending or declined.
 
         Endpoint: ``DELETE /v1/organization/invitations/{invitationId}`` or
         ``DELETE /v1/projects/{projectId}/invitations/{invitationId}``.
 
         Args:
-            invitation_id: The id of the invitation.
+            invitation_id: The id of the invitation, a number, or the same as a text.
 
         Returns:
             The id of the invitation that was deleted.

@@ -95,7 +95,7 @@ class KeyCalls:
             self.transport, self.all, lambda listed: made.id in {key.id for key in listed}, is_there=is_there
         )
 
-    async def get(self, api_key_id: int) -> ApiKey:
+    async def get(self, api_key_id: int | str) -> ApiKey:
         """Get a key."""
         return await self.transport.send(api_keys.get_api_key(self.scope, api_key_id))
 
@@ -108,14 +108,14 @@ class KeyCalls:
         """Create a key."""
         return await self.transport.send(api_keys.create_api_key(self.scope, name=name))
 
-    async def update(self, api_key_id: int, *, valid: bool, allow_self: bool = True) -> ApiKey:
+    async def update(self, api_key_id: int | str, *, valid: bool, allow_self: bool = True) -> ApiKey:
         """Deactivate a key or activate it."""
         call = api_keys.update_api_key(self.scope, api_key_id, valid=valid)
         if not valid and not allow_self:
             await self._refuse_own(api_key_id, call)
         return await self.transport.send(call)
 
-    async def delete(self, api_key_id: int, *, allow_self: bool = True) -> DeletionResult:
+    async def delete(self, api_key_id: int | str, *, allow_self: bool = True) -> DeletionResult:
         """Delete a key."""
         call = api_keys.delete_api_key(self.scope, api_key_id)
         if not allow_self:
@@ -139,7 +139,7 @@ class KeyCalls:
             operation=operation,
         )
 
-    async def _refuse_own(self, api_key_id: int, call: Call[Any]) -> None:
+    async def _refuse_own(self, api_key_id: int | str, call: Call[Any]) -> None:
         """Read a key that ``call`` is about, and raise an error if it is the one that the client uses."""
         if not self.is_of_organization:
             return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .._api.calls import Call, Effect, Scope
-from .._arguments import plain
+from .._arguments import number_id, plain
 from ..models import ApiKey, DeletionResult
 
 
@@ -13,10 +13,10 @@ def list_api_keys(scope: Scope) -> Call[list[ApiKey]]:
     return Call(operation, Effect.READ, list[ApiKey], scope=scope)
 
 
-def get_api_key(scope: Scope, api_key_id: int) -> Call[ApiKey]:
+def get_api_key(scope: Scope, api_key_id: int | str) -> Call[ApiKey]:
     """Read a key."""
     operation = scope.either("getOrganizationApiKey", "getProjectApiKey")
-    return Call(operation, Effect.READ, ApiKey, scope=scope, ids={"api_key_id": api_key_id})
+    return Call(operation, Effect.READ, ApiKey, scope=scope, ids={"api_key_id": number_id(api_key_id)})
 
 
 def create_api_key(scope: Scope, *, name: str) -> Call[ApiKey]:
@@ -25,16 +25,16 @@ def create_api_key(scope: Scope, *, name: str) -> Call[ApiKey]:
     return Call(operation, Effect.ONCE, ApiKey, scope=scope, fields={"name": name})
 
 
-def update_api_key(scope: Scope, api_key_id: int, *, valid: bool) -> Call[ApiKey]:
+def update_api_key(scope: Scope, api_key_id: int | str, *, valid: bool) -> Call[ApiKey]:
     """Deactivate a key or activate it."""
     operation = scope.either("updateOrganizationApiKey", "updateProjectApiKey")
-    ids = {"api_key_id": api_key_id}
+    ids = {"api_key_id": number_id(api_key_id)}
     return Call(operation, Effect.REPEATABLE, ApiKey, scope=scope, ids=ids, fields={"valid": valid})
 
 
-def delete_api_key(scope: Scope, api_key_id: int) -> Call[DeletionResult]:
+def delete_api_key(scope: Scope, api_key_id: int | str) -> Call[DeletionResult]:
     """Delete a key."""
     operation = scope.either("deleteOrganizationApiKey", "deleteProjectApiKey")
-    gone = DeletionResult(plain(api_key_id), deleted=True)
-    ids = {"api_key_id": api_key_id}
+    ids = {"api_key_id": number_id(api_key_id)}
+    gone = DeletionResult(plain(ids["api_key_id"]), deleted=True)
     return Call(operation, Effect.REPEATABLE, DeletionResult, scope=scope, ids=ids, if_gone=gone)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from .._api.calls import Call, Effect, Scope, given
-from .._arguments import plain, text, text_list
+from .._arguments import number_id, plain, text, text_list
 from ..models import DeletionResult, OrganizationInvitation, ProjectInvitation
 
 InvitationT = TypeVar("InvitationT", OrganizationInvitation, ProjectInvitation)
@@ -29,17 +29,17 @@ def create_invitations(
     return Call(operation, Effect.ONCE, list[invitation], scope=scope, fields=fields)  # type: ignore[valid-type]
 
 
-def resend_invitation(scope: Scope, invitation: type[InvitationT], invitation_id: int) -> Call[InvitationT]:
+def resend_invitation(scope: Scope, invitation: type[InvitationT], invitation_id: int | str) -> Call[InvitationT]:
     """Send the e-mail of an invitation again: each time, it is sent."""
     operation = scope.either("resendInvitation", "resendProjectInvitation")
-    return Call(operation, Effect.ONCE, invitation, scope=scope, ids={"invitation_id": invitation_id})
+    return Call(operation, Effect.ONCE, invitation, scope=scope, ids={"invitation_id": number_id(invitation_id)})
 
 
-def delete_invitation(scope: Scope, invitation_id: int) -> Call[DeletionResult]:
+def delete_invitation(scope: Scope, invitation_id: int | str) -> Call[DeletionResult]:
     """Revoke an invitation."""
     operation = scope.either("deleteInvitation", "deleteProjectInvitation")
-    gone = DeletionResult(plain(invitation_id), deleted=True)
-    ids = {"invitation_id": invitation_id}
+    ids = {"invitation_id": number_id(invitation_id)}
+    gone = DeletionResult(plain(ids["invitation_id"]), deleted=True)
     return Call(operation, Effect.REPEATABLE, DeletionResult, scope=scope, ids=ids, if_gone=gone)
 
 

@@ -32,13 +32,13 @@ class ApiKeys:
         """
         return self._portal.call(self._core.list)
 
-    def get(self, api_key_id: int) -> ApiKey:
+    def get(self, api_key_id: int | str) -> ApiKey:
         """Get an API key.
 
         Endpoint: ``GET /v1/organization/api-keys/{apiKeyId}`` or ``GET /v1/projects/{projectId}/api-keys/{apiKeyId}``.
 
         Args:
-            api_key_id: The id of the key.
+            api_key_id: The id of the key, a number, or the same as a text.
 
         Returns:
             The key. ``value`` is masked but for its last 6 characters.
@@ -67,7 +67,7 @@ class ApiKeys:
         """
         return self._portal.call(self._core.create, name)
 
-    def update(self, api_key_id: int, *, valid: bool, allow_self: bool = False) -> ApiKey:
+    def update(self, api_key_id: int | str, *, valid: bool, allow_self: bool = False) -> ApiKey:
         """Deactivate an API key, or activate it again.
 
         A client that deactivates the key that it uses is locked out. So an organization's key is read before it is
@@ -78,7 +78,7 @@ class ApiKeys:
         after ``GET /v1/organization/api-keys/{apiKeyId}``.
 
         Args:
-            api_key_id: The id of the key.
+            api_key_id: The id of the key, a number, or the same as a text.
             valid: ``False`` to deactivate it, ``True`` to activate it.
             allow_self: ``True`` to deactivate a key of the organization without looking whether it is the client's own.
                 For a project's key it makes no difference.
@@ -92,7 +92,7 @@ class ApiKeys:
         """
         return self._portal.call(self._core.update, api_key_id, valid=valid, allow_self=allow_self)
 
-    def delete(self, api_key_id: int, *, allow_self: bool = False) -> DeletionResult:
+    def delete(self, api_key_id: int | str, *, allow_self: bool = False) -> DeletionResult:
         """Delete an API key, at once and for good. What still uses it is refused from now on.
 
         An organization's key is read first, and refused if it is the one that the client uses, as far as its last 6
@@ -102,7 +102,7 @@ class ApiKeys:
         ``DELETE /v1/projects/{projectId}/api-keys/{apiKeyId}``, after ``GET /v1/organization/api-keys/{apiKeyId}``.
 
         Args:
-            api_key_id: The id of the key.
+            api_key_id: The id of the key, a number, or the same as a text.
             allow_self: ``True`` to delete a key of the organization without looking whether it is the client's own. For
                 a project's key it makes no difference.
 
@@ -117,7 +117,7 @@ class ApiKeys:
 
     def rotate(
         self,
-        api_key_id: int,
+        api_key_id: int | str,
         *,
         name: str | None = None,
         retire: Literal["disable", "delete", "keep"] = "disable",
@@ -147,7 +147,7 @@ class ApiKeys:
         ``DELETE /v1/projects/{projectId}/api-keys/{apiKeyId}``.
 
         Args:
-            api_key_id: The id of the key to replace.
+            api_key_id: The id of the key to replace, a number, or the same as a text.
             name: What the new key's name begins with. Default: what the old key's name begins with.
             retire: What becomes of the old key at the end of the block: ``disable`` deactivates it, ``delete`` deletes
                 it for good, ``keep`` leaves it valid for a time of grace. Then ``rotation.retire()`` finishes, or
@@ -168,7 +168,7 @@ class ApiKeys:
 
     def retire(
         self,
-        api_key_id: int,
+        api_key_id: int | str,
         *,
         unused_for: datetime.timedelta,
         delete: bool = False,
@@ -184,7 +184,7 @@ class ApiKeys:
         ``DELETE /v1/projects/{projectId}/api-keys/{apiKeyId}``.
 
         Args:
-            api_key_id: The id of the key.
+            api_key_id: The id of the key, a number, or the same as a text.
             unused_for: How long it must not have been used, by the server's clock. A key that was never used is unused
                 for any time.
             delete: Whether to delete it, for good. Otherwise it is deactivated.

@@ -60,7 +60,7 @@ class Invitations(Generic[InvitationT]):
         """
         return self._portal.call(self._core.create, emails, role_id=role_id)
 
-    def resend(self, invitation_id: int) -> InvitationT:
+    def resend(self, invitation_id: int | str) -> InvitationT:
         """Send the e-mail of a pending invitation again.
 
         It is never sent twice: if an error says ``outcome_unknown``, the e-mail may have gone out.
@@ -69,7 +69,7 @@ class Invitations(Generic[InvitationT]):
         ``PUT /v1/projects/{projectId}/invitations/{invitationId}``.
 
         Args:
-            invitation_id: The id of the invitation.
+            invitation_id: The id of the invitation, a number, or the same as a text.
 
         Returns:
             The invitation.
@@ -80,14 +80,14 @@ class Invitations(Generic[InvitationT]):
         """
         return self._portal.call(self._core.resend, invitation_id)
 
-    def revoke(self, invitation_id: int) -> DeletionResult:
+    def revoke(self, invitation_id: int | str) -> DeletionResult:
         """Delete an invitation, pending or declined.
 
         Endpoint: ``DELETE /v1/organization/invitations/{invitationId}`` or
         ``DELETE /v1/projects/{projectId}/invitations/{invitationId}``.
 
         Args:
-            invitation_id: The id of the invitation.
+            invitation_id: The id of the invitation, a number, or the same as a text.
 
         Returns:
             The id of the invitation that was deleted.

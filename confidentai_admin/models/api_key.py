@@ -6,6 +6,8 @@ import datetime
 
 import attrs
 
+from .number_id import NumberId
+
 _SHOWN = 6  # characters at the end of a key, as in the API's own masking
 
 
@@ -13,6 +15,10 @@ def _masked(value: str) -> str:
     # A short value would be shown whole, or nearly.
     shown = value[-_SHOWN:] if len(value) > 2 * _SHOWN else ""
     return f"'{'*' * 15}{shown}'"
+
+
+def _masked_if_there(value: str | None) -> str:
+    return repr(None) if value is None else _masked(value)
 
 
 @attrs.frozen
@@ -27,14 +33,22 @@ class ApiKey:
             characters. The ``repr`` never shows more than these.
         created_at: When it was made, an aware time.
         last_used: When it last authenticated a request, an aware time; ``None`` if it never did.
+        expires_at: When it ends, an aware time; ``None`` if it never does, or the API's version knows no end of keys. A
+            key that has ended may still be ``valid``.
+        shadow_value: The value that takes the place of ``value`` when ``rotates_at`` comes, masked as ``value`` is;
+            ``None`` if there is none.
+        rotates_at: Until when both values are taken, an aware time; ``None`` if the key is not being replaced.
     """
 
-    id: int
+    id: NumberId
     name: str | None = attrs.field(default=None, kw_only=True)
     valid: bool
     value: str = attrs.field(repr=_masked)
     created_at: datetime.datetime
     last_used: datetime.datetime | None = None
+    expires_at: datetime.datetime | None = attrs.field(default=None, kw_only=True)
+    shadow_value: str | None = attrs.field(default=None, kw_only=True, repr=_masked_if_there)
+    rotates_at: datetime.datetime | None = attrs.field(default=None, kw_only=True)
 
 
 @attrs.frozen

@@ -43,6 +43,7 @@ class GovernancePolicy:
         description: Its description, or ``None``.
         projects_count: How many projects are on it.
         controls: Its controls.
+        is_base_policy: Whether another policy extends it; ``None`` if the answer does not say.
     """
 
     id: str
@@ -50,6 +51,7 @@ class GovernancePolicy:
     description: str | None = attrs.field(default=None, kw_only=True)
     projects_count: int
     controls: list[GovernanceControl]
+    is_base_policy: bool | None = attrs.field(default=None, kw_only=True)
 
 
 @attrs.frozen

@@ -185,7 +185,7 @@ async def test_what_looks_like_a_key_is_masked_in_words(secret: str, where: str,
 
 async def test_a_field_for_a_secret_is_masked_in_words(face: type[ConfidentAI]) -> None:
     """Where an error's words are an object, the text in a field that is named after a secret is not told."""
-    names = ["apiKey", "api_key", "token", "accessToken", "password", "client_secret", "Authorization"]
+    names = ["apiKey", "api_key", "token", "accessToken", "password", "client_secret", "Authorization", "shadowValue"]
     said = {"why": "is bad", **dict.fromkeys(names, "hunter2"), "sent": [{"x-api-key": "hunter2"}]}
     error = await _refused(face, _says({"success": False, "error": said}))
     assert "hunter2" not in shown_by(error, but_for=__file__)

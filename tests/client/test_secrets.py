@@ -44,7 +44,9 @@ from confidentai_admin import (
     Timeout,
     UnprocessableEntityError,
 )
+from confidentai_admin._api.structuring import structure
 from confidentai_admin.errors import ResponseBody
+from confidentai_admin.models import OrganizationInvitation, ProjectInvitation
 
 from ..jitter import UseJitter
 from ..subprocess_program import run
@@ -82,6 +84,24 @@ FACES = pytest.mark.parametrize("face", [AsyncConfidentAI, ConfidentAI])
 @pytest.fixture(autouse=True)
 def _no_pause(use_jitter: UseJitter) -> None:
     use_jitter(lambda longest: 0)
+
+
+# Models ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [OrganizationInvitation, ProjectInvitation])
+def test_a_model_shows_no_secret(kind: Any) -> None:
+    """Both values of a key and the token of an invitation are there, and in no text that shows the model."""
+    key: Any = structure({**API_KEY, "shadowValue": ROTATED_KEY}, ApiKey)
+    invited = {"id": 1, "email": "mia@acme.example", "status": "PENDING", "created_at": API_KEY["created_at"]}
+    invitation: Any = structure({**invited, "token": "a-token"}, kind)
+    assert (key.value, key.shadow_value, invitation.token) == (NEW_KEY, ROTATED_KEY, "a-token")
+    for model in (key, invitation):
+        for text in (repr(model), str(model), f"{model}", pprint.pformat(model), f"{[model]}"):
+            assert not [secret for secret in (NEW_PART, ROTATED_PART, "a-token") if secret in text]
+    assert ROTATED_KEY[-6:] in repr(key)
+    assert "shadow_value=None" in repr(structure(API_KEY, ApiKey))
+    assert "token=None" in repr(structure(invited, kind))
 
 
 # The client -----------------------------------------------------------------------------------------------------------
@@ -597,7 +617,7 @@ UNREADABLE_CREATIONS: dict[str, bytes] = {
     "project missing": _broken(lambda data: data.pop("project")),
     "project name missing": _broken(lambda data: data["project"].pop("name")),
     "project id of another type": _broken(lambda data: data["project"].update(id=5)),
-    "key id of another type": _broken(lambda data: data["apiKey"].update(id="7")),
+    "key id of another type": _broken(lambda data: data["apiKey"].update(id="seven")),
     "key time unreadable": _broken(lambda data: data["apiKey"].update(created_at=NEW_KEY)),
     "key value in a list": _broken(lambda data: data["apiKey"].update(value=[NEW_KEY])),
     "key value as a key": _broken(lambda data: data["apiKey"].update(value={NEW_KEY: NEW_KEY})),

@@ -40,6 +40,7 @@ from confidentai_admin.models import (
     ProjectRole,
     RemovalResult,
 )
+from confidentai_admin.models.number_id import NumberId
 
 from ..any_text import any_text
 
@@ -82,6 +83,8 @@ def _data(kind: Any) -> st.SearchStrategy[Any]:
     """Data that is good for a type."""
     if kind in (str, int, bool):
         return {str: _texts, int: st.integers(0, 9), bool: st.booleans()}[kind]
+    if kind == NumberId:
+        return st.integers(0, 99) | st.integers(0, 99).map(str)
     if kind is datetime.datetime:
         return _times
     if kind is type(None):
@@ -157,6 +160,33 @@ def test_what_is_read_is_a_model_like_any_other(kind: Any, data: st.DataObject) 
     assert copy.deepcopy(model) == pickle.loads(pickle.dumps(model)) == attrs.evolve(model) == made
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         setattr(model, attrs.fields(kind)[0].name, None)
+
+
+@pytest.mark.parametrize("said", [4711, "4711", "04711"])
+@pytest.mark.parametrize("kind", [ApiKey, OrganizationInvitation, ProjectInvitation])
+def test_the_id_of_a_key_and_of_an_invitation_is_a_number_however_it_is_written(kind: Any, said: object) -> None:
+    """A text of digits is read as the number."""
+    data = {"id": said, "valid": True, "value": "v", "email": "e", "status": "s", "created_at": "2026-01-01T00:00:00Z"}
+    made: Any = structure(data, kind)
+    assert type(made.id) is int
+    assert made.id == 4711
+
+
+@pytest.mark.parametrize("said", ["", "x", "-1", "4.0", " 4", "4_0", "\u0664", "9" * 5000, 4.0, True, None])
+def test_what_is_no_number_is_no_id_of_a_key(said: object) -> None:
+    """It is an error that names the field and does not show the value."""
+    data = {"id": said, "valid": True, "value": "v", "created_at": "2026-01-01T00:00:00Z"}
+    misfit = structure(data, ApiKey)
+    assert isinstance(misfit, Misfit)
+    assert misfit.place == ".id"
+
+
+def test_another_text_of_digits_stays_a_text() -> None:
+    """The id of a project or a role may consist of digits, and a number that is no id is none as a text."""
+    assert structure({"id": "4711", "name": "n"}, NamedRef) == NamedRef("4711", "n")
+    assert structure({"id": "4711", "deleted": True}, DeletionResult) == DeletionResult("4711", deleted=True)
+    counted = {"id": "g", "name": "n", "projectsCount": "4", "controls": []}
+    assert isinstance(structure(counted, GovernancePolicy), Misfit)
 
 
 def test_a_model_with_more_than_types_is_refused() -> None:

@@ -449,7 +449,17 @@ def test_what_is_no_aware_time_is_refused(text: str) -> None:
 
 _TIME = "2026-01-02T03:04:05.678Z"
 _REF = {"id": "r1", "name": "Ref"}
-_KEY = {"id": 7, "name": "k", "valid": True, "value": "*" * 15, "created_at": _TIME, "lastUsed": _TIME}
+_KEY = {
+    "id": 7,
+    "name": "k",
+    "valid": True,
+    "value": "*" * 15,
+    "created_at": _TIME,
+    "lastUsed": _TIME,
+    "expiresAt": _TIME,
+    "shadowValue": "*" * 15,
+    "rotatesAt": _TIME,
+}
 _PROJECT = {
     "id": "p",
     "name": "n",
@@ -465,7 +475,7 @@ _PROJECT_ROLE = {**_ROLE, "projectId": "p"}
 _MEMBER = {"id": "u", "email": "a@b.c", "name": "n", "image": "i"}
 _ORGANIZATION_MEMBER = {**_MEMBER, "organizationRole": _REF}
 _PROJECT_MEMBER = {**_MEMBER, "projectRole": _REF}
-_INVITATION = {"id": 1, "email": "a@b.c", "status": "PENDING", "created_at": _TIME}
+_INVITATION = {"id": 1, "email": "a@b.c", "status": "PENDING", "created_at": _TIME, "token": "t"}
 _ORGANIZATION_INVITATION = {**_INVITATION, "organizationRoleId": "r"}
 _PROJECT_INVITATION = {**_INVITATION, "projectRoleId": "r"}
 _GOVERNANCE_POLICY = {
@@ -473,6 +483,7 @@ _GOVERNANCE_POLICY = {
     "name": "n",
     "description": "d",
     "projectsCount": 1,
+    "isBasePolicy": False,
     "controls": [{"id": "c", "name": "n", "type": "RUNTIME"}],
 }
 _RESULT = {"governancePolicy": _REF, "count": 1}

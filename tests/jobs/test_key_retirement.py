@@ -22,7 +22,7 @@ from confidentai_admin.emulator import Emulator, faults
 
 from ..operations.faces import done, opened
 from ..operations.lookups import at_each_scope, place
-from .key_watch import keys_in
+from .key_watch import entered, keys_in
 from .steps import each_fault, each_persistence, steps_of
 
 HOUR = datetime.timedelta(hours=1)
@@ -101,6 +101,17 @@ async def test_a_key_that_was_never_used(where: OrganizationClient | ProjectClie
 
 
 @at_each_scope
+async def test_an_id_may_be_text(where: OrganizationClient | ProjectClient) -> None:
+    """A number that comes as text leads to the same key, which is told of by the number."""
+    old = await done(where.api_keys.create("old"))
+    async with entered(where.api_keys.rotate(str(old.id), retire="keep")) as rotation:
+        assert rotation.old_key.id == old.id
+    retired = await done(where.api_keys.retire(str(old.id), unused_for=DAY))
+    assert isinstance(retired, ApiKey)
+    assert (retired.id, retired.valid) == (old.id, False)
+
+
+@at_each_scope
 @pytest.mark.parametrize("younger", ["none", "invalid"])
 async def test_the_last_key_is_not_retired(
     where: OrganizationClient | ProjectClient, emulator: Emulator, younger: str
@@ -169,7 +180,7 @@ async def test_misuse_is_refused_before_any_request(face: type[ConfidentAI], emu
         keys: Any = client.project("p").api_keys
         with pytest.raises(ValueError, match="negative"):
             await done(keys.retire(7, unused_for=-HOUR))
-        for api_key_id in ("12", "", True, None):
+        for api_key_id in ("1 2", "x", "", True, None):
             with pytest.raises(TypeError, match="api_key_id must be an integer"):
                 await done(keys.retire(api_key_id, unused_for=HOUR))
         for unused_for in (24, None, "1d"):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import aiohttp
+import attrs
 import pytest
 from aiohttp.payload import Payload
 from aioresponses import aioresponses
@@ -29,8 +31,8 @@ from confidentai_admin._secrets import Received
 from confidentai_admin.emulator._contract.v1 import BY_NAME
 
 from .cases import CASES
-from .cases.case import NO_BODY, Case
-from .cases.samples import ORGANIZATION, ORGANIZATION_JSON
+from .cases.case import NO_BODY, Case, MadeCall, made_call
+from .cases.samples import ORGANIZATION, ORGANIZATION_JSON, PROJECT_ID
 from .cases.versions import in_v2
 from .faces import assert_same, done, opened
 from .serving import Recorder, serving
@@ -118,6 +120,31 @@ async def test_an_answer_without_its_data_is_no_result(case: Case) -> None:
 def in_each_version(case: Case) -> list[tuple[Version, Case]]:
     """The versions, and the case as each has it."""
     return [(V1, case), (V2, in_v2(case))]
+
+
+NUMBERED = [case for case in CASES if case.operation.endswith(("ApiKey", "Invitation")) and case.method != "POST"]
+
+
+@pytest.mark.parametrize("case", NUMBERED, ids=str)
+@pytest.mark.usefixtures("transport_that_tells")
+async def test_a_number_as_a_text_is_the_number(case: Case) -> None:
+    """The id of a key or of an invitation may be text in the argument and in the answer: the result has the number."""
+    made = made_call(case)
+    call = await call_of(attrs.evolve(case, call=lambda client: made_with_text(made, client)))
+    for version, said in in_each_version(case):
+        assert version.request(call).path == said.path
+        body, count = re.subn(r'"id": (\d+)', r'"id": "\1"', json.dumps(envelope(said.data)))
+        assert count == 1
+        assert_same(version.read(call, Answer.of(200, {}, Received(body.encode()))), said.result)
+
+
+def made_with_text(made: MadeCall, client: ConfidentAI) -> object:
+    """The call of a case, its id as text."""
+    scope, *names = made.name.split(".")
+    method: Any = client.organization() if scope == "organization" else client.project(PROJECT_ID)
+    for name in names:
+        method = getattr(method, name)
+    return method(*map(str, made.arguments), **made.keywords)
 
 
 def envelope(data: object) -> dict[str, object]:

@@ -200,7 +200,7 @@ def main() -> None:
         created.api_key.value  # type: ignore[union-attr]  # noqa: B018
         organization.invitations.ensure(["a@example.com"], role=7)  # type: ignore[arg-type]
         project.api_keys.rotate(7, retire="later")  # type: ignore[arg-type]
-        project.api_keys.rotate("7")  # type: ignore[arg-type]
+        project.api_keys.rotate(7.0)  # type: ignore[arg-type]
         client.projects.rotate_keys(["id"], key="k", store=keep_rotated, current=in_use_later)  # type: ignore[arg-type]
         client.projects.rotate_keys(["id"], key="k", store=keep_rotated, current=str)  # type: ignore[arg-type]
         project.update(description=NOT_GIVEN)  # type: ignore[arg-type]
