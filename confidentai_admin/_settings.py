@@ -23,9 +23,13 @@ REGIONS = {
 }
 DEFAULT_REGION = "US"
 
+API_VERSIONS = ("v1", "v2")
+DEFAULT_API_VERSION = "v1"
+
 API_KEY_VARIABLE = "CONFIDENT_ORG_API_KEY"
 BASE_URL_VARIABLE = "CONFIDENT_BASE_URL"
 REGION_VARIABLE = "CONFIDENT_REGION"
+API_VERSION_VARIABLE = "CONFIDENT_API_VERSION"
 
 _QUOTES = "\"'`"
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
@@ -86,6 +90,7 @@ class Settings:
 
     credential: Credential
     base_url: str
+    api_version: str
 
     @property
     def api_key(self) -> SecretText:
@@ -99,15 +104,17 @@ class Settings:
         *,
         base_url: str | None = None,
         region: str | None = None,
+        api_version: str | None = None,
         allow_insecure_http: bool = False,
     ) -> Settings:
-        """Work out the key and the base URL.
+        """Work out the key, the base URL and the API's version.
 
         Raises:
-            ConfigurationError: There is no key, or a key, URL or region cannot be used.
+            ConfigurationError: There is no key, or a key, URL, region or version cannot be used.
         """
         key = _api_key(api_key)
-        return cls(Credential(key), _base_url(base_url, region, key, allow_insecure_http=allow_insecure_http))
+        url = _base_url(base_url, region, key, allow_insecure_http=allow_insecure_http)
+        return cls(Credential(key), url, _api_version(api_version))
 
 
 def _text(name: str, value: object) -> str:
@@ -207,6 +214,24 @@ def _region_url(source: str, name: str) -> str:
     return url
 
 
+def _api_version(argument: str | None) -> str:
+    if argument is not None:
+        return _checked_version("api_version", _text("api_version", argument))
+    if name := _environment(API_VERSION_VARIABLE):
+        return _checked_version(f"the environment variable {API_VERSION_VARIABLE}", name)
+    return DEFAULT_API_VERSION
+
+
+def _checked_version(source: str, name: str) -> str:
+    if why := why_no_value(name):
+        raise ConfigurationError(f"{source} {why}.")
+    if name not in API_VERSIONS:
+        raise ConfigurationError(
+            f"There is no version {name!r} of the API ({source}): take one of {', '.join(API_VERSIONS)}."
+        )
+    return plain(name)
+
+
 def is_http_url(url: str) -> bool:
     """Whether ``url`` is http or https, and names a host and a port that can be."""
     try:
@@ -239,6 +264,12 @@ def _checked_url(source: str, url: str, *, allow_insecure_http: bool) -> str:
     if "?" in url or "#" in url:
         raise ConfigurationError(f"{source} must have no query and no fragment: paths are added at its end.")
     parts = urlsplit(url)
+    last = parts.path.rstrip("/").rpartition("/")[2].lower()
+    if last in API_VERSIONS:
+        raise ConfigurationError(
+            f"{source} ends in /{last}: leave that out, since every path begins with the API's version, which"
+            f" api_version= or {API_VERSION_VARIABLE} chooses."
+        )
     if parts.scheme == "http" and not allow_insecure_http and not is_loopback(url):
         raise ConfigurationError(
             f"{source} is plain http to another machine, where anybody on the way can read the API key: use https, or"

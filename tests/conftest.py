@@ -69,8 +69,8 @@ def pytest_sessionfinish() -> None:
 
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("CONFIDENT_ORG_API_KEY", "CONFIDENT_BASE_URL", "CONFIDENT_REGION", "CONFIDENT_API_KEY"):
-        monkeypatch.delenv(name, raising=False)
+    for name in ("ORG_API_KEY", "BASE_URL", "REGION", "API_VERSION", "API_KEY"):
+        monkeypatch.delenv(f"CONFIDENT_{name}", raising=False)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from confidentai_admin import ConfidentAI
+from confidentai_admin import ConfidentAI, ConfigurationError
 from confidentai_admin.emulator import Emulator
 from confidentai_admin.emulator.product import OWN_VERBS, VERBS
 
@@ -234,9 +234,13 @@ def test_the_variables_are_those_that_are_read(monkeypatch: pytest.MonkeyPatch) 
     assert ConfidentAI().base_url == "https://au.api.confident-ai.com"
     monkeypatch.setenv("CONFIDENT_BASE_URL", "https://eval.example.com/prefix/")
     assert ConfidentAI().base_url == "https://eval.example.com/prefix"
+    monkeypatch.setenv("CONFIDENT_API_VERSION", "v3")
+    with pytest.raises(ConfigurationError, match="CONFIDENT_API_VERSION"):
+        ConfidentAI()
     assert set(re.findall(r"`(CONFIDENT_\w+)`", TEXT)) == {
         "CONFIDENT_ORG_API_KEY",
         "CONFIDENT_BASE_URL",
         "CONFIDENT_REGION",
+        "CONFIDENT_API_VERSION",
         "CONFIDENT_API_KEY",
     }

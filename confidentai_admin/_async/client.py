@@ -11,7 +11,7 @@ import attrs
 
 from .. import _surroundings
 from .._api.calls import NOT_GIVEN, ORGANIZATION, Call, Effect, Route, Scope
-from .._api.v1 import V1
+from .._api.versions import VERSIONS
 from .._arguments import address, address_key, positive_number, request_path, truth, whole_number
 from .._fork import no_fork
 from .._http.pacing import Pacing
@@ -58,6 +58,9 @@ class AsyncConfidentAI:
             variable ``CONFIDENT_BASE_URL``.
         region: ``US``, ``EU`` or ``AU``. Default: the environment variable ``CONFIDENT_REGION``, else what the key's
             prefix says, else ``US``.
+        api_version: The version of the API that the server has: ``v1`` or ``v2``. Default: the environment variable
+            ``CONFIDENT_API_VERSION``, else ``v1``. A call that the version lacks is a ``ConfigurationError`` before any
+            request.
         timeout: How long a call may take: seconds in total, or a ``Timeout``.
         max_retries: How often a call is repeated at most, 0 or more. Only what cannot do harm is repeated: see the
             README.
@@ -83,7 +86,7 @@ class AsyncConfidentAI:
         clock: What tells the time and waits between attempts, for tests: an emulator's ``clock`` does not really wait.
 
     Raises:
-        ConfigurationError: There is no key, or a key, URL, region or combination that cannot be used.
+        ConfigurationError: There is no key, or a key, URL, region, version or combination that cannot be used.
         TypeError: An argument is of another type.
         ValueError: A number is out of its range.
     """
@@ -96,6 +99,7 @@ class AsyncConfidentAI:
         *,
         base_url: str | None = None,
         region: str | None = None,
+        api_version: str | None = None,
         timeout: float | Timeout = Timeout(connect=10, read=30, total=60),
         max_retries: int = 2,
         max_connections: int = 20,
@@ -114,7 +118,13 @@ class AsyncConfidentAI:
         api_key = SecretText.hide(api_key)
         base_url = SecretText.hide(base_url)
         proxy = SecretText.hide(proxy)
-        settings = Settings.resolve(api_key, base_url=base_url, region=region, allow_insecure_http=allow_insecure_http)
+        settings = Settings.resolve(
+            api_key,
+            base_url=base_url,
+            region=region,
+            api_version=api_version,
+            allow_insecure_http=allow_insecure_http,
+        )
         with no_fork():
             # Only a client needs aiohttp, which takes longer to load than all the rest.
             from .._http.exchange import exchange
@@ -131,7 +141,7 @@ class AsyncConfidentAI:
         )
         transport = Transport(
             settings,
-            V1,
+            VERSIONS[settings.api_version],
             ConnectionPool(options),
             exchange,
             Timeout.of(timeout),

@@ -44,6 +44,9 @@ class ConfidentAI:
             variable ``CONFIDENT_BASE_URL``.
         region: ``US``, ``EU`` or ``AU``. Default: the environment variable ``CONFIDENT_REGION``, else what the key's
             prefix says, else ``US``.
+        api_version: The version of the API that the server has: ``v1`` or ``v2``. Default: the environment variable
+            ``CONFIDENT_API_VERSION``, else ``v1``. A call that the version lacks is a ``ConfigurationError`` before any
+            request.
         timeout: How long a call may take: seconds in total, or a ``Timeout``.
         max_retries: How often a call is repeated at most, 0 or more. Only what cannot do harm is repeated: see the
             README.
@@ -69,7 +72,7 @@ class ConfidentAI:
         clock: What tells the time and waits between attempts, for tests: an emulator's ``clock`` does not really wait.
 
     Raises:
-        ConfigurationError: There is no key, or a key, URL, region or combination that cannot be used.
+        ConfigurationError: There is no key, or a key, URL, region, version or combination that cannot be used.
         TypeError: An argument is of another type.
         ValueError: A number is out of its range.
     """
@@ -82,6 +85,7 @@ class ConfidentAI:
         *,
         base_url: str | None = None,
         region: str | None = None,
+        api_version: str | None = None,
         timeout: float | Timeout = Timeout(connect=10, read=30, total=60),
         max_retries: int = 2,
         max_connections: int = 20,
@@ -104,6 +108,7 @@ class ConfidentAI:
             api_key,
             base_url=base_url,
             region=region,
+            api_version=api_version,
             timeout=timeout,
             max_retries=max_retries,
             max_connections=max_connections,

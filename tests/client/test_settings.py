@@ -23,7 +23,8 @@ from confidentai_admin import (
     ConfigurationError,
     Timeout,
 )
-from confidentai_admin._settings import REGIONS, Settings
+from confidentai_admin._api.versions import VERSIONS
+from confidentai_admin._settings import API_VERSIONS, REGIONS, Settings
 from confidentai_admin._surroundings import SystemClock
 
 from ..any_text import any_text
@@ -675,6 +676,69 @@ def test_any_text_as_a_url_is_taken_or_refused(url: str) -> None:
     assert used.isprintable()
     assert not used.endswith("/")
     assert not set(used) & set(" @?#\\")
+
+
+@FACES
+@pytest.mark.parametrize("end", ["/v1", "/v2", "/v2/", "/V1//", "/behind/a/proxy/v2"])
+def test_a_base_url_that_ends_in_a_version_is_refused(face: Face, end: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The paths have the version: with one at the base URL's end they would have two, so the error says to leave it."""
+    with pytest.raises(ConfigurationError, match=r"base_url ends in /v[12]: leave that out.* api_version="):
+        face(KEY, base_url=f"https://own.example{end}")
+    monkeypatch.setenv("CONFIDENT_BASE_URL", f"https://own.example{end}")
+    with pytest.raises(ConfigurationError, match=r"CONFIDENT_BASE_URL ends in /v[12]: leave that out"):
+        face(KEY)
+
+
+def test_a_version_elsewhere_in_a_base_url_is_its_own() -> None:
+    """Only the end is where the paths begin."""
+    for url in ("https://v1.example", "https://own.example/v1/confident", "https://own.example/v11"):
+        assert _base_url(base_url=url) == url
+
+
+# The version ----------------------------------------------------------------------------------------------------------
+
+
+def test_every_version_that_may_be_named_is_spoken() -> None:
+    """The names that are taken are those of the tables."""
+    assert list(VERSIONS) == list(API_VERSIONS)
+    assert [version.name for version in VERSIONS.values()] == list(API_VERSIONS)
+
+
+@FACES
+def test_the_version_is_an_argument_then_a_variable_then_v1(face: Face, monkeypatch: pytest.MonkeyPatch) -> None:
+    """api_version= wins over CONFIDENT_API_VERSION, and a variable that is set to nothing is as good as none."""
+    assert _version(face(KEY)) == "v1"
+    monkeypatch.setenv("CONFIDENT_API_VERSION", " \n")
+    assert _version(face(KEY)) == "v1"
+    monkeypatch.setenv("CONFIDENT_API_VERSION", "v2\n")
+    assert _version(face(KEY)) == "v2"
+    assert _version(face(KEY, api_version="v1")) == "v1"
+    assert _version(face(KEY, api_version=" v2 ").with_options(max_retries=0)) == "v2"
+
+
+@FACES
+@pytest.mark.parametrize("name", ["v3", "V2", "2", "latest", "v1,v2", "/v2", '"v2"', "${VERSION}"])
+def test_an_unknown_version_is_an_error(face: Face, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a ConfigurationError that says where it comes from; there is no other version in its place."""
+    for empty_or_unknown in (name, "", " "):
+        with pytest.raises(ConfigurationError, match="api_version"):
+            face(KEY, api_version=empty_or_unknown)
+    monkeypatch.setenv("CONFIDENT_API_VERSION", name)
+    with pytest.raises(ConfigurationError, match="CONFIDENT_API_VERSION"):
+        face(KEY)
+
+
+@FACES
+@pytest.mark.parametrize("value", [2, b"v2", ["v2"], True])
+def test_a_version_is_a_string(face: Face, value: Any) -> None:
+    """Another type is a TypeError that names the argument."""
+    with pytest.raises(TypeError, match="api_version must be a string"):
+        face(KEY, api_version=value)
+
+
+def _version(client: AsyncConfidentAI | ConfidentAI) -> str:
+    core = client if isinstance(client, AsyncConfidentAI) else client._core
+    return core._transport.version.name
 
 
 # Limits ---------------------------------------------------------------------------------------------------------------

@@ -26,8 +26,10 @@ from confidentai_admin._api.calls import Call, Effect
 from confidentai_admin._api.v1 import V1
 from confidentai_admin._api.v2 import V2
 from confidentai_admin._api.version import Version
+from confidentai_admin._api.versions import VERSIONS
 from confidentai_admin._http.transport import Transport
 from confidentai_admin._secrets import Received
+from confidentai_admin.emulator import Emulator
 from confidentai_admin.emulator._contract.v1 import BY_NAME
 
 from .cases import CASES
@@ -230,6 +232,28 @@ def test_an_operation_that_a_version_lacks_is_refused() -> None:
     call = Call("rotateProjectApiKey", Effect.ONCE, object)
     with pytest.raises(ConfigurationError, match="v1 has no operation rotateProjectApiKey"):
         V1.request(call)
+
+
+async def test_a_call_that_a_version_lacks_sends_nothing(
+    face: type[ConfidentAI], emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A method whose operation the client's version lacks fails before any request, and so does a job at that step."""
+    lacks = Version("v1", {name: route for name, route in V1.routes.items() if name != "listProjects"})
+    monkeypatch.setitem(VERSIONS, "v1", lacks)
+    async with opened(face(emulator.api_key, base_url=emulator.url)) as client:
+        for call in (lambda: client.projects.list(), lambda: client.projects.ensure("Checkout")):
+            with pytest.raises(ConfigurationError, match="version v1 has no operation listProjects") as caught:
+                await done(call())
+            assert caught.value.operation == "listProjects"
+    assert emulator.calls == []
+
+
+async def test_a_client_speaks_the_version_that_it_is_told(face: type[ConfidentAI]) -> None:
+    """With `api_version` the same method sends the other path, and reads the same model of the other answer."""
+    with aioresponses() as server:
+        server.get(f"{BASE_URL}/v2/organization", payload=envelope(ORGANIZATION_JSON))
+        async with opened(face(KEY, base_url=BASE_URL, api_version="v2")) as client:
+            assert_same(await done(client.whoami()), ORGANIZATION)
 
 
 async def test_whoami_asks_for_the_organization(face: type[ConfidentAI]) -> None:

@@ -184,6 +184,7 @@ def main() -> None:
 
         data: dict[str, Any] = client.request("GET", "/v1/new", params={"deep": True})
         assert_type(data, dict[str, Any])
+        assert_type(ConfidentAI(api_version="v2").base_url, str)
         assert_type(client.with_options(timeout=Timeout(total=5), max_retries=0), ConfidentAI)
         try:
             client.whoami()
