@@ -125,8 +125,14 @@ class KeyCalls:
     # The client's own key:
 
     def is_own(self, api_key: ApiKey) -> bool:
-        """Whether it is the key that the client uses now, as far as its end tells. In doubt, it is."""
-        return self.is_of_organization and is_same(api_key.value, self.transport.settings.api_key) is not False
+        """Whether it is the key that the client uses now, as far as its end tells. In doubt, it is.
+
+        While a key is being replaced in place it has two values, and the client may use either.
+        """
+        values = [value for value in (api_key.value, api_key.shadow_value) if value is not None]
+        return self.is_of_organization and any(
+            is_same(value, self.transport.settings.api_key) is not False for value in values
+        )
 
     def refuse_own(self, api_key: ApiKey, operation: str) -> None:
         """Raise a ``ConfigurationError`` if it is the key that the client uses."""

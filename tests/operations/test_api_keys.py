@@ -15,6 +15,7 @@ from confidentai_admin import (
     ConfigurationError,
     NotFoundError,
     PermissionDeniedError,
+    UnexpectedStateError,
 )
 from confidentai_admin.emulator import Emulator, faults
 
@@ -255,6 +256,47 @@ async def test_in_doubt_a_key_is_ones_own(
             else:
                 await done(take_away(keys, 7))
                 assert len(methods) == 2
+
+
+@pytest.mark.parametrize("is_shadow", [True, False])
+@pytest.mark.parametrize(
+    ("end", "is_own"), [("abc123", True), ("abc124", False), (None, False), ("*****", True)], ids=str
+)
+async def test_ones_own_key_may_be_either_of_two_values(
+    face: type[ConfidentAI], is_shadow: bool, end: str | None, is_own: bool
+) -> None:
+    """While a key is being replaced in place, it is one's own by the value that goes and by the one that comes."""
+    methods = []
+    other = "*" * 15 + "xyz789"
+    shown = None if end is None else "*" * 15 + end
+    old, new = (other, shown) if is_shadow or shown is None else (shown, other)
+
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        methods.append(request.method)
+        key = {"id": 7, "valid": True, "value": old, "shadowValue": new, "created_at": "2026-01-01T00:00:00.000Z"}
+        data = {"id": 7} if request.method == "DELETE" else key
+        return web.json_response(
+            {"success": True, "data": {"apiKeys": [key]} if request.path.endswith("api-keys") else data}
+        )
+
+    with serving(handle) as url:
+        async with opened(face("confident_us_org_abc123", base_url=url, api_version="v2")) as client:
+            keys = client.organization().api_keys
+            calls = [
+                lambda: keys.delete(7),
+                lambda: keys.update(7, valid=False),
+                lambda: keys.retire(7, unused_for=datetime.timedelta(0)),
+            ]
+            for call in calls:
+                if is_own:
+                    with pytest.raises(ConfigurationError, match="allow_self"):
+                        await done(call())
+                elif call is calls[-1]:
+                    with pytest.raises(UnexpectedStateError, match="younger"):
+                        await done(call())
+                else:
+                    await done(call())
+    assert methods == (["GET", "GET", "GET"] if is_own else ["GET", "DELETE", "GET", "PUT", "GET"])
 
 
 @pytest.mark.parametrize("option", [1, "yes", None])
