@@ -23,16 +23,17 @@ from .quick_structuring import quick_model
 
 T = TypeVar("T")
 
-_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:?\d\d)", re.ASCII)
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:?\d\d)?", re.ASCII)
 
 
 def read_time(text: str) -> datetime.datetime:
-    """An ISO 8601 time with an offset, as an aware ``datetime``."""
+    """An ISO 8601 time as an aware ``datetime``. One without an offset is in UTC."""
     # The API's own form needs no second look. Python's function refuses what is no time in the rest of it.
     is_usual = len(text) == 24 and text[4] == text[7] == "-" and text[10] == "T" and text[19] == "." and text[23] == "Z"
     if not is_usual and _TIME.fullmatch(text) is None:
-        raise ValueError("not an ISO 8601 time with an offset")
-    return datetime.datetime.fromisoformat(text.upper())
+        raise ValueError("not an ISO 8601 time")
+    time = datetime.datetime.fromisoformat(text.upper())
+    return time if time.tzinfo is not None else time.replace(tzinfo=datetime.UTC)
 
 
 def is_not(wanted: str, value: object) -> str:

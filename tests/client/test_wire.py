@@ -428,6 +428,13 @@ def test_fractions_of_any_length(text: str, microsecond: int) -> None:
     assert read_time(text).microsecond == microsecond
 
 
+@given(time=st.datetimes())
+def test_a_time_without_an_offset_is_utc(time: datetime.datetime) -> None:
+    """A server that leaves the offset out means UTC, as in all its other times, and not this machine's zone."""
+    assert read_time(time.isoformat()) == time.replace(tzinfo=datetime.UTC)
+    assert read_time(time.isoformat()).utcoffset() == datetime.timedelta(0)
+
+
 @given(text=any_text() | st.datetimes().map(datetime.datetime.isoformat))
 @example(text="2026-01-01")
 @example(text="2026-02-30T00:00:00Z")
@@ -436,8 +443,8 @@ def test_fractions_of_any_length(text: str, microsecond: int) -> None:
 @example(text="\u0662026-01-01T00:00:00Z")
 @example(text="2026-01-01T00:00:00Z\n")
 @example(text="0000-01-01T00:00:00Z")
-def test_what_is_no_aware_time_is_refused(text: str) -> None:
-    """A time without an offset, or none at all, is a ValueError, and nothing else comes out but an aware time."""
+def test_what_is_no_time_is_refused(text: str) -> None:
+    """It is a ValueError, and nothing else comes out but an aware time."""
     try:
         time = read_time(text)
     except ValueError:
