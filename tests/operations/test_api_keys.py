@@ -282,7 +282,7 @@ async def test_ones_own_key_may_be_either_of_two_values(
     with serving(handle) as url:
         async with opened(face("confident_us_org_abc123", base_url=url, api_version="v2")) as client:
             keys = client.organization().api_keys
-            calls = [
+            calls: list[Callable[[], object]] = [
                 lambda: keys.delete(7),
                 lambda: keys.update(7, valid=False),
                 lambda: keys.retire(7, unused_for=datetime.timedelta(0)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import aiohttp
@@ -122,6 +123,41 @@ async def test_an_answer_without_its_data_is_no_result(case: Case) -> None:
 def in_each_version(case: Case) -> list[tuple[Version, Case]]:
     """The versions, and the case as each has it."""
     return [(V1, case), (V2, in_v2(case))]
+
+
+#: What an answer must have, wherever it stands: ids, names, secrets, and what somebody decides by.
+REQUIRED = {
+    *("id", "name", "value", "valid", "email", "status", "plan", "created_at", "type", "projectsCount"),
+    *("controls", "deleted", "removed"),
+}
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if not case.variant], ids=str)
+@pytest.mark.usefixtures("transport_that_tells")
+async def test_a_server_of_another_release_is_understood(case: Case) -> None:
+    """A field more, at any place of an answer, changes nothing; an optional one less is no error, and is None."""
+    call = await call_of(case)
+    for version, said in in_each_version(case):
+        for spoilt, is_less in releases(said.data):
+            result = version.read(call, Answer.of(200, {}, Received(json.dumps(envelope(spoilt)).encode())))
+            assert not isinstance(result, Exception), spoilt
+            if not is_less:
+                assert_same(result, said.result)
+
+
+def releases(data: Any) -> Iterator[tuple[Any, bool]]:
+    """Data with a field more in each object, and with each optional field less."""
+    if isinstance(data, dict):
+        yield {**data, "ofTheNextRelease": {"deep": [1, None]}}, False
+        for name, value in data.items():
+            # What was asked for is in something without an id of its own.
+            is_asked = "id" not in data and (len(data) == 1 or name not in ("apiKey", "page", "pageSize"))
+            if name not in REQUIRED and not is_asked:
+                yield {key: other for key, other in data.items() if key != name}, True
+            yield from (({**data, name: inner}, is_less) for inner, is_less in releases(value))
+    elif isinstance(data, list):
+        for index, value in enumerate(data):
+            yield from (([*data[:index], inner, *data[index + 1 :]], is_less) for inner, is_less in releases(value))
 
 
 NUMBERED = [case for case in CASES if case.operation.endswith(("ApiKey", "Invitation")) and case.method != "POST"]
