@@ -764,7 +764,7 @@ def test_misuse_is_refused_at_once(emulator: Emulator, face: type[ConfidentAI]) 
     for name, value in values:
         with pytest.raises(ValueError, match=name):
             keys.rotate(**{"api_key_id": 7, name: value})
-    for name, value in [("api_key_id", "12"), ("api_key_id", True), ("api_key_id", None), ("name", 7)]:
+    for name, value in [("api_key_id", "twelve"), ("api_key_id", True), ("api_key_id", None), ("name", 7)]:
         with pytest.raises(TypeError, match=name):
             keys.rotate(**{"api_key_id": 7, name: value})
     assert emulator.calls == []
