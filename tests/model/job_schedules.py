@@ -298,7 +298,7 @@ def ensure(random: Random) -> Job:
     stores = random.random() < 0.5
 
     async def run(program: Program) -> Any:
-        given = attrs.asdict(wish) | {"store": program.store if stores else None}
+        given: dict[str, Any] = {**attrs.asdict(wish), "store": program.store if stores else None}
         return await done(program.client.projects.ensure(given.pop("name"), **given))
 
     text = f"projects.ensure({wish!r}, store={stores})"

@@ -26,6 +26,9 @@ TIME = "a time"
 
 _LEFT_OUT = ("last_used", "lastUsed", "created_at")
 
+#: What the first version of the API, which the model speaks, does not tell.
+_OF_V2 = ("expires_at", "shadow_value", "rotates_at", "token", "is_base_policy")
+
 
 class Effect(enum.Enum):
     """What doing it twice means."""
@@ -89,7 +92,9 @@ def plain(value: Any) -> Any:
         created_at = fields.get("created_at")
         assert created_at is None or (isinstance(created_at, datetime.datetime) and created_at.tzinfo is not None)
         return {"a": type(value).__name__} | {
-            name: plain(part) for name, part in fields.items() if name not in _LEFT_OUT
+            name: plain(part)
+            for name, part in fields.items()
+            if name not in _LEFT_OUT and not (part is None and name in _OF_V2)
         }
     if isinstance(value, enum.Enum):
         return f"{type(value).__name__}.{value.value}"

@@ -303,7 +303,7 @@ def mistyped(content: bytes, choice: int) -> bytes:
     elif isinstance(value, bool):
         wrong = [str(value).lower(), int(value), None]
     elif isinstance(value, int):
-        wrong = [str(value), True, None]
+        wrong = [f"no {value}" if place == "id" else str(value), True, None]  # an id of digits may be a text
     else:
         wrong = [7, True, *([] if place in _NULLABLE else [None])]
     container[place] = wrong[turn % len(wrong)]
