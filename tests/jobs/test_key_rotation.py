@@ -1116,3 +1116,14 @@ async def test_a_new_key_that_the_listing_lacks_is_read_by_its_id(
         pass
     assert rotation.new_key.id in valid_in(emulator, project.id)
     assert old.id not in valid_in(emulator, project.id)
+
+
+@pytest.mark.both_faces
+async def test_what_a_rotation_tells_is_there_on_both_faces(client: ConfidentAI) -> None:
+    """What is left, doubled or in doubt is told by the blocking face as well: here, nothing is."""
+    made = await done(client.projects.create("tenant"))
+    assert made.api_key is not None
+    async with entered(client.project(made.project.id).api_keys.rotate(made.api_key.id)) as rotation:
+        pass
+    assert (rotation.unfinished, rotation.duplicate_key_ids, rotation.orphaned_key_ids) == ([], [], [])
+    assert not rotation.may_have_orphaned_key
