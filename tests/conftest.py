@@ -35,7 +35,7 @@ if "stream_writer" in inspect.signature(ClientResponse.__init__).parameters:
 
 
 # How long an example takes says nothing on a machine that is busy. ``nox -s deep`` has the other profile.
-settings.register_profile("quick", deadline=None, max_examples=50)
+settings.register_profile("quick", deadline=None, max_examples=25)
 settings.register_profile("deep", deadline=None, max_examples=1000, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("quick")
 

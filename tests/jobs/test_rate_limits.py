@@ -43,7 +43,9 @@ SEED: dict[str, Any] = {
 }
 
 #: As a default, a gateway lets as many through at once as in a second.
-each_rate = pytest.mark.parametrize("per_second", [2, 10, 50])
+each_rate = pytest.mark.parametrize(
+    "per_second", [10, pytest.param(2, marks=pytest.mark.deep), pytest.param(50, marks=pytest.mark.deep)]
+)
 
 
 @pytest_asyncio.fixture

@@ -21,7 +21,7 @@ from .conftest import SEQUENCES
 from .job_schedules import NO_CHANCE, SEED, JobTally, Schedule, job_schedules, play_jobs
 from .troubles import OWN_KEY
 
-ORDINARY = 20
+ORDINARY = 12
 SHARE = 5  # of so many sequences of calls there is one schedule of jobs
 WHOLE = 200  # so many leave nothing out
 

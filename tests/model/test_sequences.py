@@ -22,7 +22,7 @@ from confidentai_admin.emulator._contract.v1 import OPERATIONS
 from .conftest import SEQUENCES
 from .sequences import NO_CHANCE, Sequence, Tally, all_sequences, play
 
-ORDINARY = 30
+ORDINARY = 16
 WHOLE = 1000  # so many leave nothing out
 
 _settings = settings(
