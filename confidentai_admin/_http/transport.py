@@ -310,7 +310,6 @@ class Transport:
     async def _attempt(self, progress: CallProgress) -> Answer | Failure:
         """Wait for a turn, where requests are spaced, and for a free connection; then send."""
         session, limiter = await self.pool.session()
-        refused: Failure | None = None
         if self._is_paced():
             refused = await self._acquire_in_turn(limiter, progress)
         else:
